@@ -1,0 +1,14 @@
+/*
+ * Time. The only place that asks the kernel for it: tests link tests/lib/fake_clock.c in place
+ * of clock.c. The query path uses the time that its worker read once for the batch.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Monotonic nanoseconds (CLOCK_MONOTONIC), never going back. */
+uint64_t clock_ns(void);
+/* Monotonic milliseconds. */
+uint64_t clock_ms(void);
+/* Wall clock, seconds since 1970 UTC. */
+uint64_t clock_wall_s(void);

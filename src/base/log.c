@@ -1,0 +1,95 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static log_sink_fn *sink;
+static void *sink_arg;
+static _Atomic int min_level = LOG_INFO;
+static _Atomic uint64_t dropped;
+
+static const char *const level_names[] = {"DEBUG", "INFO", "WARNING", "ERROR", "FATAL"};
+
+/* One write, so that lines of several threads never mix; a full pipe drops the line. */
+static void write_stdout(const char *line, size_t n)
+{
+	struct pollfd p = {STDOUT_FILENO, POLLOUT, 0};
+
+	if (poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0 ||
+		write(STDOUT_FILENO, line, n) != (ssize_t)n)
+		atomic_fetch_add(&dropped, 1);
+}
+
+/* Control characters and newlines inside a message would let a name forge log lines. */
+static void clean(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++)
+		if (*p < 32 || *p == 127)
+			*p = '?';
+}
+
+void log_line(enum log_level level, const char *who, const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+	int n, used;
+
+	if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed))
+		return;
+	n = snprintf(line, sizeof(line), "[%s] %s%s", level_names[level], who == NULL ? "" : who,
+		who == NULL ? "" : ": ");
+	va_start(ap, fmt);
+	used = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
+	va_end(ap);
+	n = used > (int)sizeof(line) - n - 2 ? (int)sizeof(line) - 2 : n + used;
+	clean(line);
+	if (sink != NULL) {
+		sink(sink_arg, level, line);
+		return;
+	}
+	line[n] = '\n';
+	write_stdout(line, (size_t)n + 1);
+}
+
+void log_set_sink(log_sink_fn *fn, void *arg)
+{
+	sink = fn;
+	sink_arg = arg;
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&min_level, (int)level);
+}
+
+uint64_t log_dropped(void)
+{
+	return atomic_load(&dropped);
+}
+
+bool log_limit_allows(struct log_limit *l, uint64_t now_ms, uint64_t *suppressed)
+{
+	uint64_t cap = (uint64_t)l->burst * 1000;
+
+	if (l->last_ms == 0)
+		l->tokens_ms = cap;
+	else
+		l->tokens_ms += (now_ms - l->last_ms) * l->rate;
+	if (l->tokens_ms > cap)
+		l->tokens_ms = cap;
+	l->last_ms = now_ms == 0 ? 1 : now_ms;
+	if (l->tokens_ms < 1000) {
+		l->suppressed++;
+		return false;
+	}
+	l->tokens_ms -= 1000;
+	*suppressed = l->suppressed;
+	l->suppressed = 0;
+	return true;
+}

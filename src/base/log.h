@@ -1,0 +1,43 @@
+/*
+ * Log lines as CoreDNS writes them: "[LEVEL] plugin/name: message" on standard output, without
+ * a time stamp. Any thread. Writing never blocks the caller for long: a full pipe drops lines
+ * and counts them. Whatever a packet can trigger goes through a log_limit.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_FATAL };
+
+/* Receives each finished line (no newline); text is valid during the call only. */
+typedef void log_sink_fn(void *arg, enum log_level level, const char *text);
+
+/* Write one line. who is "plugin/NAME" or NULL for the server itself. */
+void log_line(enum log_level level, const char *who, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define log_debug(who, ...) log_line(LOG_DEBUG, (who), __VA_ARGS__)
+#define log_info(who, ...) log_line(LOG_INFO, (who), __VA_ARGS__)
+#define log_warning(who, ...) log_line(LOG_WARNING, (who), __VA_ARGS__)
+#define log_error(who, ...) log_line(LOG_ERROR, (who), __VA_ARGS__)
+
+/* Send lines to fn instead of standard output; NULL restores it. Call before threads start. */
+void log_set_sink(log_sink_fn *fn, void *arg);
+/* Drop lines below level (default LOG_INFO). Any thread. */
+void log_set_level(enum log_level level);
+/* Lines dropped because standard output was full or broken. */
+uint64_t log_dropped(void);
+
+/* Token bucket: at most burst lines at once and rate a second, for one class of event. */
+struct log_limit {
+	uint32_t rate, burst;
+	/* private */
+	uint64_t tokens_ms, last_ms, suppressed;
+};
+
+/*
+ * True when a line may be written at now_ms (clock_ms()). *suppressed tells how many were
+ * swallowed since the last one. Not thread-safe: one log_limit for each thread.
+ */
+bool log_limit_allows(struct log_limit *l, uint64_t now_ms, uint64_t *suppressed);

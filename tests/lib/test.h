@@ -1,0 +1,15 @@
+/*
+ * What every unit test includes: cmocka with the headers it wants, in the order it wants.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
