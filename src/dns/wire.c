@@ -1,0 +1,131 @@
+#include "dns/wire.h"
+
+#include "dns/name.h"
+#include "dns/rr.h"
+
+/* One step over a label at *at: copies it, or follows a pointer. False when it is malformed. */
+struct walk {
+	size_t at;    /* where the next label is */
+	size_t limit; /* pointers must aim below this */
+	size_t len;   /* octets of the name so far */
+	size_t end;   /* offset behind the name as it stands, 0 until known */
+};
+
+static bool follow_pointer(const struct reader *r, struct walk *w)
+{
+	size_t target;
+
+	if (w->at + 1 >= r->len)
+		return false;
+	target = get16(r->base + w->at) & 0x3fffu;
+	if (w->end == 0)
+		w->end = w->at + 2;
+	if (target >= w->limit)
+		return false;
+	w->limit = target;
+	w->at = target;
+	return true;
+}
+
+static bool copy_label(const struct reader *r, struct walk *w, uint8_t *out)
+{
+	size_t n = r->base[w->at] + 1u;
+
+	if (w->at + n > r->len || w->len + n > NAME_MAX_OCTETS)
+		return false;
+	if (out != NULL)
+		memcpy(out + w->len, r->base + w->at, n);
+	w->len += n;
+	w->at += n;
+	return true;
+}
+
+size_t read_name(struct reader *r, uint8_t *out)
+{
+	struct walk w = {r->at, r->at, 0, 0};
+
+	while (!r->is_bad && w.at < r->len) {
+		uint8_t n = r->base[w.at];
+		bool ok = (n & 0xc0) == 0xc0 ? follow_pointer(r, &w)
+					     : (n & 0xc0) == 0 && copy_label(r, &w, out);
+
+		if (!ok)
+			break;
+		if (n == 0) {
+			r->at = w.end != 0 ? w.end : w.at;
+			return w.len;
+		}
+	}
+	r->is_bad = true;
+	return 0;
+}
+
+bool read_rr(struct reader *r, struct rr_view *rr)
+{
+	rr->start = r->at;
+	rr->owner_len = (uint8_t)read_name(r, rr->owner);
+	rr->type = read16(r);
+	rr->rr_class = read16(r);
+	rr->ttl_at = r->at;
+	rr->ttl = read32(r);
+	rr->rdlength = read16(r);
+	rr->rdata_at = r->at;
+	return read_bytes(r, rr->rdlength) != NULL;
+}
+
+/* Octets before the first name, number of names; the rest of RDATA is opaque. */
+static void rdata_layout(uint16_t type, unsigned *skip, unsigned *names)
+{
+	*skip = 0;
+	*names = 0;
+	switch (type) {
+	case TYPE_NS:
+	case TYPE_CNAME:
+	case TYPE_PTR:
+	case 3: /* MD */
+	case 4: /* MF */
+	case 7: /* MB */
+	case 8: /* MG */
+	case 9: /* MR */
+	case TYPE_NXT:
+	case TYPE_DNAME: *names = 1; break;
+	case TYPE_SOA:
+	case 14: /* MINFO */
+	case TYPE_RP: *names = 2; break;
+	case TYPE_MX:
+	case TYPE_AFSDB:
+	case 21: /* RT */
+	case TYPE_KX: *skip = 2, *names = 1; break;
+	case TYPE_PX: *skip = 2, *names = 2; break;
+	case TYPE_SRV: *skip = 6, *names = 1; break;
+	case TYPE_SIG: *skip = 18, *names = 1; break;
+	default: break;
+	}
+}
+
+int rr_rdata(const struct reader *r, const struct rr_view *rr, uint8_t *out, size_t cap)
+{
+	struct reader in = reader_on(r->base, rr->rdata_at + rr->rdlength);
+	unsigned skip, names;
+	size_t n = 0;
+	const uint8_t *p;
+
+	rdata_layout(rr->type, &skip, &names);
+	in.at = rr->rdata_at;
+	if (skip > cap || (p = read_bytes(&in, skip)) == NULL)
+		return -1;
+	memcpy(out, p, skip);
+	for (n = skip; names > 0; names--) {
+		uint8_t name[NAME_MAX_OCTETS];
+		size_t len = read_name(&in, name);
+
+		if (len == 0 || n + len > cap)
+			return -1;
+		memcpy(out + n, name, len);
+		n += len;
+	}
+	if (in.len - in.at > cap - n)
+		return -1;
+	memcpy(out + n, in.base + in.at, in.len - in.at);
+	return (int)(n + in.len - in.at);
+}
