@@ -52,4 +52,4 @@
 	} while (0)
 
 /* for each element: `vec_for_each(&v, p)` declares a pointer p. */
-#define vec_for_each(v, p) for (__typeof__((v)->at) p = (v)->at; p < (v)->at + (v)->len; p++)
+#define vec_for_each(v, p) for (__typeof__(*(v)->at) *p = (v)->at; p < (v)->at + (v)->len; p++)

@@ -25,14 +25,14 @@ struct access;
 struct access_options {
 	const char *endpoint; /* URL or host:port */
 	const char *tls_cert, *tls_key, *tls_ca; /* PEM files that go with endpoint */
-	const char *kubeconfig;                  /* file */
-	const char *context;                     /* NULL: current-context */
+	const char *kubeconfig; /* file */
+	const char *context; /* NULL: current-context */
 	const char *root; /* put before /var/run/secrets/...; NULL: none. For tests */
 };
 
 /* What a request needs. Borrowed from the access until the next access_refresh(). */
 struct access_credentials {
-	const char *token;       /* NULL: none */
+	const char *token; /* NULL: none */
 	const char *server_name; /* NULL: the URL's host */
 	struct str ca_pem, cert_pem, key_pem;
 	bool use_proxy; /* in-cluster traffic never goes through a proxy */

@@ -29,36 +29,36 @@ enum source_kind {
 /* What to watch; texts are copied. */
 struct source_api_options {
 	struct access_options access;
-	const char *labels;           /* label selector for services, slices and pods; NULL: none */
+	const char *labels; /* label selector for services, slices and pods; NULL: none */
 	const char *namespace_labels; /* label selector for namespaces; NULL: none */
-	bool no_endpoints;            /* do not watch endpoint slices */
-	bool pods;                    /* watch pods too */
+	bool no_endpoints; /* do not watch endpoint slices */
+	bool pods; /* watch pods too */
 };
 
 enum source_error {
-	SOURCE_ERROR_CONNECT,      /* no connection, TLS failure, connection lost */
+	SOURCE_ERROR_CONNECT, /* no connection, TLS failure, connection lost */
 	SOURCE_ERROR_UNAUTHORIZED, /* 401 */
-	SOURCE_ERROR_FORBIDDEN,    /* 403 */
-	SOURCE_ERROR_NOT_FOUND,    /* 404 */
-	SOURCE_ERROR_EXPIRED,      /* 410 */
-	SOURCE_ERROR_THROTTLED,    /* 429 */
-	SOURCE_ERROR_SERVER,       /* other 4xx and 5xx */
-	SOURCE_ERROR_DECODE,       /* an answer that is not what was asked for */
-	SOURCE_ERROR_SILENT,       /* no byte for too long */
+	SOURCE_ERROR_FORBIDDEN, /* 403 */
+	SOURCE_ERROR_NOT_FOUND, /* 404 */
+	SOURCE_ERROR_EXPIRED, /* 410 */
+	SOURCE_ERROR_THROTTLED, /* 429 */
+	SOURCE_ERROR_SERVER, /* other 4xx and 5xx */
+	SOURCE_ERROR_DECODE, /* an answer that is not what was asked for */
+	SOURCE_ERROR_SILENT, /* no byte for too long */
 	SOURCE_ERRORS,
 };
 
 /* Figures of one kind, for metrics. */
 struct source_kind_stats {
-	bool watched;           /* this kind is asked for */
-	bool is_connected;      /* a watch is open and has answered 200 */
-	bool is_synced;         /* a whole list was seen once; never goes back */
+	bool watched; /* this kind is asked for */
+	bool is_connected; /* a watch is open and has answered 200 */
+	bool is_synced; /* a whole list was seen once; never goes back */
 	uint64_t last_event_ms; /* clock_ms() of the last event or bookmark, 0: none yet */
-	uint64_t last_list_ms;  /* clock_ms() of the last whole list, 0: none yet */
+	uint64_t last_list_ms; /* clock_ms() of the last whole list, 0: none yet */
 	uint64_t lists, watches; /* requests sent */
-	uint64_t events;         /* objects added, changed, deleted */
-	uint64_t relists;        /* lists after the first whole one */
-	uint64_t stale_events;   /* events older than what was known */
+	uint64_t events; /* objects added, changed, deleted */
+	uint64_t relists; /* lists after the first whole one */
+	uint64_t stale_events; /* events older than what was known */
 	uint64_t errors[SOURCE_ERRORS];
 };
 
@@ -72,8 +72,8 @@ struct source_api_stats {
  * A source on loop that feeds store. Reads credentials at once, opens no connection yet. NULL with
  * one sentence in e when the options or credentials are unusable.
  */
-struct source_api *source_api_new(uv_loop_t *loop, struct store *store,
-	const struct source_api_options *o, struct err *e);
+struct source_api *source_api_new(
+        uv_loop_t *loop, struct store *store, const struct source_api_options *o, struct err *e);
 /* Begin to list and watch. */
 void source_api_start(struct source_api *s);
 /*

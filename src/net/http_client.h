@@ -22,29 +22,29 @@ struct http_request;
 
 /* Where to go and as whom. All text is copied by http_get(); NULL or empty means absent. */
 struct http_options {
-	const char *url;         /* http:// or https://, with path and query */
-	const char *accept;      /* value of Accept */
-	const char *user_agent;  /* value of User-Agent */
-	const char *bearer;      /* token of an Authorization: Bearer header */
+	const char *url; /* http:// or https://, with path and query */
+	const char *accept; /* value of Accept */
+	const char *user_agent; /* value of User-Agent */
+	const char *bearer; /* token of an Authorization: Bearer header */
 	const char *server_name; /* verify the certificate against this name, not the URL's host */
-	struct str ca_pem;       /* certificates to trust; absent: those of the system */
-	struct str cert_pem;     /* client certificate chain */
-	struct str key_pem;      /* its private key */
-	bool use_proxy;          /* obey http_proxy, https_proxy and no_proxy */
+	struct str ca_pem; /* certificates to trust; absent: those of the system */
+	struct str cert_pem; /* client certificate chain */
+	struct str key_pem; /* its private key */
+	bool use_proxy; /* obey http_proxy, https_proxy and no_proxy */
 	uint32_t connect_timeout_ms; /* 0: 10 s */
 };
 
 /* The start of an answer. */
 struct http_head {
 	int status;
-	int64_t retry_after_s;    /* -1 without a Retry-After header in seconds */
+	int64_t retry_after_s; /* -1 without a Retry-After header in seconds */
 	const char *content_type; /* "" when absent; valid during the call */
 };
 
 /* How a request ended. */
 struct http_result {
-	int rc;           /* 0: the whole answer arrived; else a negative errno */
-	int status;       /* HTTP status, 0 when no answer began */
+	int rc; /* 0: the whole answer arrived; else a negative errno */
+	int status; /* HTTP status, 0 when no answer began */
 	const char *text; /* for a person, "" when rc is 0; valid during the call */
 };
 
@@ -68,7 +68,7 @@ void http_client_free(struct http_client *c);
  * reason in e when the options are unusable (bad URL).
  */
 struct http_request *http_get(struct http_client *c, const struct http_options *o,
-	const struct http_handler *h, struct err *e);
+        const struct http_handler *h, struct err *e);
 /*
  * Forget a request and close its connection if an answer was under way; no callback follows.
  * Allowed anywhere, also in callbacks of this or of other requests. NULL is ignored.

@@ -1,0 +1,106 @@
+/* A large cluster: services, each with its slices, and pods. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+
+enum { SERVICES_A_NAMESPACE = 100, ENDPOINTS_A_SLICE = 100 };
+
+static void put(const char *api, const char *kind, json_t *o)
+{
+	const char *why = "";
+	struct kind *k = kind_find_api(api, kind);
+	struct object *x = object_build(k, o, &why);
+
+	must(x != NULL);
+	world_put(k, x);
+	json_decref(o);
+}
+
+static json_t *address(unsigned n)
+{
+	return json_sprintf("10.%u.%u.%u", 128 + n / 62500, n / 250 % 250, n % 250 + 1);
+}
+
+static void put_service(const char *namespace, const char *name)
+{
+	put("v1", "Service",
+	        json_pack("{s:{s:s,s:s,s:{s:s}},s:{s:[{s:s,s:s,s:i,s:i}],s:{s:s}}}", "metadata",
+	                "name", name, "namespace", namespace, "labels", "app", name, "spec",
+	                "ports", "name", "http", "protocol", "TCP", "port", 80, "targetPort", 8080,
+	                "selector", "app", name));
+}
+
+static json_t *endpoint(unsigned n, const char *namespace, const char *name)
+{
+	json_t *addresses = json_array();
+
+	json_array_append_new(addresses, address(n));
+	return json_pack("{s:o,s:{s:b,s:b,s:b},s:{s:s,s:s,s:o},s:s,s:s}", "addresses", addresses,
+	        "conditions", "ready", 1, "serving", 1, "terminating", 0, "targetRef", "kind",
+	        "Pod", "namespace", namespace, "name", json_sprintf("%s-%u", name, n), "nodeName",
+	        "node-a", "zone", "zone-a");
+}
+
+static void put_slice(const char *namespace, const char *name, unsigned first, unsigned n)
+{
+	json_t *endpoints = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(endpoints, endpoint(first + i, namespace, name));
+	put("discovery.k8s.io/v1", "EndpointSlice",
+	        json_pack("{s:{s:o,s:s,s:{s:s,s:s}},s:s,s:o,s:[{s:s,s:s,s:i}]}", "metadata", "name",
+	                json_sprintf("%s-%05x", name, first), "namespace", namespace, "labels",
+	                "app", name, "kubernetes.io/service-name", name, "addressType", "IPv4",
+	                "endpoints", endpoints, "ports", "name", "http", "protocol", "TCP", "port",
+	                8080));
+}
+
+static void put_pod(const char *namespace, unsigned n)
+{
+	json_t *name = json_sprintf("pod-%u", n);
+	json_t *ip = address(n);
+
+	put("v1", "Pod",
+	        json_pack("{s:{s:O,s:s,s:{s:s}},s:{s:s},s:{s:s,s:O,s:[{s:O}]}}", "metadata", "name",
+	                name, "namespace", namespace, "labels", "app", "pod", "spec", "nodeName",
+	                "node-a", "status", "phase", "Running", "podIP", ip, "podIPs", "ip", ip));
+	json_decref(name);
+	json_decref(ip);
+}
+
+static void namespace_of(unsigned n, char *out, size_t size)
+{
+	snprintf(out, size, "ns-%u", n / SERVICES_A_NAMESPACE);
+	if (n % SERVICES_A_NAMESPACE == 0 && !object_find(kind_find("", "namespaces"), "", out))
+		put("v1", "Namespace", json_pack("{s:{s:s}}", "metadata", "name", out));
+}
+
+int generate_cluster(unsigned services, unsigned per_service, unsigned pods)
+{
+	char namespace[32], name[32];
+	unsigned at = 0;
+
+	pthread_mutex_lock(&world.lock);
+	for (unsigned i = 0; i < services; i++) {
+		namespace_of(i, namespace, sizeof(namespace));
+		snprintf(name, sizeof(name), "svc-%u", i);
+		put_service(namespace, name);
+		for (unsigned left = per_service; left > 0;) {
+			unsigned n = left < ENDPOINTS_A_SLICE ? left : ENDPOINTS_A_SLICE;
+
+			put_slice(namespace, name, at, n);
+			at += n;
+			left -= n;
+		}
+	}
+	for (unsigned i = 0; i < pods; i++) {
+		namespace_of(i / 10, namespace, sizeof(namespace));
+		put_pod(namespace, i);
+	}
+	pthread_mutex_unlock(&world.lock);
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* Answers: headers and Status bodies as a real server sends them. */
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum MHD_Result send_response(
+        struct MHD_Connection *c, unsigned status, const char *type, struct MHD_Response *r)
+{
+	enum MHD_Result rc;
+
+	MHD_add_response_header(r, "Cache-Control", "no-cache, private");
+	MHD_add_response_header(r, "Content-Type", type);
+	rc = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
+	return rc;
+}
+
+enum MHD_Result reply_text(
+        struct MHD_Connection *c, unsigned status, const char *type, const char *body)
+{
+	struct MHD_Response *r =
+	        MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_MUST_COPY);
+
+	if (strncmp(type, "text/", 5) == 0)
+		MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	return send_response(c, status, type, r);
+}
+
+enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf *body)
+{
+	struct MHD_Response *r =
+	        MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_MUST_FREE);
+
+	*body = (struct buf){0};
+	if (status == 504 || status == 429)
+		MHD_add_response_header(r, "Retry-After", "1");
+	return send_response(c, status, "application/json", r);
+}
+
+void json_quote(struct buf *b, const char *text)
+{
+	buf_char(b, '"');
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\')
+			buf_printf(b, "\\%c", *p);
+		else if ((unsigned char)*p < 0x20)
+			buf_printf(b, "\\u%04x", (unsigned char)*p);
+		else
+			buf_char(b, *p);
+	}
+	buf_char(b, '"');
+}
+
+enum MHD_Result reply_status(struct MHD_Connection *c, unsigned status, const char *reason,
+        const char *extra, const char *message)
+{
+	struct buf b = {0};
+
+	buf_str(&b, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
+	            "\"status\":\"Failure\",\"message\":");
+	json_quote(&b, message);
+	buf_printf(&b, ",\"reason\":\"%s\",%s\"code\":%u}\n", reason, extra, status);
+	return reply_json(c, status, &b);
+}
+
+const char *query(struct MHD_Connection *c, const char *name)
+{
+	const char *v = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+
+	return v == NULL ? "" : v;
+}

@@ -1,0 +1,213 @@
+/*
+ * apisim: a simulated Kubernetes API server for tests. One process, one world of objects with a
+ * global resourceVersion, a ring of past events, and faults that tests switch on through a
+ * control port. Threads (one a connection, from libmicrohttpd) share the world under its lock.
+ *
+ * Its answers are modelled on those recorded in tests/data/apiserver.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "base/vec.h"
+
+/* Objects sorted by key; the list holds references. */
+struct object_list {
+	VEC(struct object *) all;
+};
+
+/* A resource that the server knows. */
+struct kind {
+	char *group; /* "" for core */
+	char *version;
+	char *plural;
+	char *name; /* "Service" */
+	char *list_api; /* "v1" or "discovery.k8s.io/v1" */
+	const char *bookmark; /* what follows metadata in a bookmark of this kind */
+	bool namespaced;
+	bool absent; /* fault: 404 */
+	bool forbidden; /* fault: 403 */
+	struct object_list objects;
+	uint64_t lists, watches; /* requests seen */
+};
+
+/* One version of an object. Immutable; events, lists and watches hold references. */
+struct object {
+	unsigned refs; /* under the world's lock */
+	uint64_t rv;
+	char *key; /* "namespace/name", "/name" when cluster-wide */
+	char *namespace, *name, *uid, *phase;
+	json_t *labels; /* object or NULL */
+	char *json; /* without kind and apiVersion: {"metadata":... */
+	size_t len;
+};
+
+/* One change: old NULL: added; now NULL: deleted. */
+struct event {
+	struct kind *kind;
+	struct object *old, *now;
+	uint64_t rv;
+	bool hidden; /* fault: watches never see it */
+};
+
+/* Answer count matching requests with this instead (-1: until cleared). */
+struct fault {
+	char resource[64]; /* "": any */
+	char verb[8]; /* "list", "watch", "": any */
+	int status, count;
+	int retry_after; /* -1: no header */
+	bool html;
+};
+
+enum watchlist_mode { WATCHLIST_SERVE, WATCHLIST_REFUSE, WATCHLIST_IGNORE };
+
+struct world {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	VEC(struct kind *) kinds;
+	uint64_t rv, compacted; /* events up to compacted are forgotten */
+	struct event *ring; /* event seq is at ring[seq % ring_size] */
+	uint64_t ring_size, seq_first, seq_next;
+	VEC(struct fault) faults;
+	VEC(char *) tokens;
+	bool need_auth, need_cert;
+	enum watchlist_mode watchlist;
+	bool stalled;
+	bool stopping;
+	long cut_after; /* -1: off; cut the next watch after that many bytes */
+	char cut_resource[64];
+	unsigned hide; /* changes to hide from watches */
+	uint64_t bookmark_ms;
+	struct watch *watch_list;
+	unsigned watch_count;
+	uint64_t requests, next_ip;
+};
+
+extern struct world world;
+
+/* A label selector or field selector that has been read. */
+struct selector {
+	VEC(struct requirement {
+		char key[320];
+		char op;
+		VEC(char *) values;
+	})
+	all;
+};
+
+/* What a request asks for. */
+struct ask {
+	struct MHD_Connection *connection;
+	const char *method;
+	struct kind *kind;
+	char namespace[64], name[256]; /* "": all */
+	char user[64];
+	struct selector labels, fields;
+	const char *body;
+	size_t body_len;
+};
+
+/* world.c: every function below needs the lock. */
+
+/* Register a resource. */
+struct kind *kind_add(const char *group, const char *version, const char *plural, const char *name);
+/* By plural name and group (NULL: any group). */
+struct kind *kind_find(const char *group, const char *plural);
+/* By kind name and apiVersion (NULL: any). */
+struct kind *kind_find_api(const char *api, const char *name);
+/* The present version, or NULL. */
+struct object *object_find(struct kind *k, const char *namespace, const char *name);
+/* Take one more reference. */
+struct object *object_ref(struct object *o);
+/* Give one back (NULL is ignored). */
+void object_unref(struct object *o);
+/* Store a new version made by object_build(); returns true when it did not exist before. */
+bool world_put(struct kind *k, struct object *o);
+/* Delete; false when it does not exist. */
+bool world_delete(struct kind *k, const char *namespace, const char *name);
+/* Forget all events so far. */
+void world_compact(void);
+/* Go back to the state at rv, as after a restored backup. False when rv is compacted. */
+bool world_rewind(uint64_t rv);
+/* The objects of a kind as they were at rv; references are taken. False: compacted. */
+bool world_snapshot(struct kind *k, uint64_t rv, struct object_list *out);
+/* Give a snapshot back. */
+void object_list_free(struct object_list *l);
+/* Start an empty world with room for ring_size events. */
+void world_init(uint64_t ring_size);
+/* Milliseconds of the monotonic clock. */
+uint64_t now_ms(void);
+
+/* object.c */
+
+/*
+ * Make an object from a manifest, with the defaults an API server would fill in and the next
+ * resourceVersion. NULL with a reason in *why when it is not acceptable.
+ */
+struct object *object_build(struct kind *k, json_t *manifest, const char **why);
+
+/* manifest.c */
+
+/* Documents of YAML or JSON text, Lists taken apart. NULL with a reason in why[200]. */
+json_t *manifest_parse(const char *text, size_t len, char *why);
+/* Apply every document; the number applied, or -1 with a reason in why[200]. Takes the lock. */
+int manifest_apply(const char *text, size_t len, char *why);
+
+/* selector.c */
+
+/* Read a label or field selector; false when it is malformed. */
+bool selector_parse(struct selector *s, const char *text);
+/* Free its values. */
+void selector_free(struct selector *s);
+/* Do labels match? */
+bool selector_matches_labels(const struct selector *s, const json_t *labels);
+/* Do the fields metadata.name, metadata.namespace, status.phase match? */
+bool selector_matches_fields(const struct selector *s, const struct object *o);
+/* Everything that the request restricts: namespace, name, labels, fields. */
+bool ask_matches(const struct ask *a, const struct object *o);
+
+/* list.c */
+
+/* Answer a LIST. */
+enum MHD_Result list_serve(struct ask *a);
+
+/* watch.c */
+
+/* Answer a WATCH; keeps what it needs of a. */
+enum MHD_Result watch_serve(struct ask *a);
+/* End open watches of a resource (NULL: all), by a clean end or a reset. Needs the lock. */
+void watch_close(const char *resource, bool reset);
+/* Send bytes as they are to the open watches of a resource. Needs the lock. */
+void watch_inject(const char *resource, const char *data, size_t n);
+
+/* reply.c */
+
+/* Send a body that is copied. */
+enum MHD_Result reply_text(
+        struct MHD_Connection *c, unsigned status, const char *type, const char *body);
+/* Send a heap body, which is freed. */
+enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf *body);
+/* Send a Status of failure; extra is inserted before "code" and may be "". */
+enum MHD_Result reply_status(struct MHD_Connection *c, unsigned status, const char *reason,
+        const char *extra, const char *message);
+/* Append text as a JSON string with quotes. */
+void json_quote(struct buf *b, const char *text);
+/* A query parameter, or "". */
+const char *query(struct MHD_Connection *c, const char *name);
+
+/* control.c */
+
+/* Answer a request to the control port. */
+enum MHD_Result control_serve(
+        struct MHD_Connection *c, const char *method, const char *path, struct buf *body);
+
+/* generate.c */
+
+/* Make n services, each with per_service endpoints, and pods. Takes the lock as needed. */
+int generate_cluster(unsigned services, unsigned per_service, unsigned pods);
