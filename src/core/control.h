@@ -1,0 +1,50 @@
+/*
+ * The control thread: one loop for configuration, cluster sources, resolver files, signals of
+ * the embedding program; the only writer of published tables. It starts and stops the workers.
+ *
+ * Functions here may be called from any thread but the control thread itself, unless they say so.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "core/generation.h"
+
+struct control;
+struct metrics;
+
+struct control_config {
+	const char *path;    /* Corefile to read, or NULL */
+	const char *text;    /* else its text */
+	const char *name;    /* what to call the text in errors */
+	uint16_t default_port;
+	unsigned workers;    /* 0: CPUs by affinity and cgroup quota */
+	bool is_quiet;       /* do not print the zones at start */
+	const struct plugin *const *plugins;
+};
+
+/* Start the thread, read the configuration, open listeners, run workers. NULL with e set. */
+struct control *control_start(const struct control_config *config, struct err *e);
+/* Read the configuration again; on failure the old one goes on and e says why. */
+int control_reload(struct control *c, struct err *e);
+/* Graceful stop: lameduck of the plugins, drain, join all threads, free. */
+void control_stop(struct control *c);
+/* Run fn(arg) on the control thread and wait for its end. */
+void control_call(struct control *c, void (*fn)(struct control *c, void *arg), void *arg);
+/* The registry of shared objects; control thread only. */
+struct shared *control_shared(struct control *c);
+/* Collect the metrics of the current generation and of the process. Any thread. */
+void control_metrics(struct control *c, struct metrics *m);
+/* True when every plugin is ready; else names lists those that are not. Any thread. */
+bool control_is_ready(struct control *c, struct buf *names);
+/* True once control_stop() has begun. Any thread. */
+bool control_is_stopping(const struct control *c);
+/* How many workers run. */
+unsigned control_workers(const struct control *c);
+/* Queries answered so far over all workers, for sm_stats(). */
+uint64_t control_answers(const struct control *c);
+/* Write the i-th listen address; false past the last. */
+bool control_listen_address(struct control *c, unsigned i, union addr *out);

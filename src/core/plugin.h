@@ -1,0 +1,57 @@
+/*
+ * What a plugin is. One struct plugin for each kind; one *instance* (whatever setup() makes) for
+ * each server block that names it. plugins/plugins.def fixes the order of the chain.
+ *
+ * setup, start, teardown and ready run on the control thread; attach, detach, query, reply and
+ * cancel on the worker that owns the query; metrics on any thread. All hooks are optional but setup.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct metrics;
+struct query;
+struct setup;
+struct worker;
+
+enum verdict {
+	NEXT, /* ask the next plugin */
+	DONE, /* the answer in q->answer is complete */
+	WAIT, /* parked: query_resume() will be called on this worker */
+	DROP, /* send nothing */
+};
+
+struct plugin {
+	const char *name;
+	/*
+	 * Read the directives of one server block (s->uses, all of them, in order), make an instance
+	 * and put it in s->instance. Leaving it NULL keeps the plugin out of the chain (bind). It must
+	 * not touch the outside world beyond reading files. 0, or a negative errno with file, line
+	 * and remedy in e; what it allocated is then its own to free.
+	 */
+	int (*setup)(struct setup *s, struct err *e);
+	/* Begin side work (listeners, watches) once the whole configuration is known to be good. */
+	int (*start)(void *instance, struct err *e);
+	/* This worker will now use the instance: make per-worker state. Not failing. */
+	void (*attach)(void *instance, struct worker *w);
+	/* Computes what query() will need and prefetches it; optional first pass over a batch. */
+	void (*prefetch)(struct query *q, void *instance);
+	/* On the way down: answer, pass on, wait or drop. */
+	enum verdict (*query)(struct query *q, void *instance);
+	/* On the way up, for plugins above the one that answered: look at or change q->answer. */
+	void (*reply)(struct query *q, void *instance);
+	/* The query is abandoned while it waits for this plugin (shutdown): forget it. */
+	void (*cancel)(struct query *q, void *instance);
+	/* False while the plugin is not ready to serve (asked by the ready plugin). */
+	bool (*ready)(void *instance);
+	/* Report samples; any thread, while queries run. */
+	void (*metrics)(void *instance, struct metrics *m);
+	/* This worker has no more queries for the instance: free per-worker state. */
+	void (*detach)(void *instance, struct worker *w);
+	/* A shutdown begins: the server still answers while this returns false (health: lameduck). */
+	bool (*stop)(void *instance);
+	/* Stop side work and free the instance; no worker uses it any more. */
+	void (*teardown)(void *instance);
+};

@@ -1,0 +1,133 @@
+/*
+ * One question on its way through a chain: the object that every plugin hook gets.
+ *
+ * A query belongs to one worker for its whole life. On the hot path it is answered inside the
+ * callback that received it; a plugin that must wait returns WAIT and calls query_resume() later,
+ * on the same worker. Nothing borrowed from published data (RCU) survives a WAIT: copy it into
+ * q->arena first, or look it up again.
+ *
+ * Lifetime: taken from the worker's pool, given back after the answer was sent; never shared.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "core/plugin.h"
+#include "core/server.h"
+#include "dns/answer.h"
+#include "dns/msg.h"
+#include "dns/name.h"
+#include "net/addr.h"
+
+/* Octets of a query that we look at; a longer one gets FORMERR. UDP answers fit too. */
+#define QUERY_BUF 2048u
+/* Scratch memory of a query before its arena goes to the heap. */
+#define QUERY_SCRATCH 1024u
+/* Largest UDP answer, whatever the client offers (DNS Flag Day 2020). */
+#define QUERY_UDP_MAX 1232u
+#define QUERY_SUB_DEPTH 8u
+
+struct generation;
+struct worker;
+
+struct query {
+	struct list node;      /* pool, or list of parked queries */
+	struct worker *worker;
+	struct generation *generation;
+	const struct server *server;
+	struct chain *chain;
+	uint64_t start_ns;     /* when the batch that it came in was read */
+	size_t wire_len;
+	uint16_t position;     /* next query hook */
+	uint16_t udp_cap;      /* largest UDP answer; bufsize lowers it */
+	uint8_t transport;     /* enum transport */
+	uint8_t depth;         /* of query_sub() */
+	bool is_internal;      /* asked by query_sub(), not by a client */
+	bool is_running;       /* a hook of it is on the stack */
+	bool is_parked;
+	bool was_resumed;
+	bool is_dropped;
+	uint8_t resumed_with;  /* enum verdict */
+	const char *answered_by; /* name of the plugin that said DONE, or "" */
+	const char *nsid;      /* identity to send when asked for (RFC 5001), or NULL */
+	size_t nsid_len;
+	void *socket;          /* of the transport: where the answer goes */
+	void *plugin_data;     /* of the plugin that said WAIT */
+	uint64_t hash;         /* of prefetch hooks */
+	union addr client;
+	union addr local;      /* address the query was sent to; family 0 when not known */
+	struct arena arena;    /* scratch memory, freed with the query */
+	struct answer answer;
+	struct msg msg;
+	/* query_sub() */
+	struct query *parent;
+	struct list children, sibling;
+	void (*on_sub)(struct query *parent, struct query *child, void *arg);
+	void *on_sub_arg;
+	/* called when a query that was parked is complete; set by the transport */
+	void (*on_done)(struct query *q);
+	uint8_t folded[256];   /* the question's name in lower case */
+	_Alignas(16) uint8_t scratch[QUERY_SCRATCH];
+	uint8_t buf[QUERY_BUF]; /* the query, then its answer */
+};
+
+/* The question's name as asked, in wire form. */
+static inline const uint8_t *query_name(const struct query *q)
+{
+	return q->buf + MSG_HEADER;
+}
+
+enum query_state {
+	QUERY_ANSWERED, /* encode and send q->answer */
+	QUERY_PARKED,   /* q->on_done will be called later */
+	QUERY_DROPPED,  /* send nothing */
+};
+
+/*
+ * First pass: parse the q->wire_len octets in q->buf, match the server in g and run prefetch
+ * hooks. False when the query is decided already: see q->is_dropped, else its answer is ready.
+ */
+bool query_prepare(struct query *q, const struct server_group *g);
+/* Second pass, for a query that query_prepare() said true to: run the chain. */
+enum query_state query_run(struct query *q);
+/*
+ * Go on with a parked query: NEXT asks the plugins below the one that waited, DONE and DROP end
+ * it. May be called before the hook that returns WAIT has returned. Calls q->on_done at the end.
+ */
+void query_resume(struct query *q, enum verdict verdict);
+/*
+ * Third pass: write the answer into out, which holds room for limit octets and may be q->buf.
+ * Returns its length.
+ */
+size_t query_encode(struct query *q, uint8_t *out, size_t room);
+/*
+ * Ask name/type through the chain from the top on behalf of q (CNAME targets, autopath, dns64).
+ * on_sub is called exactly once, maybe before this returns; child->answer lives until q is
+ * released, but what it borrowed from published data only during on_sub. The hook that calls this
+ * returns WAIT, and on_sub calls query_resume(q, ...). 0, or -ELOOP beyond QUERY_SUB_DEPTH,
+ * -ENOBUFS when the pool is empty (then on_sub is not called).
+ */
+struct query_question {
+	const uint8_t *name; /* wire */
+	uint16_t type;
+};
+int query_sub(struct query *q, struct query_question question,
+	void (*on_sub)(struct query *parent, struct query *child, void *arg), void *arg);
+/*
+ * Add the answer records of child, a finished query_sub() whose name stands at target in a set
+ * of q->answer (a CNAME's RDATA), behind those of q. Records carried as an upstream's message
+ * are copied to q->arena.
+ */
+void query_merge(struct query *q, const struct query *child, const uint8_t *target);
+/* Prepare a fresh or reused query object for a new message on worker w. */
+void query_init(struct query *q, struct worker *w);
+/* Release everything that the query owns, children included; back to the worker's pool. */
+void query_release(struct query *q);
+/* Abandon a parked query: cancel hooks run, nothing is sent. */
+void query_cancel(struct query *q);
+/* Answer with rcode and no records; returns DONE, for use as `return query_fail(q, ...)`. */
+enum verdict query_fail(struct query *q, uint16_t rcode);

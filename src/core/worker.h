@@ -1,0 +1,55 @@
+/*
+ * A worker: one thread with its own loop, sockets, query pool and counters. This header is what
+ * plugins and the query path see; the thread itself is in worker_thread.c, and tests make a bare
+ * worker without one.
+ *
+ * Lifetime: made before the first generation is attached, freed after the last one is detached.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "core/query.h"
+
+/* Queries that a worker has in hand at once; more are dropped, oldest first (water torture). */
+#define WORKER_QUERIES_MAX 4096u
+
+struct uv_loop_s;
+
+/* Something with packets to send at the end of the loop's turn: a relay socket, the UDP socket. */
+struct worker_flush {
+	struct list node; /* list_init() it once */
+	void (*fn)(struct worker_flush *f);
+};
+
+struct worker {
+	unsigned index;            /* 0 .. workers - 1 */
+	struct uv_loop_s *loop;    /* NULL in tests without a loop */
+	uint64_t now_ns;           /* monotonic, read once at the top of each callback */
+	uint32_t wall_s;           /* seconds since 1970, read with it */
+	struct list free_queries;
+	struct list parked;        /* queries that wait, oldest first */
+	struct list flush;         /* struct worker_flush */
+	unsigned queries;          /* made so far */
+	unsigned in_use;
+	uint8_t *stream_buf;       /* 64 KiB + 2: scratch for TCP answers */
+	/* counters of the worker itself, read by other threads */
+	uint64_t dropped_full, malformed, udp_send_errors, tcp_accepted, tcp_refused;
+};
+
+/* Set up a bare worker (no thread, no loop). */
+void worker_init(struct worker *w, unsigned index);
+/* Free the pool; no query may be in use. */
+void worker_fini(struct worker *w);
+/* Top of each callback: RCU online, and the time. */
+void worker_enter(struct worker *w);
+/* A fresh query, initialised, or NULL when WORKER_QUERIES_MAX are in use. */
+struct query *worker_query(struct worker *w);
+/* Have f->fn called once at the end of this turn of the loop; harmless when asked already. */
+void worker_flush_later(struct worker *w, struct worker_flush *f);
+/* Run what worker_flush_later() collected. The loop does it before it sleeps. */
+void worker_flush_now(struct worker *w);
+/* Abandon every parked query of generation g (NULL: of all). */
+void worker_cancel_parked(struct worker *w, const struct generation *g);
