@@ -1,0 +1,79 @@
+/*
+ * Inside of the Corefile parser: the stream of tokens with imports replaced, shared by
+ * corefile.c (grammar), import.c (files and snippets) and env.c (variables). Nobody else includes
+ * it. A parser lives for one corefile_parse() or corefile_read(); what the tree keeps is in the
+ * arena of the corefile.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "conf/corefile.h"
+#include "conf/lexer.h"
+
+/* Where tokens come from: the file, and what imported it; a chain up to the main file. */
+struct origin {
+	const char *file;
+	const char *snippet; /* NULL: the tokens of a file */
+	const struct origin *parent;
+	unsigned depth;
+	uint32_t unclosed_quote_line; /* of the file; 0: none */
+};
+
+struct token_list {
+	const struct raw_token *at;
+	size_t len;
+};
+
+struct frame {
+	struct token_list tokens;
+	size_t next;
+	const struct origin *origin;
+};
+
+struct snippet {
+	const char *name;
+	struct token_list tokens;
+	const struct origin *origin;
+	uint32_t line;
+};
+
+struct parser {
+	struct corefile *tree;
+	struct arena *arena; /* of the tree */
+	const struct corefile_options *options;
+	VEC(struct frame) stack; /* innermost import last */
+	struct map snippets; /* name -> struct snippet */
+	VEC(const char *) files;
+	VEC(const char *) globs;
+	size_t read_count; /* tokens cut from all files */
+	size_t token_count; /* tokens taken, those of repeated snippets counted again */
+	size_t expanded_bytes, snippet_imports, file_imports;
+	struct err *e;
+};
+
+/* The next token and its origin, or NULL at the end. It is not taken. */
+const struct raw_token *parser_peek(struct parser *p, const struct origin **origin);
+/* Take the token that parser_peek() gave. 0, or -E2BIG when there are too many. */
+int parser_take(struct parser *p);
+/* Write `FILE:LINE - Error during parsing: ...` and return -EINVAL. */
+int parser_fail(struct parser *p, const struct origin *o, uint32_t line, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+/* True when t is the brace (and not quoted). */
+bool is_brace(const struct raw_token *t, char brace);
+/* True when t is an import directive. */
+bool is_import(const struct raw_token *t);
+
+/* Put the tokens of text in front of the stream, under the name file. 0 or -EINVAL. */
+int parser_push_text(
+        struct parser *p, const char *file, struct str text, const struct origin *parent);
+/*
+ * Read a file (at most COREFILE_MAX_SIZE) and push its tokens. What is wrong with the file itself
+ * is written without a place; 0 or a negative errno.
+ */
+int parser_push_file(struct parser *p, const char *path, const struct origin *parent);
+/* Take `import WHAT` from the stream and push what it names. 0 or a negative errno. */
+int parser_import(struct parser *p);
+/* Replace {$VAR} and {%VAR%} in a token. 0 and *out in the arena, or -E2BIG. */
+int parser_expand(
+        struct parser *p, const struct raw_token *t, const struct origin *o, const char **out);

@@ -1,0 +1,150 @@
+#include "test.h"
+
+#include "conf/corefile.h"
+
+/* A tree in one line: blocks as `keys{directives}`, options in braces, `;` between lines. */
+static void write_lines(struct buf *out, const struct directive *lines, size_t n)
+{
+	for (const struct directive *d = lines; d < lines + n; d++) {
+		buf_printf(out, "%s%s", d == lines ? "" : ";", d->name);
+		for (size_t i = 0; i < d->arg_count; i++)
+			buf_printf(out, " %s", d->args[i].text);
+		if (!d->has_block)
+			continue;
+		buf_str(out, "{");
+		write_lines(out, d->lines, d->line_count);
+		buf_str(out, "}");
+	}
+}
+
+static void write_tree(struct buf *out, const struct corefile *c)
+{
+	corefile_for_each_block(c, b)
+	{
+		for (size_t i = 0; i < b->key_count; i++)
+			buf_printf(out, "%s%s", i == 0 ? "" : " ", b->keys[i].text);
+		buf_str(out, "{");
+		write_lines(out, b->directives, b->directive_count);
+		buf_str(out, "}");
+	}
+}
+
+static void expect_file(const char *name, const char *expected)
+{
+	struct corefile *c = NULL;
+	struct buf path = {0}, got = {0};
+	struct err e = {""};
+
+	buf_printf(&path, "%s/tests/data/corefiles/%s", SRCDIR, name);
+	if (corefile_read(buf_text(&path), NULL, &c, &e) != 0)
+		fail_msg("%s: %s", name, e.text);
+	write_tree(&got, c);
+	assert_string_equal(buf_text(&got), expected);
+	assert_int_equal(c->file_count, 1);
+	assert_string_equal(c->files[0], buf_text(&path));
+	corefile_free(c);
+	buf_free(&path);
+	buf_free(&got);
+}
+
+#define KUBERNETES "kubernetes cluster.local in-addr.arpa ip6.arpa"
+#define FALLTHROUGH "fallthrough in-addr.arpa ip6.arpa"
+#define KUBEADM_START                                                                \
+	"errors;health{lameduck 5s};ready;" KUBERNETES "{pods insecure;" FALLTHROUGH \
+	";ttl 30};prometheus :9153;"
+#define KUBEADM_END                                                             \
+	"forward . /etc/resolv.conf{max_concurrent 1000};"                      \
+	"cache 30{disable success cluster.local;disable denial cluster.local};" \
+	"loop;reload;loadbalance"
+
+static void kubeadm_and_kind_give_their_plugins_in_order(void **state)
+{
+	(void)state;
+	expect_file("kubeadm", ".:53{" KUBEADM_START KUBEADM_END "}");
+	expect_file("kind", ".:53{" KUBEADM_START KUBEADM_END "}");
+}
+
+static void minikube_adds_log_hosts_and_rewrite(void **state)
+{
+	(void)state;
+	expect_file("minikube",
+	        ".:53{log;" KUBEADM_START "hosts{192.168.49.1 host.minikube.internal;fallthrough};"
+	        "rewrite name example.com registry.kube-system.svc.cluster.local;" KUBEADM_END "}");
+}
+
+static void k3s_parses_without_any_custom_file(void **state)
+{
+	(void)state;
+	expect_file("k3s",
+	        ".:53{errors;health;ready;" KUBERNETES "{pods insecure;" FALLTHROUGH "};"
+	        "hosts /etc/coredns/NodeHosts{ttl 60;reload 15s;fallthrough};prometheus :9153;"
+	        "forward . /etc/resolv.conf;cache 30;loop;reload;loadbalance}");
+}
+
+static void eks_parses(void **state)
+{
+	(void)state;
+	expect_file("eks",
+	        ".:53{errors;health{lameduck 5s};ready;" KUBERNETES "{pods insecure;" FALLTHROUGH
+	        "};prometheus :9153;forward . /etc/resolv.conf;cache 30;loop;reload;loadbalance}");
+}
+
+static void openshift_parses_three_blocks(void **state)
+{
+	(void)state;
+	expect_file("openshift",
+	        "corp.example.com:5353{prometheus 127.0.0.1:9153;"
+	        "forward . 10.1.0.53:53 tls://10.1.0.54{tls_servername dns.corp.example.com;"
+	        "tls /etc/pki/dns.corp/ca-bundle.crt;policy round_robin};errors;"
+	        "log .{class denial error};bufsize 1232;cache 900{denial 9984 30}}"
+	        ".:5353{bufsize 1232;errors;log .{class error};health{lameduck "
+	        "20s};ready;" KUBERNETES "{pods insecure;" FALLTHROUGH
+	        "};prometheus 127.0.0.1:9153;"
+	        "forward . /etc/resolv.conf{policy sequential};cache 900{denial 9984 30};reload}"
+	        "hostname.bind:5353{chaos}");
+}
+
+#define NODELOCAL_END                                                                              \
+	"reload;loop;bind 169.254.20.10 10.96.0.10;forward . __PILLAR__CLUSTER__DNS__{force_tcp};" \
+	"prometheus :9253"
+
+static void nodelocal_parses_four_blocks(void **state)
+{
+	(void)state;
+	expect_file("nodelocal",
+	        "cluster.local:53{errors;cache{success 9984 30;denial 9984 5};" NODELOCAL_END
+	        ";health 169.254.20.10:8080}"
+	        "in-addr.arpa:53{errors;cache 30;" NODELOCAL_END "}"
+	        "ip6.arpa:53{errors;cache 30;" NODELOCAL_END "}"
+	        ".:53{errors;cache 30;reload;loop;bind 169.254.20.10 10.96.0.10;"
+	        "forward . __PILLAR__UPSTREAM__SERVERS__;prometheus :9253}");
+}
+
+static void default_text_is_whoami_and_log(void **state)
+{
+	struct corefile *c;
+	struct buf got = {0};
+	struct err e;
+
+	(void)state;
+	assert_int_equal(corefile_parse("Corefile", STR(COREFILE_DEFAULT_TEXT), NULL, &c, &e), 0);
+	write_tree(&got, c);
+	assert_string_equal(buf_text(&got), ".:53{whoami;log}");
+	buf_free(&got);
+	corefile_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(kubeadm_and_kind_give_their_plugins_in_order),
+	        cmocka_unit_test(minikube_adds_log_hosts_and_rewrite),
+	        cmocka_unit_test(k3s_parses_without_any_custom_file),
+	        cmocka_unit_test(eks_parses),
+	        cmocka_unit_test(openshift_parses_three_blocks),
+	        cmocka_unit_test(nodelocal_parses_four_blocks),
+	        cmocka_unit_test(default_text_is_whoami_and_log),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
