@@ -26,7 +26,7 @@ enum verdict {
 struct plugin {
 	const char *name;
 	/*
-	 * Read the directives of one server block (s->uses, all of them, in order), make an instance
+	 * Read the directives of one server block (s->first and those behind it), make an instance
 	 * and put it in s->instance. Leaving it NULL keeps the plugin out of the chain (bind). It must
 	 * not touch the outside world beyond reading files. 0, or a negative errno with file, line
 	 * and remedy in e; what it allocated is then its own to free.

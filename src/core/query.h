@@ -40,6 +40,7 @@ struct query {
 	struct generation *generation;
 	const struct server *server;
 	struct chain *chain;
+	const struct server_group *group;
 	uint64_t start_ns;     /* when the batch that it came in was read */
 	size_t wire_len;
 	uint16_t position;     /* next query hook */

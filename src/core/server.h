@@ -16,12 +16,11 @@
 #include "dns/name.h"
 #include "net/addr.h"
 
-struct corefile_block;
-
 /* A plugin instance in a chain. */
 struct link {
 	const struct plugin *plugin;
 	void *instance;
+	uint16_t order; /* position in plugins.def */
 };
 
 /* The plugins of one server block, in the order of plugins.def. */

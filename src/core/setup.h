@@ -10,8 +10,8 @@
 #include "net/addr.h"
 
 struct control;
-struct corefile_block;
-struct corefile_directive;
+struct directive;
+struct server_block;
 struct generation;
 struct shared;
 struct uv_loop_s;
@@ -19,10 +19,9 @@ struct uv_loop_s;
 struct setup {
 	struct generation *generation;
 	struct chain *chain;                     /* under construction: flags may be set */
-	const struct corefile_block *block;      /* the server block */
-	const struct corefile_directive **uses;  /* every use of this plugin's name, in order */
-	size_t uses_len;
-	VEC(const char *) *zones;                /* zones of the block, "cluster.local." form */
+	const struct server_block *block;        /* walk the uses with block_find() */
+	const struct directive *first;           /* the first use of this plugin's name in it */
+	VEC(const char *) zones;                 /* zones of the block, "cluster.local." form */
 	VEC(union addr) *binds;                  /* listen addresses; empty: all (bind adds to it) */
 	const char *server_label;                /* "dns://:53" of the first key, for metrics */
 	uint16_t port;                           /* of the first key */

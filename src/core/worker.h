@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "core/query.h"
+#include "dns/cookie.h"
 
 /* Queries that a worker has in hand at once; more are dropped, oldest first (water torture). */
 #define WORKER_QUERIES_MAX 4096u
@@ -32,6 +33,7 @@ struct worker {
 	struct list free_queries;
 	struct list parked;        /* queries that wait, oldest first */
 	struct list flush;         /* struct worker_flush */
+	struct cookie_secrets secrets; /* the same on all workers */
 	unsigned queries;          /* made so far */
 	unsigned in_use;
 	uint8_t *stream_buf;       /* 64 KiB + 2: scratch for TCP answers */

@@ -1,0 +1,349 @@
+#include "core/query.h"
+
+#include <errno.h>
+
+#include "core/worker.h"
+#include "dns/cookie.h"
+#include "dns/rr.h"
+#include "dns/wire.h"
+
+/* RFC 7828: our idle time of 10 s, in units of 100 ms. */
+#define KEEPALIVE_UNITS 100
+
+void query_init(struct query *q, struct worker *w)
+{
+	list_init(&q->node);
+	list_init(&q->children);
+	list_init(&q->sibling);
+	q->worker = w;
+	q->generation = NULL;
+	q->server = NULL;
+	q->chain = NULL;
+	q->group = NULL;
+	q->start_ns = w->now_ns;
+	q->wire_len = 0;
+	q->position = 0;
+	q->udp_cap = QUERY_UDP_MAX;
+	q->transport = TRANSPORT_UDP;
+	q->depth = 0;
+	q->is_internal = q->is_running = q->is_parked = q->was_resumed = q->is_dropped = false;
+	q->resumed_with = NEXT;
+	q->answered_by = "";
+	q->nsid = NULL;
+	q->nsid_len = 0;
+	q->socket = NULL;
+	q->plugin_data = NULL;
+	q->hash = 0;
+	q->local.sa.sa_family = AF_UNSPEC;
+	q->parent = NULL;
+	q->on_sub = NULL;
+	q->on_sub_arg = NULL;
+	q->on_done = NULL;
+	arena_init_with(&q->arena, q->scratch, sizeof(q->scratch));
+	answer_init(&q->answer, &q->arena);
+}
+
+void query_release(struct query *q)
+{
+	struct worker *w = q->worker;
+
+	list_for_each(&q->children, node)
+		query_release(container_of(node, struct query, sibling));
+	list_remove(&q->sibling);
+	list_remove(&q->node);
+	arena_reset(&q->arena);
+	list_push(&w->free_queries, &q->node);
+	w->in_use--;
+}
+
+enum verdict query_fail(struct query *q, uint16_t rcode)
+{
+	answer_reset(&q->answer);
+	q->answer.rcode = rcode;
+	return DONE;
+}
+
+/* Zone transfers need a plugin that serves them, and a stream (RFC 5936 4.2). */
+static uint16_t transfer_rcode(const struct query *q)
+{
+	if (q->transport == TRANSPORT_UDP)
+		return RCODE_NOTIMP;
+	return q->chain->takes_transfers ? RCODE_NOERROR : RCODE_REFUSED;
+}
+
+/* What the server block refuses before any plugin sees it. */
+static uint16_t admission_rcode(const struct query *q)
+{
+	uint16_t type = q->msg.qtype;
+
+	if (q->msg.qclass != CLASS_IN && !q->chain->takes_any_class)
+		return RCODE_REFUSED;
+	if (q->msg.qclass == CLASS_ANY || q->msg.qclass == CLASS_NONE || q->msg.qclass == 0)
+		return RCODE_REFUSED;
+	if (type == TYPE_AXFR || type == TYPE_IXFR)
+		return transfer_rcode(q);
+	return RCODE_NOERROR;
+}
+
+bool query_prepare(struct query *q, const struct server_group *g)
+{
+	enum msg_verdict v = msg_parse(&q->msg, q->buf, q->wire_len);
+
+	if (v != MSG_ANSWER) {
+		q->is_dropped = v == MSG_DROP;
+		q->answer.rcode = q->msg.rcode;
+		return false;
+	}
+	name_fold(q->folded, query_name(q), q->msg.qname_len);
+	q->group = g;
+	q->server = server_match(g, q->folded, q->msg.qname_labels, q->msg.qtype == TYPE_DS);
+	if (q->server == NULL) {
+		q->answer.rcode = RCODE_REFUSED;
+		return false;
+	}
+	q->chain = q->server->chain;
+	q->answer.rcode = admission_rcode(q);
+	if (q->answer.rcode != RCODE_NOERROR)
+		return false;
+	vec_for_each(&q->chain->prefetch_hooks, l)
+		l->plugin->prefetch(q, l->instance);
+	return true;
+}
+
+/* The way up: reply hooks of the plugins above the one at order, nearest first. */
+static void run_replies(struct query *q, unsigned order)
+{
+	for (size_t i = q->chain->reply_hooks.len; i > 0; i--) {
+		struct link *l = &q->chain->reply_hooks.at[i - 1];
+
+		if (l->order < order)
+			l->plugin->reply(q, l->instance);
+	}
+}
+
+static enum query_state finish(struct query *q, enum verdict v)
+{
+	const struct link *hooks = q->chain->query_hooks.at;
+	unsigned order = UINT16_MAX + 1u;
+
+	if (v == DROP) {
+		q->is_dropped = true;
+		return QUERY_DROPPED;
+	}
+	if (v == NEXT) {
+		query_fail(q, RCODE_SERVFAIL); /* nobody answered */
+	} else {
+		order = hooks[q->position].order;
+		q->answered_by = hooks[q->position].plugin->name;
+	}
+	run_replies(q, order);
+	return QUERY_ANSWERED;
+}
+
+static enum query_state park(struct query *q)
+{
+	q->is_parked = true;
+	list_push(&q->worker->parked, &q->node);
+	return QUERY_PARKED;
+}
+
+/* Ask the hooks from q->position on; v is what the one at q->position said, if it was asked. */
+static enum query_state walk(struct query *q, enum verdict v, bool was_asked)
+{
+	const struct link *hooks = q->chain->query_hooks.at;
+	size_t n = q->chain->query_hooks.len;
+
+	for (;;) {
+		if (was_asked && v == NEXT)
+			q->position++;
+		else if (was_asked)
+			return finish(q, v);
+		was_asked = true;
+		if (q->position >= n)
+			return finish(q, NEXT);
+		q->is_running = true;
+		v = hooks[q->position].plugin->query(q, hooks[q->position].instance);
+		q->is_running = false;
+		if (v != WAIT)
+			continue;
+		if (!q->was_resumed)
+			return park(q);
+		q->was_resumed = false;
+		v = q->resumed_with;
+	}
+}
+
+enum query_state query_run(struct query *q)
+{
+	return walk(q, NEXT, false);
+}
+
+static void complete(struct query *q)
+{
+	if (q->parent != NULL)
+		q->on_sub(q->parent, q, q->on_sub_arg);
+	else
+		q->on_done(q);
+}
+
+void query_resume(struct query *q, enum verdict verdict)
+{
+	if (q->is_running) {
+		q->was_resumed = true;
+		q->resumed_with = (uint8_t)verdict;
+		return;
+	}
+	list_remove(&q->node);
+	q->is_parked = false;
+	if (walk(q, verdict, true) != QUERY_PARKED)
+		complete(q);
+}
+
+/* The plugin that waits forgets q; so do those that q's own questions wait for. */
+static void cancel_hooks(struct query *q)
+{
+	const struct link *l = &q->chain->query_hooks.at[q->position];
+
+	list_for_each(&q->children, node) {
+		struct query *child = container_of(node, struct query, sibling);
+
+		if (child->is_parked)
+			cancel_hooks(child);
+	}
+	list_remove(&q->node);
+	q->is_parked = false;
+	q->is_dropped = true;
+	if (l->plugin->cancel != NULL)
+		l->plugin->cancel(q, l->instance);
+}
+
+void query_cancel(struct query *q)
+{
+	while (q->parent != NULL)
+		q = q->parent;
+	cancel_hooks(q);
+	q->on_done(q);
+}
+
+size_t query_encode(struct query *q, uint8_t *out, size_t room)
+{
+	uint8_t cookie[COOKIE_FULL];
+	struct answer_env env = {
+		.nsid = q->nsid,
+		.nsid_len = q->nsid_len,
+		.keepalive = KEEPALIVE_UNITS,
+		.is_stream = q->transport != TRANSPORT_UDP,
+		.udp_size = QUERY_UDP_MAX,
+		.limit = msg_reply_limit(&q->msg, q->transport, q->udp_cap),
+	};
+
+	if (env.limit > room)
+		env.limit = room;
+	if (q->chain != NULL && q->chain->has_forwarder)
+		q->answer.has_recursion = true;
+	if (q->msg.edns.cookie_len > 0) {
+		struct cookie_client from;
+
+		from.addr = addr_ip(&q->client, &from.addr_len);
+		if (cookie_check(&q->worker->secrets, q->msg.edns.cookie, q->msg.edns.cookie_len,
+			    from, q->worker->wall_s) == COOKIE_GOOD)
+			memcpy(cookie, q->msg.edns.cookie, COOKIE_FULL);
+		else
+			cookie_make(cookie, q->worker->secrets.current, q->msg.edns.cookie, from,
+				q->worker->wall_s);
+		env.cookie = cookie;
+	}
+	if (out != q->buf)
+		memcpy(out, q->buf, q->msg.question_end);
+	return answer_encode(&q->answer, &q->msg, &env, out);
+}
+
+/* Header, question and a plain OPT of a question that we ask ourselves. */
+static void write_question(struct query *child, const struct query *q, struct query_question ask)
+{
+	static const uint8_t opt[11] = {0, 0, TYPE_OPT, QUERY_UDP_MAX >> 8, QUERY_UDP_MAX & 255};
+	size_t n = name_len(ask.name), at = MSG_HEADER + n;
+
+	memset(child->buf, 0, MSG_HEADER);
+	put16(child->buf + 2, q->msg.flags & (FLAG_RD | FLAG_CD | FLAG_AD));
+	put16(child->buf + 4, 1);
+	memcpy(child->buf + MSG_HEADER, ask.name, n);
+	put16(child->buf + at, ask.type);
+	put16(child->buf + at + 2, CLASS_IN);
+	at += 4;
+	if (q->msg.edns.is_present) {
+		put16(child->buf + 10, 1);
+		memcpy(child->buf + at, opt, sizeof(opt));
+		child->buf[at + 7] = q->msg.edns.wants_dnssec ? 0x80 : 0;
+		at += sizeof(opt);
+	}
+	child->wire_len = at;
+}
+
+int query_sub(struct query *q, struct query_question question,
+	void (*on_sub)(struct query *parent, struct query *child, void *arg), void *arg)
+{
+	struct query *child;
+
+	if (q->depth + 1u > QUERY_SUB_DEPTH)
+		return -ELOOP;
+	child = worker_query(q->worker);
+	if (child == NULL)
+		return -ENOBUFS;
+	child->parent = q;
+	child->depth = (uint8_t)(q->depth + 1);
+	child->is_internal = true;
+	child->transport = TRANSPORT_TCP; /* no size limit between ourselves */
+	child->client = q->client;
+	child->local = q->local;
+	child->start_ns = q->start_ns;
+	child->generation = q->generation;
+	child->on_sub = on_sub;
+	child->on_sub_arg = arg;
+	list_push(&q->children, &child->sibling);
+	write_question(child, q, question);
+	if (!query_prepare(child, q->group) || query_run(child) != QUERY_PARKED)
+		on_sub(q, child, arg);
+	return 0;
+}
+
+/* The answer section of an upstream's message as sets of single records in q's arena. */
+static void merge_message(struct query *q, const struct query *child, const uint8_t *target)
+{
+	const struct answer *a = &child->answer;
+	struct reader r = reader_on(a->message, a->message_len);
+	unsigned n = get16(a->message + 6);
+	uint8_t rdata[4096];
+	struct rr_view rr;
+
+	r.at = child->msg.question_end;
+	for (; n > 0 && read_rr(&r, &rr); n--) {
+		int len = rr_rdata(&r, &rr, rdata, sizeof(rdata));
+		const uint8_t *owner = name_equal(rr.owner, query_name(child))
+			? target
+			: (uint8_t *)arena_dup(&q->arena, rr.owner, rr.owner_len);
+
+		if (len < 0)
+			continue;
+		answer_add_owned(&q->answer, SECTION_ANSWER, owner,
+			rrset_single(&q->arena, rr.type, rr.ttl,
+				(struct str){(char *)rdata, (size_t)len}));
+	}
+}
+
+void query_merge(struct query *q, const struct query *child, const uint8_t *target)
+{
+	const struct answer *a = &child->answer;
+
+	if (a->message != NULL) {
+		merge_message(q, child, target);
+		return;
+	}
+	for (unsigned i = 0; i < a->count; i++) {
+		const struct answer_ref *ref = &a->refs[i];
+
+		if (ref->section == SECTION_ANSWER)
+			answer_add_owned(&q->answer, SECTION_ANSWER,
+				ref->owner == NULL ? target : ref->owner, ref->set);
+	}
+}

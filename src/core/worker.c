@@ -1,0 +1,93 @@
+#include "core/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rcu.h"
+
+#define STREAM_BUF (65535u + 2u)
+
+void worker_init(struct worker *w, unsigned index)
+{
+	memset(w, 0, sizeof(*w));
+	w->index = index;
+	list_init(&w->free_queries);
+	list_init(&w->parked);
+	list_init(&w->flush);
+	w->stream_buf = mem_alloc(STREAM_BUF);
+}
+
+void worker_fini(struct worker *w)
+{
+	must(w->in_use == 0);
+	list_for_each(&w->free_queries, node)
+		free(container_of(node, struct query, node));
+	free(w->stream_buf);
+}
+
+void worker_enter(struct worker *w)
+{
+	rcu_thread_online();
+	w->now_ns = clock_ns();
+	w->wall_s = (uint32_t)clock_wall_s();
+}
+
+struct query *worker_query(struct worker *w)
+{
+	struct list *node = list_first(&w->free_queries);
+	struct query *q;
+
+	if (node != NULL) {
+		q = container_of(node, struct query, node);
+		list_remove(node);
+	} else if (w->queries < WORKER_QUERIES_MAX) {
+		q = malloc(sizeof(*q));
+		must(q != NULL);
+		w->queries++;
+	} else {
+		return NULL;
+	}
+	w->in_use++;
+	query_init(q, w);
+	return q;
+}
+
+void worker_flush_later(struct worker *w, struct worker_flush *f)
+{
+	if (list_is_empty(&f->node))
+		list_push(&w->flush, &f->node);
+}
+
+void worker_flush_now(struct worker *w)
+{
+	struct list *node;
+
+	while ((node = list_first(&w->flush)) != NULL) {
+		struct worker_flush *f = container_of(node, struct worker_flush, node);
+
+		list_remove(node);
+		f->fn(f);
+	}
+}
+
+/* The first parked query of g, or NULL. */
+static struct query *find_parked(struct worker *w, const struct generation *g)
+{
+	list_for_each(&w->parked, node) {
+		struct query *q = container_of(node, struct query, node);
+
+		if (g == NULL || q->generation == g)
+			return q;
+	}
+	return NULL;
+}
+
+void worker_cancel_parked(struct worker *w, const struct generation *g)
+{
+	struct query *q;
+
+	while ((q = find_parked(w, g)) != NULL)
+		query_cancel(q);
+}
