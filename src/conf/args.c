@@ -295,13 +295,13 @@ int args_zones_or_block(const struct directive *d, size_t first, struct arena *a
 	return rc;
 }
 
-int args_path(
-        const struct directive *d, size_t i, const char *root, struct arena *a, const char **out)
+int args_path(const struct directive *d, size_t i, struct arena *a, const char **out, struct err *e)
 {
-	*out = directive_arg(d, i);
-	if (*out == NULL)
-		return -EINVAL;
-	if (root != NULL && (*out)[0] != '/')
-		*out = arena_printf(a, "%s/%s", root, *out);
-	return 0;
+	const struct directive *root = block_find(d->block, "root", NULL);
+	const char *dir = root == NULL ? NULL : directive_arg(root, 0);
+	int rc = args_text(d, i, out, e);
+
+	if (rc == 0 && dir != NULL && (*out)[0] != '/')
+		*out = arena_printf(a, "%s/%s", dir, *out);
+	return rc;
 }

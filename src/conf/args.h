@@ -130,8 +130,8 @@ int args_zones(const struct directive *d, size_t first, struct arena *a, struct 
 int args_zones_or_block(const struct directive *d, size_t first, struct arena *a,
         struct zone_names *out, struct err *e);
 /*
- * Argument i as a path: relative ones start at root (the `root` directive's value; NULL: taken as
- * written). 0 and *out (in a, or in the tree), or -EINVAL.
+ * Argument i as a path; a relative one starts at the argument of `root` in the same server block,
+ * if there is one. *out lives in a or in the tree. 0 or -EINVAL.
  */
 int args_path(
-        const struct directive *d, size_t i, const char *root, struct arena *a, const char **out);
+        const struct directive *d, size_t i, struct arena *a, const char **out, struct err *e);

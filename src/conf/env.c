@@ -3,6 +3,12 @@
 
 #include "conf/parser.h"
 
+/* Names are short, and the search for their end must not make long tokens slow. */
+static size_t window(size_t left)
+{
+	return left < 256 ? left : 256;
+}
+
 /* The next {$VAR} or {%VAR%} in s: its start in *at and whole length in *len, the name in *name. */
 static bool find_variable(struct str s, size_t *at, size_t *len, struct str *name)
 {
@@ -12,7 +18,7 @@ static bool find_variable(struct str s, size_t *at, size_t *len, struct str *nam
 
 		if (s.at[i] != '{' || (s.at[i + 1] != '$' && s.at[i + 1] != '%'))
 			continue;
-		stop = memmem(body, s.len - i - 2, close, strlen(close));
+		stop = memmem(body, window(s.len - i - 2), close, strlen(close));
 		if (stop == NULL || stop == body)
 			continue;
 		*at = i;

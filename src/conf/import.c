@@ -111,31 +111,40 @@ static void note_file(struct parser *p, const char *path)
 	vec_push(&p->files, arena_str(p->arena, path));
 }
 
-int parser_push_file(struct parser *p, const char *path, const struct origin *parent)
+/* A file that can not be read: told with its importer's place, if it has one. */
+static int fail_read(struct parser *p, const char *path, const struct importer *by, int rc)
+{
+	const char *why = rc == -EFBIG ? "it is larger than 1 MiB" : strerror(-rc);
+
+	if (by == NULL)
+		return err_set(p->e, rc, "cannot read %s: %s", path, why);
+	if (rc == -ENOENT)
+		parser_fail(p, by->origin, by->line,
+		        "File to import not found: %s (and no snippet of this name is defined "
+		        "above)",
+		        by->what);
+	else
+		parser_fail(p, by->origin, by->line, "Could not import %s: %s", path, why);
+	return rc;
+}
+
+int parser_push_file(struct parser *p, const char *path, const struct importer *by)
 {
 	struct buf b = {0};
 	int rc = buf_read_file(&b, path, COREFILE_MAX_SIZE);
 
-	if (rc == -EFBIG)
-		err_set(p->e, rc, "%s is larger than %u bytes", path, COREFILE_MAX_SIZE);
-	else if (rc != 0)
-		err_set(p->e, rc, "cannot read %s: %s", path, strerror(-rc));
-	if (rc == 0) {
+	if (rc != 0) {
+		rc = fail_read(p, path, by, rc);
+	} else {
 		note_file(p, path);
-		rc = parser_push_text(p, path, (struct str){b.at, b.len}, parent);
+		rc = parser_push_text(
+		        p, path, (struct str){b.at, b.len}, by == NULL ? NULL : by->origin);
 	}
 	buf_free(&b);
 	return rc;
 }
 
-/* The import statement being worked on. */
-struct import {
-	const char *what;
-	const struct origin *origin;
-	uint32_t line;
-};
-
-static int import_snippet(struct parser *p, const struct import *i, const struct snippet *s)
+static int import_snippet(struct parser *p, const struct importer *i, const struct snippet *s)
 {
 	struct origin *o;
 
@@ -154,10 +163,8 @@ static int import_snippet(struct parser *p, const struct import *i, const struct
 	return 0;
 }
 
-static int import_file(struct parser *p, const struct import *i, const char *path)
+static int import_file(struct parser *p, const struct importer *i, const char *path)
 {
-	int rc;
-
 	if (++p->file_imports > COREFILE_MAX_FILE_IMPORTS) {
 		parser_fail(p, i->origin, i->line, "More than %d files are imported",
 		        COREFILE_MAX_FILE_IMPORTS);
@@ -167,16 +174,7 @@ static int import_file(struct parser *p, const struct import *i, const char *pat
 		if (at->snippet == NULL && strcmp(at->file, path) == 0)
 			return parser_fail(p, i->origin, i->line,
 			        "%s imports itself: remove one of the imports", path);
-	rc = parser_push_file(p, path, i->origin);
-	if (rc == 0 || (rc == -EINVAL && strstr(p->e->text, "Error during parsing") != NULL))
-		return rc;
-	if (rc == -ENOENT)
-		return parser_fail(p, i->origin, i->line,
-		        "File to import not found: %s (and no snippet of this name is defined "
-		        "above)",
-		        i->what);
-	return err_prefix(p->e, rc, "%s:%u - Error during parsing: Could not import",
-	        i->origin->file, i->line);
+	return parser_push_file(p, path, i);
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -192,7 +190,7 @@ static bool is_directory(const char *path)
 }
 
 /* Push the matches last to first, so that the stream gives them in the order of their names. */
-static int push_matches(struct parser *p, const struct import *i, glob_t *g)
+static int push_matches(struct parser *p, const struct importer *i, glob_t *g)
 {
 	qsort(g->gl_pathv, g->gl_pathc, sizeof(*g->gl_pathv), compare_paths);
 	for (size_t n = g->gl_pathc; n-- > 0;) {
@@ -207,7 +205,7 @@ static int push_matches(struct parser *p, const struct import *i, glob_t *g)
 	return 0;
 }
 
-static int import_glob(struct parser *p, const struct import *i, const char *pattern)
+static int import_glob(struct parser *p, const struct importer *i, const char *pattern)
 {
 	glob_t g = {0};
 	int rc = glob(pattern, GLOB_NOSORT, NULL, &g);
@@ -236,7 +234,7 @@ static unsigned count_char(const char *s, char c)
 }
 
 /* Relative paths start at the directory of the file with the import. */
-static const char *resolve_path(struct parser *p, const struct import *i)
+static const char *resolve_path(struct parser *p, const struct importer *i)
 {
 	const char *slash = strrchr(i->origin->file, '/');
 
@@ -246,7 +244,7 @@ static const char *resolve_path(struct parser *p, const struct import *i)
 	        p->arena, "%.*s/%s", (int)(slash - i->origin->file), i->origin->file, i->what);
 }
 
-static int import_path(struct parser *p, const struct import *i)
+static int import_path(struct parser *p, const struct importer *i)
 {
 	const char *path = resolve_path(p, i);
 	bool has_set = strchr(path, '[') != NULL && strchr(path, ']') != NULL;
@@ -264,7 +262,7 @@ static int import_path(struct parser *p, const struct import *i)
 }
 
 /* The one argument of import, taken from the stream. */
-static int import_argument(struct parser *p, struct import *i)
+static int import_argument(struct parser *p, struct importer *i)
 {
 	const struct origin *o = i->origin;
 	const struct raw_token *t = parser_peek(p, &o);
@@ -289,7 +287,7 @@ static int import_argument(struct parser *p, struct import *i)
 
 int parser_import(struct parser *p)
 {
-	struct import i = {0};
+	struct importer i = {0};
 	const struct raw_token *t = parser_peek(p, &i.origin);
 	const struct snippet *s;
 	int rc;

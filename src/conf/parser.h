@@ -31,6 +31,13 @@ struct frame {
 	const struct origin *origin;
 };
 
+/* An import statement. */
+struct importer {
+	const char *what; /* snippet, file or pattern as written */
+	const struct origin *origin;
+	uint32_t line;
+};
+
 struct snippet {
 	const char *name;
 	struct token_list tokens;
@@ -68,10 +75,10 @@ bool is_import(const struct raw_token *t);
 int parser_push_text(
         struct parser *p, const char *file, struct str text, const struct origin *parent);
 /*
- * Read a file (at most COREFILE_MAX_SIZE) and push its tokens. What is wrong with the file itself
- * is written without a place; 0 or a negative errno.
+ * Read a file (at most COREFILE_MAX_SIZE) and push its tokens. by is the import statement, NULL
+ * for the main file. 0 or a negative errno.
  */
-int parser_push_file(struct parser *p, const char *path, const struct origin *parent);
+int parser_push_file(struct parser *p, const char *path, const struct importer *by);
 /* Take `import WHAT` from the stream and push what it names. 0 or a negative errno. */
 int parser_import(struct parser *p);
 /* Replace {$VAR} and {%VAR%} in a token. 0 and *out in the arena, or -E2BIG. */
