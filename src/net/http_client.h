@@ -59,8 +59,8 @@ struct http_handler {
 /* A client on loop. NULL with the reason in e when libcurl cannot be set up. */
 struct http_client *http_client_new(uv_loop_t *loop, struct err *e);
 /*
- * Cancel every request and give the client up. Its memory is freed by the loop, which must run
- * until the client's handles are closed.
+ * Cancel every request and give the client up (NULL is ignored); not from a callback of a
+ * request. Its memory is freed by the loop, which must run until the client's handles are closed.
  */
 void http_client_free(struct http_client *c);
 /*
