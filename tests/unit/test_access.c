@@ -102,7 +102,7 @@ static void kubeconfigs_give_access_or_one_clear_sentence(void **state)
 	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
 	                             "certificate-authority-data: '!!'}\n",
 	                NULL, NULL, NULL, NULL, "not base64 of PEM"},
-	        {"a: [", NULL, NULL, NULL, NULL, "line 1"},
+	        {"a: [", NULL, NULL, NULL, NULL, "not YAML"},
 	        {"", NULL, NULL, NULL, NULL, "no current-context"},
 	};
 
@@ -130,7 +130,7 @@ static void kubeconfigs_give_access_or_one_clear_sentence(void **state)
 		c = access_credentials(a);
 		assert_string_equal(access_url(a), rows[i].url);
 		assert_true(c.use_proxy);
-		assert_true(str_is(c.ca_pem, rows[i].context ? PEM : "" PEM) || c.ca_pem.len > 40);
+		assert_true(c.ca_pem.len > 40);
 		assert_true((c.token == NULL) == (rows[i].token == NULL));
 		if (c.token != NULL)
 			assert_string_equal(c.token, rows[i].token);
