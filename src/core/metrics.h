@@ -11,7 +11,7 @@
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-/* A family, static and constant: "coredns_dns_requests_total". Compared by pointer. */
+/* A family, static and constant: "coredns_dns_requests_total". Families of one name are one. */
 struct metric_family {
 	const char *name, *help;
 	enum metric_type type;
@@ -25,20 +25,19 @@ struct metrics *metrics_new(void);
 void metrics_finish(struct metrics *m, struct buf *out);
 /*
  * Add one sample. labels is a ready list such as `server="dns://:53",zone="."` (metrics_label()
- * helps) or "".
+ * helps) or "". Several samples with the same labels are one line: counters add up, of gauges the
+ * last one stands.
  */
 void metrics_sample(
 	struct metrics *m, const struct metric_family *f, const char *labels, double value);
-/*
- * Add a histogram: n bucket bounds, counts of n + 1 buckets (not cumulative; the last is +Inf),
- * and the sum of what was observed.
- */
+/* n bucket bounds, counts of n + 1 buckets (not cumulative; the last is +Inf), sum of values. */
 struct metric_histogram {
 	const double *bounds;
 	size_t n;
 	const uint64_t *counts;
 	double sum;
 };
+/* Add a histogram; bounds must live until metrics_finish(). Same labels: added up. */
 void metrics_histogram(struct metrics *m, const struct metric_family *f, const char *labels,
 	const struct metric_histogram *h);
 /* Append `name="value"` to b, with a comma before it when b is not empty, value escaped. */
