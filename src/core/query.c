@@ -29,6 +29,7 @@ void query_init(struct query *q, struct worker *w)
 	q->is_internal = q->is_running = q->is_parked = q->was_resumed = q->is_dropped = false;
 	q->resumed_with = NEXT;
 	q->answered_by = "";
+	q->reason = NULL;
 	q->nsid = NULL;
 	q->nsid_len = 0;
 	q->socket = NULL;

@@ -54,6 +54,7 @@ struct query {
 	bool is_dropped;
 	uint8_t resumed_with;  /* enum verdict */
 	const char *answered_by; /* name of the plugin that said DONE, or "" */
+	const char *reason;    /* why it failed, for the log: static or in the arena; or NULL */
 	const char *nsid;      /* identity to send when asked for (RFC 5001), or NULL */
 	size_t nsid_len;
 	void *socket;          /* of the transport: where the answer goes */
