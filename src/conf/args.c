@@ -92,8 +92,7 @@ int args_options(
 {
 	int rc = 0;
 
-	directive_for_each(d, o)
-	{
+	directive_for_each (d, o) {
 		rc = take_option(o, table, conf, e);
 		if (rc != 0)
 			break;

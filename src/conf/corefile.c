@@ -415,7 +415,8 @@ static int parse_all(struct parser *p)
 	p->tree->blocks = keep(p, blocks.list.at, blocks.list.len * sizeof(*blocks.list.at));
 	p->tree->block_count = blocks.list.len;
 	vec_free(&blocks.list);
-	corefile_for_each_block(p->tree, b) link_lines(b->directives, b->directive_count, b, NULL);
+	corefile_for_each_block (p->tree, b)
+		link_lines(b->directives, b->directive_count, b, NULL);
 	return rc;
 }
 
@@ -448,8 +449,7 @@ static void hash_tree(struct corefile *c)
 	struct sha512 h;
 
 	sha512_init(&h);
-	corefile_for_each_block(c, b)
-	{
+	corefile_for_each_block (c, b) {
 		for (size_t i = 0; i < b->key_count; i++)
 			hash_word(&h, b->keys[i].text, b->keys[i].file, b->keys[i].line);
 		hash_lines(&h, b->directives, b->directive_count);

@@ -174,13 +174,13 @@ void sha512_add(struct sha512 *h, const void *data, size_t n)
 void sha512_end(struct sha512 *h, uint8_t out[64])
 {
 	uint64_t bits = h->total * 8;
-	uint8_t length[8];
+	uint8_t length[16] = {0}; /* 128 bits, of which the first 64 are zero */
 
 	sha512_add(h, "\x80", 1);
-	while (h->total % 128 != 120)
+	while (h->total % 128 != 112)
 		sha512_add(h, "", 1);
-	store_big(length, bits);
-	sha512_add(h, length, 8);
+	store_big(length + 8, bits);
+	sha512_add(h, length, 16);
 	for (size_t i = 0; i < 8; i++)
 		store_big(out + 8 * i, h->state[i]);
 }

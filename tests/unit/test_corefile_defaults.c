@@ -1,33 +1,6 @@
 #include "test.h"
 
-#include "conf/corefile.h"
-
-/* A tree in one line: blocks as `keys{directives}`, options in braces, `;` between lines. */
-static void write_lines(struct buf *out, const struct directive *lines, size_t n)
-{
-	for (const struct directive *d = lines; d < lines + n; d++) {
-		buf_printf(out, "%s%s", d == lines ? "" : ";", d->name);
-		for (size_t i = 0; i < d->arg_count; i++)
-			buf_printf(out, " %s", d->args[i].text);
-		if (!d->has_block)
-			continue;
-		buf_str(out, "{");
-		write_lines(out, d->lines, d->line_count);
-		buf_str(out, "}");
-	}
-}
-
-static void write_tree(struct buf *out, const struct corefile *c)
-{
-	corefile_for_each_block(c, b)
-	{
-		for (size_t i = 0; i < b->key_count; i++)
-			buf_printf(out, "%s%s", i == 0 ? "" : " ", b->keys[i].text);
-		buf_str(out, "{");
-		write_lines(out, b->directives, b->directive_count);
-		buf_str(out, "}");
-	}
-}
+#include "tree_text.h"
 
 static void expect_file(const char *name, const char *expected)
 {
@@ -38,7 +11,7 @@ static void expect_file(const char *name, const char *expected)
 	buf_printf(&path, "%s/tests/data/corefiles/%s", SRCDIR, name);
 	if (corefile_read(buf_text(&path), NULL, &c, &e) != 0)
 		fail_msg("%s: %s", name, e.text);
-	write_tree(&got, c);
+	tree_write(&got, c);
 	assert_string_equal(buf_text(&got), expected);
 	assert_int_equal(c->file_count, 1);
 	assert_string_equal(c->files[0], buf_text(&path));
@@ -72,6 +45,7 @@ static void minikube_adds_log_hosts_and_rewrite(void **state)
 	        "rewrite name example.com registry.kube-system.svc.cluster.local;" KUBEADM_END "}");
 }
 
+/* The import patterns of the file must not match anything on the machine of the test. */
 static void k3s_parses_without_any_custom_file(void **state)
 {
 	(void)state;
@@ -128,7 +102,7 @@ static void default_text_is_whoami_and_log(void **state)
 
 	(void)state;
 	assert_int_equal(corefile_parse("Corefile", STR(COREFILE_DEFAULT_TEXT), NULL, &c, &e), 0);
-	write_tree(&got, c);
+	tree_write(&got, c);
 	assert_string_equal(buf_text(&got), ".:53{whoami;log}");
 	buf_free(&got);
 	corefile_free(c);
