@@ -51,5 +51,9 @@
 		(v)->len = (v)->cap = 0;                                                           \
 	} while (0)
 
-/* for each element: `vec_for_each(&v, p)` declares a pointer p. */
-#define vec_for_each(v, p) for (__typeof__(*(v)->at) *p = (v)->at; p < (v)->at + (v)->len; p++)
+/*
+ * for each element: `vec_for_each(&v, p)` declares a pointer p. An empty vector has no array, and
+ * NULL + 0 is undefined in C.
+ */
+#define vec_for_each(v, p)                                                                         \
+	for (__typeof__(*(v)->at) *p = (v)->at; p != NULL && p < (v)->at + (v)->len; p++)

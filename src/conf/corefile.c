@@ -433,7 +433,9 @@ static void hash_word(struct sha512 *h, const char *text, const char *file, uint
 static void hash_lines(struct sha512 *h, const struct directive *lines, size_t n)
 {
 	sha512_add(h, "{", 1);
-	for (const struct directive *d = lines; d < lines + n; d++) {
+	for (size_t k = 0; k < n; k++) {
+		const struct directive *d = &lines[k];
+
 		hash_word(h, d->name, d->file, d->line);
 		for (size_t i = 0; i < d->arg_count; i++)
 			hash_word(h, d->args[i].text, d->args[i].file, d->args[i].line);

@@ -118,10 +118,13 @@ const struct directive *directive_top(const struct directive *d);
 const struct directive *block_find(
         const struct server_block *b, const char *name, const struct directive *after);
 
-#define corefile_for_each_block(c, b) \
-	for (const struct server_block *b = (c)->blocks; b < (c)->blocks + (c)->block_count; b++)
+/* Walks; what is empty has no array, and NULL + 0 is undefined in C. */
+#define corefile_for_each_block(c, b)                    \
+	for (const struct server_block *b = (c)->blocks; \
+	        b != NULL && b < (c)->blocks + (c)->block_count; b++)
 #define block_for_each(b, d)                              \
 	for (const struct directive *d = (b)->directives; \
-	        d < (b)->directives + (b)->directive_count; d++)
-#define directive_for_each(d, o) \
-	for (const struct directive *o = (d)->lines; o < (d)->lines + (d)->line_count; o++)
+	        d != NULL && d < (b)->directives + (b)->directive_count; d++)
+#define directive_for_each(d, o)                     \
+	for (const struct directive *o = (d)->lines; \
+	        o != NULL && o < (d)->lines + (d)->line_count; o++)

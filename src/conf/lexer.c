@@ -6,6 +6,8 @@ void lexer_init(struct lexer *l, struct str text)
 {
 	if (str_has_prefix(text, "\xef\xbb\xbf"))
 		text = (struct str){text.at + 3, text.len - 3};
+	if (text.len == 0)
+		text = STR("");
 	*l = (struct lexer){.at = text.at, .end = text.at + text.len, .line = 1};
 }
 

@@ -32,10 +32,10 @@ const struct directive *directive_top(const struct directive *d)
 const struct directive *block_find(
         const struct server_block *b, const char *name, const struct directive *after)
 {
-	const struct directive *d = after == NULL ? b->directives : after + 1;
+	size_t i = after == NULL ? 0 : (size_t)(after - b->directives) + 1;
 
-	for (; d < b->directives + b->directive_count; d++)
-		if (strcmp(d->name, name) == 0)
-			return d;
+	for (; i < b->directive_count; i++)
+		if (strcmp(b->directives[i].name, name) == 0)
+			return &b->directives[i];
 	return NULL;
 }

@@ -8,8 +8,10 @@
 
 static inline void tree_write_lines(struct buf *out, const struct directive *lines, size_t n)
 {
-	for (const struct directive *d = lines; d < lines + n; d++) {
-		buf_printf(out, "%s%s", d == lines ? "" : ";", d->name);
+	for (size_t k = 0; k < n; k++) {
+		const struct directive *d = &lines[k];
+
+		buf_printf(out, "%s%s", k == 0 ? "" : ";", d->name);
 		for (size_t i = 0; i < d->arg_count; i++)
 			buf_printf(out, " %s", d->args[i].text);
 		if (!d->has_block)
