@@ -1,0 +1,206 @@
+#include "test.h"
+
+#include "dns/rr.h"
+#include "names/zonefile.h"
+
+#define SOA "@ 60 SOA ns1 hostmaster 1 2 3 4 5\n"
+#define SIXTY "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh"
+
+static const uint8_t origin[] = "\7example\3org";
+
+static void errors_name_file_line_and_reason(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} rows[] = {
+	        {"", "z: no SOA record at the apex of the zone"},
+	        {"; nothing\n\n   \n", "z: no SOA record at the apex of the zone"},
+	        {"www 60 A 192.0.2.1\n", "z: no SOA record at the apex of the zone"},
+	        {SOA "@ 60 SOA ns1 hostmaster 2 2 3 4 5\n", "z:2: a second SOA record at one name"},
+	        {SOA "www 60 SOA ns1 h 2 2 3 4 5\n", "z:2: SOA record below the apex of the zone"},
+	        {SOA "www 60 CNAME a\nwww 60 A 192.0.2.1\n",
+	                "z:3: CNAME and other data at one name (RFC 1034 3.6.2)"},
+	        {SOA "www 60 A 192.0.2.1\nwww 60 CNAME a\n",
+	                "z:3: CNAME and other data at one name (RFC 1034 3.6.2)"},
+	        {SOA "@ 60 CNAME a\n", "z:2: CNAME and other data at one name (RFC 1034 3.6.2)"},
+	        {SOA "www 60 CNAME a\nwww 60 CNAME b\n", "z:3: a second CNAME record at one name"},
+	        {SOA "x 60 DNAME a\nx 60 DNAME b\n", "z:3: a second DNAME record at one name"},
+	        {SOA "\nwww.example.net. 60 A 192.0.2.1\n",
+	                "z:3: www.example.net. is outside the zone example.org."},
+	        {SOA "www 60 CH TXT hello\n", "z:2: only class IN can be served, not 'CH'"},
+	        {SOA "www 60 CLASS3 TXT hello\n", "z:2: only class IN can be served, not 'CLASS3'"},
+	        {SOA "www 60 FOO hello\n", "z:2: unknown record type 'FOO'"},
+	        {SOA "www 60\n", "z:2: record without a type"},
+	        {SOA "www 60 TYPE41 \\# 0\n", NULL},
+	        {SOA "www 60 ANY \\# 1 00\n", NULL},
+	        {SOA "www 60 A\n", NULL},
+	        {SOA "www 60 A 1.2.3.4.5\n", NULL},
+	        {SOA "www 60 A 1.2.3.4 5.6.7.8\n", NULL},
+	        {SOA "www 60 AAAA 1.2.3.4\n", NULL},
+	        {SOA "www 60 MX mail\n", NULL},
+	        {SOA "www 60 A \\# 5 0102030405\n", NULL},
+	        {" 60 A 192.0.2.1\n", "z:1: the first record has no owner name ' 60 A 192.0.2.1'"},
+	        {"@ 60 SOA ns1 h ( 1 2 3\n4 5\n", "z:1: a parenthesis is not closed"},
+	        {SOA "a 60 A 1.2.3.4 )\n", "z:2: a closing parenthesis without an opening one"},
+	        {SOA "a 60 TXT \"abc\nb 60 A 1.2.3.4\n",
+	                "z:2: a quoted string is not closed on its line"},
+	        {SOA "a 60 TXT \"abc", "z:2: a quoted string is not closed"},
+	        {SOA "a..b 60 A 1.2.3.4\n", "z:2: domain name has an empty label"},
+	        {SOA SIXTY SIXTY " 60 A 1.2.3.4\n",
+	                "z:2: label of domain name is longer than 63 octets"},
+	        {SOA SIXTY "." SIXTY "." SIXTY "." SIXTY " 60 A 1.2.3.4\n",
+	                "z:2: domain name is longer than 255 octets"},
+	        {SOA "$INCLUDE /etc/passwd\n", "z:2: $INCLUDE is not allowed here '/etc/passwd'"},
+	        {SOA "$FOO bar\n", "z:2: unknown directive '$FOO'"},
+	        {SOA "$TTL soon\n", "z:2: bad TTL 'soon'"},
+	        {SOA "$TTL\n", "z:2: bad TTL"},
+	        {SOA "$ORIGIN a..b\n", "z:2: domain name has an empty label"},
+	        {SOA "x\033[1m 60 FOO\001 y\n", "z:2: unknown record type 'FOO\\001'"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err e = {"no error"};
+		struct tree *t = zonefile_parse("z", str_from(rows[i].text), origin, NULL, &e);
+
+		if (t != NULL)
+			fail_msg("accepted: %s", rows[i].text);
+		if (rows[i].error != NULL)
+			assert_string_equal(e.text, rows[i].error);
+		else
+			assert_memory_equal(e.text, "z:2: ", 5);
+	}
+}
+
+static const struct tree_set *set_at(const struct tree *t, const char *text, uint16_t type)
+{
+	struct name n;
+	const struct tree_node *node;
+
+	assert_int_equal(name_from_text(&n, str_from(text), NULL), 0);
+	name_fold(n.wire, n.wire, n.len);
+	node = tree_node_at(t, n.wire);
+	return node == NULL ? NULL : tree_node_set(node, type);
+}
+
+static struct tree *parse(const char *text, const char *warnings)
+{
+	struct err e = {""};
+	struct buf w = {0};
+	struct tree *t = zonefile_parse("z", str_from(text), origin, &w, &e);
+
+	if (t == NULL)
+		fail_msg("%s", e.text);
+	assert_string_equal(buf_text(&w), warnings);
+	buf_free(&w);
+	return t;
+}
+
+static void ttl_and_class_stand_in_any_order(void **state)
+{
+	struct tree *t = parse("$TTL 1h30m\n" SOA "a IN 60 A 192.0.2.1\nb 1d IN A 192.0.2.1\n"
+	                       "c in A 192.0.2.1\nd CLASS1 2w A 192.0.2.1\ne A 192.0.2.1\n"
+	                       "f TYPE1 \\# 4 c0000201\ng 4294967295 A 192.0.2.1\n"
+	                       "$ttl 30\nh A 192.0.2.1\n",
+	        "");
+
+	(void)state;
+	assert_int_equal(set_at(t, "a.example.org", TYPE_A)->set->ttl, 60);
+	assert_int_equal(set_at(t, "b.example.org", TYPE_A)->set->ttl, 86400);
+	assert_int_equal(set_at(t, "c.example.org", TYPE_A)->set->ttl, 5400);
+	assert_int_equal(set_at(t, "d.example.org", TYPE_A)->set->ttl, 1209600);
+	assert_int_equal(set_at(t, "e.example.org", TYPE_A)->set->ttl, 5400);
+	assert_int_equal(set_at(t, "f.example.org", TYPE_A)->set->ttl, 5400);
+	assert_int_equal(set_at(t, "g.example.org", TYPE_A)->set->ttl, 0);
+	assert_int_equal(set_at(t, "h.example.org", TYPE_A)->set->ttl, 30);
+	tree_free(t);
+}
+
+static void a_missing_ttl_is_taken_from_the_record_before_or_the_soa(void **state)
+{
+	struct tree *t = parse(SOA "a A 192.0.2.1\nb 7 A 192.0.2.1\nc A 192.0.2.1\n", "");
+
+	(void)state;
+	assert_int_equal(set_at(t, "a.example.org", TYPE_A)->set->ttl, 60);
+	assert_int_equal(set_at(t, "c.example.org", TYPE_A)->set->ttl, 7);
+	tree_free(t);
+	t = parse("@ SOA ns1 h 1 2 3 4 55\na A 192.0.2.1\n",
+	        "z:1: no TTL and no $TTL: taking the SOA's minimum");
+	assert_int_equal(set_at(t, "a.example.org", TYPE_A)->set->ttl, 55);
+	tree_free(t);
+}
+
+static void a_set_gets_its_lowest_ttl(void **state)
+{
+	struct tree *t = parse(SOA "a 60 A 192.0.2.1\na 30 A 192.0.2.2\na 90 A 192.0.2.3\n",
+	        "z: 1 sets with unequal TTLs or below a DNAME");
+
+	(void)state;
+	assert_int_equal(set_at(t, "a.example.org", TYPE_A)->set->ttl, 30);
+	assert_int_equal(set_at(t, "a.example.org", TYPE_A)->set->count, 3);
+	tree_free(t);
+}
+
+static void lines_quotes_escapes_and_comments_read_as_in_rfc_1035(void **state)
+{
+	static const uint8_t txt[] = "\7a ;( b)\3c\"d\1e";
+	struct tree *t = parse(SOA "t 60 ( TXT ; comment ( \" \n \"a ;( b)\" \t\"c\\\"d\"\r\n e )\n"
+	                           "\t\tA 192.0.2.1 ; same owner\r\n"
+	                           "$ORIGIN sub\n@ 60 A 192.0.2.2\n\\046x\\.y 60 A 192.0.2.3\n"
+	                           "abs.example.org. 60 A 192.0.2.4",
+	        "");
+	const struct rrset *s = set_at(t, "t.example.org", TYPE_TXT)->set;
+	uint16_t n;
+
+	(void)state;
+	assert_memory_equal(rrset_rdata(s, 0, &n), txt, sizeof(txt) - 1);
+	assert_int_equal(n, sizeof(txt) - 1);
+	assert_non_null(set_at(t, "t.example.org", TYPE_A));
+	assert_non_null(set_at(t, "sub.example.org", TYPE_A));
+	assert_non_null(set_at(t, "\\.x\\.y.sub.example.org", TYPE_A));
+	assert_non_null(set_at(t, "abs.example.org", TYPE_A));
+	tree_free(t);
+}
+
+static void included_files_are_found_beside_the_one_that_names_them(void **state)
+{
+	struct buf path = {0};
+	struct err e = {""};
+	struct tree *t;
+
+	(void)state;
+	buf_printf(&path, "%s/tests/data/zones/include.zone", SRCDIR);
+	t = zonefile_read(buf_text(&path), origin, NULL, &e);
+	if (t == NULL)
+		fail_msg("%s", e.text);
+	assert_non_null(set_at(t, "one.sub.example.org", TYPE_A));
+	assert_non_null(set_at(t, "two.example.org", TYPE_A));
+	assert_non_null(set_at(t, "before.example.org", TYPE_TXT));
+	tree_free(t);
+	buf_clear(&path);
+	buf_printf(&path, "%s/tests/data/zones/include-loop.zone", SRCDIR);
+	assert_null(zonefile_read(buf_text(&path), origin, NULL, &e));
+	assert_non_null(strstr(e.text, "include-loop.zone:2: $INCLUDE nested too deeply"));
+	buf_clear(&path);
+	buf_printf(&path, "%s/tests/data/zones/none.zone", SRCDIR);
+	assert_null(zonefile_read(buf_text(&path), origin, NULL, &e));
+	assert_non_null(strstr(e.text, "none.zone: No such file or directory"));
+	buf_clear(&path);
+	buf_printf(&path, "%s/tests/data/zones", SRCDIR);
+	assert_null(zonefile_read(buf_text(&path), origin, NULL, &e));
+	buf_free(&path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(errors_name_file_line_and_reason),
+	        cmocka_unit_test(ttl_and_class_stand_in_any_order),
+	        cmocka_unit_test(a_missing_ttl_is_taken_from_the_record_before_or_the_soa),
+	        cmocka_unit_test(a_set_gets_its_lowest_ttl),
+	        cmocka_unit_test(lines_quotes_escapes_and_comments_read_as_in_rfc_1035),
+	        cmocka_unit_test(included_files_are_found_beside_the_one_that_names_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
