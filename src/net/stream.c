@@ -1,0 +1,405 @@
+#include "net/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/stream_private.h"
+
+/* Reads of one connection in a turn of the loop, so that a fast peer does not starve others. */
+#define READS_PER_TURN 4u
+/*
+ * Octets that a peer must take within write_ms to be given more time. A peer that takes one octet
+ * now and then keeps its answers in our memory just as one that takes none.
+ */
+#define FAIR_READ (16u << 10)
+/* Buffers of idle connections up to these sizes are kept for the next message. */
+#define KEEP_IN 512u
+#define KEEP_OUT 4096u
+
+const union addr *stream_client(const struct stream *c)
+{
+	return &c->client;
+}
+
+const union addr *stream_local(const struct stream *c)
+{
+	return &c->local;
+}
+
+bool stream_is_closed(const struct stream *c)
+{
+	return c->is_closed;
+}
+
+bool stream_is_full(const struct stream *c)
+{
+	return c->out.len > c->server->limits.output_pause;
+}
+
+uint16_t stream_keepalive(const struct stream *c)
+{
+	uint32_t units = c->server->limits.idle_ms / 100;
+
+	if (c->server->is_stopping)
+		return 0;
+	return units > UINT16_MAX ? UINT16_MAX : (uint16_t)units;
+}
+
+static void release(struct stream *c)
+{
+	struct stream_server *s = c->server;
+
+	if (c->has_handle || c->in_flight > 0)
+		return;
+	fifo_fini(&c->in);
+	fifo_fini(&c->out);
+	free(c);
+	stream_server_unref(s);
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+	struct stream *c = h->data;
+
+	c->has_handle = false;
+	release(c);
+}
+
+void stream_close(struct stream *c)
+{
+	struct stream_server *s = c->server;
+
+	if (c->is_closed)
+		return;
+	c->is_closed = true;
+	list_remove(&c->all);
+	list_remove(&c->bucket);
+	list_remove(&c->dirty);
+	list_remove(&c->idle.node);
+	list_remove(&c->partial.node);
+	list_remove(&c->write.node);
+	s->open--;
+	/* the buffers go later: a caller up the stack may stand in them */
+	s->memory -= c->in.cap + c->out.cap;
+	uv_close((uv_handle_t *)&c->poll, on_handle_closed);
+	close(c->fd);
+	c->fd = -1;
+}
+
+void stream_mark_dirty(struct stream *c)
+{
+	struct stream_server *s = c->server;
+	bool was_empty = list_is_empty(&s->dirty);
+
+	if (c->is_closed || !list_is_empty(&c->dirty))
+		return;
+	list_push(&s->dirty, &c->dirty);
+	if (was_empty)
+		s->callbacks.flush_later(s->callbacks.arg);
+}
+
+/* Room for n more octets in one of c's buffers, within the memory of all; false: c is closed. */
+static bool make_room(struct stream *c, struct fifo *f, size_t n)
+{
+	struct stream_server *s = c->server;
+	size_t before = f->cap;
+	bool is_enough = true;
+
+	if (fifo_room(f) >= n)
+		return true;
+	while (is_enough && s->memory + n > s->limits.memory)
+		is_enough = stream_server_shed_memory(s, c);
+	if (is_enough && fifo_reserve(f, n) == 0) {
+		s->memory += f->cap - before;
+		return true;
+	}
+	stream_count(&s->counters->evicted);
+	stream_close(c);
+	return false;
+}
+
+static void trim(struct stream *c)
+{
+	size_t before = c->in.cap + c->out.cap;
+
+	fifo_trim(&c->in, KEEP_IN);
+	fifo_trim(&c->out, KEEP_OUT);
+	c->server->memory -= before - c->in.cap - c->out.cap;
+}
+
+/* Send what waits, as far as the kernel takes it; false when the connection broke. */
+static bool write_out(struct stream *c)
+{
+	while (!c->is_closed && c->out.len > 0) {
+		ssize_t n =
+		        send(c->fd, fifo_head(&c->out), c->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0) {
+			fifo_take(&c->out, (size_t)n);
+			c->taken += (uint32_t)n;
+		} else if (errno == EAGAIN) {
+			return true;
+		} else if (errno != EINTR) {
+			stream_close(c);
+		}
+	}
+	return !c->is_closed;
+}
+
+void stream_send(struct stream *c, const uint8_t *message, size_t len)
+{
+	uint8_t prefix[FRAME_PREFIX] = {(uint8_t)(len >> 8), (uint8_t)len};
+	struct stream_server *s = c->server;
+	size_t need = FRAME_PREFIX + len;
+
+	must(len <= FRAME_MESSAGE_MAX);
+	if (c->is_closed)
+		return;
+	/* too much waits: before giving up, offer it to the kernel ahead of the turn's end */
+	if (c->out.len + need > s->limits.output_max && !write_out(c))
+		return;
+	if (c->out.len + need > s->limits.output_max) {
+		stream_count(&s->counters->evicted);
+		stream_close(c);
+		return;
+	}
+	if (!make_room(c, &c->out, need))
+		return;
+	fifo_put(&c->out, prefix, sizeof(prefix));
+	fifo_put(&c->out, message, len);
+	stream_mark_dirty(c);
+}
+
+void stream_done(struct stream *c)
+{
+	must(c->in_flight > 0);
+	c->in_flight--;
+	if (c->is_closed)
+		release(c);
+	else
+		stream_mark_dirty(c);
+}
+
+/* True when the peer has to wait: too much is in flight, or it does not read. */
+static bool is_held(const struct stream *c)
+{
+	return c->in_flight >= c->server->limits.in_flight || stream_is_full(c);
+}
+
+/* Hand over the whole messages among len octets; how many octets are done with. */
+static size_t deliver(struct stream *c, const uint8_t *at, size_t len)
+{
+	struct stream_server *s = c->server;
+	size_t used = 0;
+	struct frame f;
+
+	while (!c->is_closed && !is_held(c)) {
+		enum frame_status status = frame_next(at + used, len - used, &f);
+
+		if (status == FRAME_PARTIAL)
+			return used;
+		if (status == FRAME_BAD) {
+			stream_count(&s->counters->bad);
+			c->is_read_out = true;
+			return len;
+		}
+		used += FRAME_PREFIX + f.len;
+		c->in_flight++;
+		c->delivered++;
+		stream_count(&s->counters->messages);
+		s->callbacks.on_message(c, f.message, f.len, s->callbacks.arg);
+	}
+	return used;
+}
+
+static void deliver_kept(struct stream *c)
+{
+	if (c->in.len > 0)
+		fifo_take(&c->in, deliver(c, fifo_head(&c->in), c->in.len));
+}
+
+/* Read once into at. Octets, or 0 when that was all for now or for ever. */
+static size_t receive(struct stream *c, uint8_t *at, size_t room)
+{
+	ssize_t n;
+
+	do
+		n = recv(c->fd, at, room, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return (size_t)n;
+	if (n == 0)
+		c->is_read_out = true; /* the peer may still read: answers in flight are sent */
+	else if (errno != EAGAIN)
+		stream_close(c);
+	return 0;
+}
+
+/* The usual case: nothing is kept, messages are handed over from the shared memory. */
+static bool read_fresh(struct stream *c)
+{
+	struct stream_server *s = c->server;
+	size_t n = receive(c, s->scratch, sizeof(s->scratch));
+	size_t used = deliver(c, s->scratch, n);
+
+	if (c->is_closed || used == n)
+		return n == sizeof(s->scratch);
+	if (make_room(c, &c->in, n - used))
+		fifo_put(&c->in, s->scratch + used, n - used);
+	return n == sizeof(s->scratch);
+}
+
+/* Go on with a message that began in an earlier read. */
+static bool read_more(struct stream *c)
+{
+	size_t n, room;
+
+	if (!make_room(c, &c->in, frame_room(fifo_head(&c->in), c->in.len)))
+		return false;
+	room = fifo_room(&c->in);
+	n = receive(c, fifo_tail(&c->in), room);
+	if (c->is_closed)
+		return false;
+	c->in.len += n;
+	deliver_kept(c);
+	return n == room;
+}
+
+static void read_turn(struct stream *c)
+{
+	bool has_more = true;
+
+	for (unsigned i = 0; has_more && i < READS_PER_TURN; i++) {
+		if (c->is_closed || c->is_read_out || is_held(c))
+			return;
+		has_more = c->in.len == 0 ? read_fresh(c) : read_more(c);
+	}
+}
+
+void stream_read_out(struct stream *c)
+{
+	read_turn(c);
+	c->is_read_out = true;
+	stream_mark_dirty(c);
+}
+
+/* In the list exactly while it waits; begins anew when told so. */
+static void set_wait(struct stream_wait *w, struct list *head, bool is_waiting, bool is_new)
+{
+	bool was_waiting = !list_is_empty(&w->node);
+
+	if (!is_waiting || is_new)
+		list_remove(&w->node);
+	if (is_waiting && (is_new || !was_waiting))
+		list_push(head, &w->node);
+}
+
+static void renew_deadlines(struct stream *c)
+{
+	struct stream_server *s = c->server;
+	uint64_t now = uv_now(s->loop);
+	bool has_part = c->in.len > 0 && !c->is_read_out && !is_held(c);
+	bool is_new_part = list_is_empty(&c->partial.node) || c->message_mark != c->delivered;
+	bool has_output = c->out.len > 0;
+	bool is_new_output = list_is_empty(&c->write.node) || c->taken >= FAIR_READ;
+
+	set_wait(&c->partial, &s->partial, has_part, is_new_part);
+	if (is_new_part) {
+		c->partial.since_ms = now;
+		c->message_mark = c->delivered;
+	}
+	set_wait(&c->write, &s->write, has_output, is_new_output);
+	if (is_new_output) {
+		c->write.since_ms = now;
+		c->taken = 0;
+	}
+	set_wait(&c->idle, &s->idle, c->in_flight == 0 && c->in.len == 0 && !has_output, true);
+	c->idle.since_ms = now;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+/* Ask libuv for what c can make use of. */
+static void renew_interest(struct stream *c)
+{
+	int events = 0;
+
+	if (!c->is_read_out && !is_held(c))
+		events |= UV_READABLE;
+	if (c->out.len > 0)
+		events |= UV_WRITABLE;
+	if (events == c->events)
+		return;
+	c->events = events;
+	if (events == 0)
+		uv_poll_stop(&c->poll);
+	else if (uv_poll_start(&c->poll, events, on_ready) != 0)
+		stream_close(c);
+}
+
+void stream_settle(struct stream *c)
+{
+	uint32_t before;
+
+	do {
+		before = c->delivered;
+		if (!write_out(c))
+			return;
+		deliver_kept(c);
+		if (c->is_closed)
+			return;
+	} while (c->delivered != before);
+	if (c->is_read_out && c->in_flight == 0 && c->out.len == 0) {
+		stream_close(c);
+		return;
+	}
+	trim(c);
+	renew_deadlines(c);
+	renew_interest(c);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+	struct stream *c = poll->data;
+	struct stream_server *s = c->server;
+
+	if (s->callbacks.on_turn != NULL)
+		s->callbacks.on_turn(s->callbacks.arg);
+	if (status < 0) { /* reset by the peer; libuv has stopped watching */
+		stream_close(c);
+		return;
+	}
+	if (events & UV_READABLE)
+		read_turn(c);
+	stream_mark_dirty(c);
+}
+
+bool stream_open(struct stream_server *s, int fd, const union addr *client)
+{
+	socklen_t len = sizeof(union addr);
+	struct stream *c = calloc(1, sizeof(*c));
+
+	if (c == NULL || uv_poll_init(s->loop, &c->poll, fd) != 0) {
+		free(c);
+		return false;
+	}
+	c->poll.data = c;
+	c->has_handle = true;
+	c->server = s;
+	c->fd = fd;
+	c->client = *client;
+	if (getsockname(fd, &c->local.sa, &len) != 0)
+		c->local.sa.sa_family = AF_UNSPEC;
+	list_init(&c->dirty);
+	list_init(&c->idle.node);
+	list_init(&c->partial.node);
+	list_init(&c->write.node);
+	list_push(&s->all, &c->all);
+	list_push(stream_bucket(s, client), &c->bucket);
+	s->open++;
+	s->alive++;
+	stream_mark_dirty(c); /* settling begins to read and starts the idle time */
+	return true;
+}

@@ -1,0 +1,107 @@
+/*
+ * DNS over TCP, server side (RFC 7766, RFC 9210): accepts connections, cuts them into messages,
+ * sends answers in whatever order they come, and keeps every client within limits of time,
+ * memory and number. Knows nothing of what a message says. Called by core/stream_listener.c.
+ *
+ * A message that is handed over keeps its connection's memory until stream_done(), even when the
+ * peer has gone meanwhile: answers to it are then thrown away. All on the thread of one loop.
+ *
+ * The callbacks may send at once, later, or never; what they send in a turn of the loop goes out
+ * in one write when the owner calls stream_server_flush() at the end of the turn.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/addr.h"
+
+struct uv_loop_s;
+struct stream;
+struct stream_server;
+
+/* What one listening socket allows; zero members are not special. */
+struct stream_limits {
+	uint32_t idle_ms; /* nothing in flight, nothing half received (RFC 7766 6.2.3) */
+	uint32_t message_ms; /* from the first octet of a message to its last */
+	uint32_t write_ms; /* in which a peer must read a fair part of what waits for it */
+	uint32_t tick_ms; /* how late a deadline may be noticed */
+	uint32_t connections; /* at once; a newcomer takes the place of the oldest idle one */
+	uint32_t per_client; /* of them from one IPv4 address or IPv6 /64 */
+	uint32_t in_flight; /* messages of one connection; then it is not read */
+	uint32_t output_pause; /* octets that wait to be sent; above it a connection is not read */
+	uint32_t output_max; /* octets that wait to be sent; above it the connection is closed */
+	size_t memory; /* octets of all buffers of all connections */
+};
+
+/* Defaults; the reasons stand beside the numbers. */
+extern const struct stream_limits stream_limits_default;
+
+/* Counts of events. Written by the thread of the loop, read by any (relaxed). */
+struct stream_counters {
+	uint64_t accepted;
+	uint64_t refused; /* no room for a newcomer, or no descriptor */
+	uint64_t evicted; /* closed to make room for another */
+	uint64_t timeouts; /* closed by a deadline */
+	uint64_t bad; /* impossible length field */
+	uint64_t messages;
+};
+
+/* The owner's side. arg is given to each. */
+struct stream_callbacks {
+	/* The top of a turn of the loop in which on_message may be called; may be NULL. */
+	void (*on_turn)(void *arg);
+	/*
+	 * A whole message of 12 to 65535 octets, valid during the call. The owner calls
+	 * stream_send() any number of times (usually once, a zone transfer more) and then
+	 * stream_done() once.
+	 */
+	void (*on_message)(struct stream *c, const uint8_t *message, size_t len, void *arg);
+	/* Call stream_server_flush() at the end of this turn. */
+	void (*flush_later)(void *arg);
+	/* No connection, handle or unanswered message is left; the server is freed right after. */
+	void (*on_stopped)(void *arg);
+	void *arg;
+};
+
+/*
+ * Serve the bound, listening, non-blocking socket fd, which then belongs to the server. What
+ * limits, callbacks and counters point to is copied, except counters, which must outlive the
+ * server. NULL when the loop cannot watch fd, which is then still the caller's.
+ */
+struct stream_config {
+	struct uv_loop_s *loop;
+	const struct stream_limits *limits; /* NULL: the defaults */
+	struct stream_callbacks callbacks;
+	struct stream_counters *counters;
+};
+struct stream_server *stream_server_new(int fd, const struct stream_config *config);
+/*
+ * Stop gracefully: take what waits to be accepted, close the listening socket and idle
+ * connections, answer what has arrived, close the rest after grace_ms. on_stopped follows, never
+ * before this returns. May be called again with a shorter grace; 0 closes everything at once.
+ */
+void stream_server_stop(struct stream_server *s, uint32_t grace_ms);
+/* Send what was queued in this turn and go on with connections that were held back. */
+void stream_server_flush(struct stream_server *s);
+/* Open connections. */
+unsigned stream_server_connections(const struct stream_server *s);
+
+/*
+ * Queue a message of len <= 65535 octets for the peer; dropped when the connection has gone. A
+ * peer that lets too much wait is disconnected.
+ */
+void stream_send(struct stream *c, const uint8_t *message, size_t len);
+/* Give back a message of on_message; after it c must not be used on its behalf. */
+void stream_done(struct stream *c);
+/* True when more than output_pause octets wait: a sender of many messages should pause. */
+bool stream_is_full(const struct stream *c);
+/* True when the peer has gone, and with it the use of computing an answer. */
+bool stream_is_closed(const struct stream *c);
+/* The peer's address. */
+const union addr *stream_client(const struct stream *c);
+/* The address that the peer connected to; family 0 when the kernel would not tell. */
+const union addr *stream_local(const struct stream *c);
+/* Idle time to announce (RFC 7828 3.1), units of 100 ms; 0 asks the peer to close. */
+uint16_t stream_keepalive(const struct stream *c);

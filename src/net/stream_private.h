@@ -1,0 +1,94 @@
+/*
+ * What net/stream.c (one connection) and net/stream_server.c (all of them: accepting, deadlines,
+ * making room) know of each other. Included by these two only.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "base/list.h"
+#include "net/frame.h"
+#include "net/stream.h"
+
+/* Connections are found by client address, to count them, in so many lists. */
+#define STREAM_BUCKETS 512u
+/* Octets read in one system call into memory that all connections of a server share. */
+#define STREAM_SCRATCH (32u << 10)
+
+/* Waiting in a list that is ordered by time because everything in it waits equally long. */
+struct stream_wait {
+	struct list node;
+	uint64_t since_ms; /* uv_now() */
+};
+
+struct stream {
+	uv_poll_t poll;
+	struct stream_server *server;
+	int fd;
+	int events; /* what poll asks for */
+	uint32_t in_flight; /* messages handed over and not given back */
+	uint32_t delivered; /* messages handed over so far; wraps */
+	uint32_t message_mark; /* delivered, when the half received message began */
+	uint32_t taken; /* octets that the peer took since write.since_ms */
+	bool has_handle; /* libuv still knows poll */
+	bool is_closed;
+	bool is_read_out; /* nothing more is read: end of stream, framing error, shutdown */
+	struct list all, bucket, dirty;
+	struct stream_wait idle, partial, write;
+	struct fifo in; /* the start of a message, or messages that are held back */
+	struct fifo out; /* answers with their length fields */
+	union addr client, local;
+};
+
+struct stream_server {
+	uv_loop_t *loop;
+	uv_poll_t listener;
+	uv_timer_t timer;
+	int fd; /* listening socket, or -1 */
+	int reserve_fd; /* given up for a moment when descriptors run out */
+	unsigned open; /* connections that are not closed */
+	unsigned alive; /* connections and handles whose memory is in use */
+	size_t memory; /* of all buffers */
+	bool is_paused; /* not accepting until the next tick */
+	bool is_stopping;
+	uint64_t stop_at_ms;
+	uint64_t seed;
+	struct stream_limits limits;
+	struct stream_callbacks callbacks;
+	struct stream_counters *counters;
+	struct list all, dirty;
+	struct list idle, partial, write; /* struct stream_wait, longest wait first */
+	struct list buckets[STREAM_BUCKETS];
+	uint8_t scratch[STREAM_SCRATCH];
+};
+
+/* Add one to a counter that other threads read. */
+static inline void stream_count(uint64_t *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * Make a connection of the accepted socket fd and begin to read. False when memory or the loop
+ * refuses it; fd is still the caller's then.
+ */
+bool stream_open(struct stream_server *s, int fd, const union addr *client);
+/* Disconnect at once; the memory goes when libuv and the last message have let go of it. */
+void stream_close(struct stream *c);
+/* Take what has arrived, for the last time. */
+void stream_read_out(struct stream *c);
+/* Send, go on with messages held back, close what is finished, renew deadlines. */
+void stream_settle(struct stream *c);
+/* Put c into the list of what stream_server_flush() settles. */
+void stream_mark_dirty(struct stream *c);
+/* The list head of the client's connections. */
+struct list *stream_bucket(struct stream_server *s, const union addr *client);
+/*
+ * Close the connection, other than c, that has kept its buffers for the longest time without
+ * getting on. False when there is none.
+ */
+bool stream_server_shed_memory(struct stream_server *s, const struct stream *c);
+/* One connection's or handle's memory has gone; the last one ends a stopping server. */
+void stream_server_unref(struct stream_server *s);
+/* Start the timer that notices deadlines, when it does not run. */
+void stream_server_watch_time(struct stream_server *s);

@@ -1,0 +1,1025 @@
+/*
+ * The TCP server on a real loop over 127.0.0.1, with deadlines of a few dozen milliseconds. The
+ * test is the client: plain non-blocking sockets in the same thread.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/must.h"
+#include "net/stream.h"
+
+#define KEPT_MAX 512
+
+struct fixture {
+	uv_loop_t loop;
+	struct stream_server *server;
+	struct stream_counters counters;
+	union addr addr;
+	bool wants_flush, is_stopped;
+	bool keeps; /* on_message keeps messages instead of answering */
+	size_t answer_len; /* 0: the message itself */
+	unsigned n_kept;
+	struct {
+		struct stream *c;
+		uint8_t id[2];
+	} kept[KEPT_MAX];
+};
+
+static const struct stream_limits quick = {
+        .idle_ms = 60,
+        .message_ms = 40,
+        .write_ms = 60,
+        .tick_ms = 5,
+        .connections = 8,
+        .per_client = 8,
+        .in_flight = 4,
+        .output_pause = 64u << 10,
+        .output_max = 256u << 10,
+        .memory = 16u << 20,
+};
+
+/* Deadlines that no test reaches. */
+static struct stream_limits patient(void)
+{
+	struct stream_limits l = stream_limits_default;
+
+	l.tick_ms = 5;
+	return l;
+}
+
+static void answer(struct fixture *f, struct stream *c, const uint8_t *id)
+{
+	static uint8_t message[65535];
+	size_t len = f->answer_len > 0 ? f->answer_len : 12;
+
+	memcpy(message, id, 2);
+	stream_send(c, message, len);
+	stream_done(c);
+}
+
+static void on_message(struct stream *c, const uint8_t *message, size_t len, void *arg)
+{
+	struct fixture *f = arg;
+
+	assert_true(len >= 12);
+	if (!f->keeps) {
+		answer(f, c, message);
+		return;
+	}
+	assert_true(f->n_kept < KEPT_MAX);
+	f->kept[f->n_kept].c = c;
+	memcpy(f->kept[f->n_kept++].id, message, 2);
+}
+
+static void flush_later(void *arg)
+{
+	((struct fixture *)arg)->wants_flush = true;
+}
+
+static void on_stopped(void *arg)
+{
+	((struct fixture *)arg)->is_stopped = true;
+}
+
+static int listen_on_loopback(union addr *addr)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(*addr);
+
+	memset(addr, 0, sizeof(*addr));
+	addr->in.sin_family = AF_INET;
+	addr->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	must(bind(fd, &addr->sa, sizeof(addr->in)) == 0 && listen(fd, 511) == 0);
+	must(getsockname(fd, &addr->sa, &len) == 0);
+	return fd;
+}
+
+static void start(struct fixture *f, const struct stream_limits *limits)
+{
+	struct stream_config config = {
+	        .loop = &f->loop,
+	        .limits = limits,
+	        .callbacks = {NULL, on_message, flush_later, on_stopped, f},
+	        .counters = &f->counters,
+	};
+
+	memset(f, 0, sizeof(*f));
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	f->server = stream_server_new(listen_on_loopback(&f->addr), &config);
+	assert_non_null(f->server);
+}
+
+static void turn(struct fixture *f)
+{
+	uv_run(&f->loop, UV_RUN_NOWAIT);
+	if (f->wants_flush && !f->is_stopped) {
+		f->wants_flush = false;
+		stream_server_flush(f->server);
+	}
+}
+
+/* Run the loop until cond holds, for at most 2 s of patience on a slow machine. */
+#define run_until(f, cond)                                     \
+	do {                                                   \
+		int left_ = 2000;                              \
+		for (turn(f); !(cond) && left_ > 0; left_--) { \
+			poll(NULL, 0, 1);                      \
+			turn(f);                               \
+		}                                              \
+		assert_true(cond);                             \
+	} while (0)
+
+static void run_for_ms(struct fixture *f, int ms)
+{
+	for (; ms > 0; ms--) {
+		turn(f);
+		poll(NULL, 0, 1);
+	}
+}
+
+static void answer_kept(struct fixture *f, unsigned i)
+{
+	assert_true(i < f->n_kept);
+	answer(f, f->kept[i].c, f->kept[i].id);
+}
+
+static void stop(struct fixture *f)
+{
+	if (!f->is_stopped)
+		stream_server_stop(f->server, 0);
+	run_until(f, f->is_stopped);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+}
+
+static int connect_from(const struct fixture *f, uint32_t ip)
+{
+	union addr from = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(ip)}};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	assert_int_equal(bind(fd, &from.sa, sizeof(from.in)), 0);
+	assert_int_equal(connect(fd, &f->addr.sa, sizeof(f->addr.in)), 0);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+/* A client that the server has accepted. */
+static int connected(struct fixture *f)
+{
+	uint64_t before = f->counters.accepted;
+	int fd = connect_from(f, INADDR_LOOPBACK);
+
+	run_until(f, f->counters.accepted == before + 1);
+	return fd;
+}
+
+/* A query of len octets, of which only the ID matters, behind its length. */
+static size_t put_query(uint8_t *out, uint16_t id, size_t len)
+{
+	memset(out, 0, 2 + len);
+	out[0] = (uint8_t)(len >> 8);
+	out[1] = (uint8_t)len;
+	out[2] = (uint8_t)(id >> 8);
+	out[3] = (uint8_t)id;
+	return 2 + len;
+}
+
+static void send_all(int fd, const uint8_t *at, size_t len)
+{
+	assert_int_equal(send(fd, at, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+static void ask(int fd, uint16_t id)
+{
+	uint8_t q[64];
+
+	send_all(fd, q, put_query(q, id, 30));
+}
+
+/* What a client has read so far. */
+struct inbox {
+	uint8_t at[1 << 20];
+	size_t len;
+	bool is_closed;
+};
+
+static struct inbox inbox;
+
+static void fetch(int fd)
+{
+	ssize_t n;
+
+	while ((n = recv(fd, inbox.at + inbox.len, sizeof(inbox.at) - inbox.len, 0)) > 0)
+		inbox.len += (size_t)n;
+	if (n == 0 || errno != EAGAIN)
+		inbox.is_closed = true;
+}
+
+/* Whole answers in the inbox; the ID of number i goes to *id. */
+static unsigned answers(int fd, unsigned i, uint16_t *id)
+{
+	unsigned n = 0;
+
+	fetch(fd);
+	for (size_t at = 0; at + 2 <= inbox.len; n++) {
+		size_t len = (size_t)inbox.at[at] << 8 | inbox.at[at + 1];
+
+		if (at + 2 + len > inbox.len)
+			break;
+		if (n == i && id != NULL)
+			*id = (uint16_t)(inbox.at[at + 2] << 8 | inbox.at[at + 3]);
+		at += 2 + len;
+	}
+	return n;
+}
+
+static uint16_t answer_id(int fd, unsigned i)
+{
+	uint16_t id = 0;
+
+	assert_true(answers(fd, i, &id) > i);
+	return id;
+}
+
+static void empty_inbox(void)
+{
+	inbox.len = 0;
+	inbox.is_closed = false;
+}
+
+static bool is_closed(int fd)
+{
+	fetch(fd);
+	return inbox.is_closed;
+}
+
+static void pipelined_queries_of_one_write_are_all_answered(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	uint8_t q[5 * 64];
+	size_t n = 0;
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	for (uint16_t i = 0; i < 5; i++)
+		n += put_query(q + n, i, 30 + i);
+	send_all(fd, q, n);
+	run_until(&f, answers(fd, 0, NULL) == 5);
+	for (uint16_t i = 0; i < 5; i++)
+		assert_int_equal(answer_id(fd, i), i);
+	close(fd);
+	stop(&f);
+}
+
+static void answers_of_one_turn_leave_in_one_write(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	uint8_t q[3 * 64];
+	size_t n = 0;
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	for (uint16_t i = 0; i < 3; i++)
+		n += put_query(q + n, i, 30);
+	send_all(fd, q, n);
+	while (f.counters.messages < 3)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	assert_int_equal(answers(fd, 0, NULL), 0); /* queued, not sent */
+	stream_server_flush(f.server);
+	assert_int_equal(answers(fd, 0, NULL), 3);
+	close(fd);
+	stop(&f);
+}
+
+static void a_message_may_come_octet_by_octet(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	uint8_t q[64];
+	size_t n = put_query(q, 77, 30);
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	for (size_t i = 0; i < n; i++) {
+		send_all(fd, q + i, 1);
+		turn(&f);
+	}
+	run_until(&f, answers(fd, 0, NULL) == 1);
+	assert_int_equal(answer_id(fd, 0), 77);
+	close(fd);
+	stop(&f);
+}
+
+static void a_slow_answer_does_not_delay_the_one_behind_it(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	f.keeps = true;
+	ask(fd, 1);
+	ask(fd, 2);
+	run_until(&f, f.n_kept == 2);
+	answer_kept(&f, 1);
+	run_until(&f, answers(fd, 0, NULL) == 1);
+	assert_int_equal(answer_id(fd, 0), 2);
+	answer_kept(&f, 0);
+	run_until(&f, answers(fd, 0, NULL) == 2);
+	assert_int_equal(answer_id(fd, 1), 1);
+	close(fd);
+	stop(&f);
+}
+
+static void an_impossible_length_ends_the_connection_after_the_answers_before_it(void **state)
+{
+	static const uint16_t bad[] = {0, 5, 11};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct fixture f;
+		struct stream_limits l = patient();
+		uint8_t q[128];
+		size_t n = put_query(q, 9, 30);
+		int fd;
+
+		start(&f, &l);
+		empty_inbox();
+		fd = connected(&f);
+		n += put_query(q + n, 0, bad[i]);
+		send_all(fd, q, n);
+		run_until(&f, is_closed(fd));
+		assert_int_equal(answers(fd, 0, NULL), 1);
+		assert_int_equal(f.counters.bad, 1);
+		close(fd);
+		stop(&f);
+	}
+}
+
+static void a_half_closed_client_still_gets_its_answers(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	f.keeps = true;
+	ask(fd, 1);
+	ask(fd, 2);
+	shutdown(fd, SHUT_WR);
+	run_until(&f, f.n_kept == 2);
+	run_for_ms(&f, 5);
+	assert_false(is_closed(fd));
+	answer_kept(&f, 0);
+	answer_kept(&f, 1);
+	run_until(&f, is_closed(fd));
+	assert_int_equal(answers(fd, 0, NULL), 2);
+	assert_int_equal(f.counters.timeouts, 0);
+	close(fd);
+	stop(&f);
+}
+
+static void an_idle_connection_is_closed_and_a_busy_one_is_not(void **state)
+{
+	struct fixture f;
+	int fd, busy;
+
+	(void)state;
+	start(&f, &quick);
+	fd = connected(&f);
+	busy = connected(&f);
+	f.keeps = true;
+	ask(busy, 1);
+	run_until(&f, is_closed(fd));
+	assert_int_equal(f.counters.timeouts, 1);
+	run_for_ms(&f, 100);
+	empty_inbox();
+	assert_false(is_closed(busy));
+	answer_kept(&f, 0);
+	run_until(&f, answers(busy, 0, NULL) == 1);
+	assert_int_equal(stream_server_connections(f.server), 1);
+	close(busy);
+	close(fd);
+	stop(&f);
+}
+
+static void a_dripping_message_is_cut_off_by_its_own_deadline(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	uint8_t q[4200];
+	size_t sent = 0;
+	int fd;
+
+	(void)state;
+	l.message_ms = 40;
+	start(&f, &l);
+	fd = connected(&f);
+	put_query(q, 1, 4096);
+	/* well fed: an octet each millisecond would go on for four seconds */
+	while (f.counters.timeouts == 0 && sent < 1000) {
+		if (send(fd, q + sent, 1, MSG_NOSIGNAL) == 1)
+			sent++;
+		turn(&f);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(f.counters.timeouts, 1);
+	run_until(&f, is_closed(fd));
+	close(fd);
+	stop(&f);
+}
+
+static void whole_messages_renew_the_deadline_of_the_next(void **state)
+{
+	struct fixture f;
+	uint8_t q[64];
+	size_t n = put_query(q, 1, 30);
+	int fd;
+
+	(void)state;
+	start(&f, &quick);
+	fd = connected(&f);
+	/* there is always a half message, but none stays longer than 10 ms */
+	send_all(fd, q, 10);
+	for (unsigned i = 0; i < 10; i++) {
+		run_for_ms(&f, 8);
+		send_all(fd, q + 10, n - 10);
+		send_all(fd, q, 10);
+	}
+	run_until(&f, answers(fd, 0, NULL) == 10);
+	assert_int_equal(f.counters.timeouts, 0);
+	run_until(&f, is_closed(fd));
+	assert_int_equal(f.counters.timeouts, 1);
+	close(fd);
+	stop(&f);
+}
+
+static void too_many_in_flight_hold_the_rest_back(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd;
+
+	(void)state;
+	l.in_flight = 4;
+	start(&f, &l);
+	fd = connected(&f);
+	f.keeps = true;
+	for (uint16_t i = 0; i < 20; i++)
+		ask(fd, i);
+	run_until(&f, f.n_kept == 4);
+	run_for_ms(&f, 5);
+	assert_int_equal(f.n_kept, 4);
+	for (unsigned i = 0; i < 20; i++) {
+		run_until(&f, f.n_kept > i);
+		answer_kept(&f, i);
+	}
+	run_until(&f, answers(fd, 0, NULL) == 20);
+	close(fd);
+	stop(&f);
+}
+
+static void held_back_messages_do_not_run_into_the_message_deadline(void **state)
+{
+	struct fixture f;
+	int fd;
+
+	(void)state;
+	start(&f, &quick);
+	fd = connected(&f);
+	f.keeps = true;
+	for (uint16_t i = 0; i < 6; i++)
+		ask(fd, i);
+	run_until(&f, f.n_kept == 4);
+	run_for_ms(&f, 80);
+	assert_int_equal(f.counters.timeouts, 0);
+	for (unsigned i = 0; i < 6; i++) {
+		run_until(&f, f.n_kept > i);
+		answer_kept(&f, i);
+	}
+	run_until(&f, answers(fd, 0, NULL) == 6);
+	close(fd);
+	stop(&f);
+}
+
+static void two_thousand_queries_on_one_connection_are_answered(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	static uint8_t q[2000 * 32];
+	size_t n = 0, sent = 0;
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	for (unsigned i = 0; i < 2000; i++)
+		n += put_query(q + n, (uint16_t)i, 30);
+	while (sent < n) {
+		ssize_t k = send(fd, q + sent, n - sent, MSG_NOSIGNAL);
+
+		if (k > 0)
+			sent += (size_t)k;
+		turn(&f);
+	}
+	run_until(&f, answers(fd, 0, NULL) == 2000);
+	assert_int_equal(answer_id(fd, 1999), 1999);
+	assert_int_equal(f.counters.messages, 2000);
+	close(fd);
+	stop(&f);
+}
+
+static void the_longest_messages_pass_both_ways(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	static uint8_t q[65537];
+	size_t n = put_query(q, 513, 65535), sent = 0;
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	f.answer_len = 65535;
+	fd = connected(&f);
+	while (sent < n) {
+		ssize_t k = send(fd, q + sent, n - sent, MSG_NOSIGNAL);
+
+		if (k > 0)
+			sent += (size_t)k;
+		turn(&f);
+	}
+	run_until(&f, answers(fd, 0, NULL) == 1);
+	assert_int_equal(inbox.len, 65537);
+	assert_int_equal(answer_id(fd, 0), 513);
+	close(fd);
+	stop(&f);
+}
+
+/* Shrink what the kernel takes for a client that does not read. */
+static int deaf_client(struct fixture *f)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = 4096;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	assert_int_equal(connect(fd, &f->addr.sa, sizeof(f->addr.in)), 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+static void a_peer_that_does_not_read_is_held_then_closed_and_harms_nobody(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	static uint8_t q[300 * 32];
+	size_t n = 0;
+	int deaf, other;
+
+	(void)state;
+	l.write_ms = 60;
+	start(&f, &l);
+	f.answer_len = 60000;
+	deaf = deaf_client(&f);
+	for (unsigned i = 0; i < 300; i++)
+		n += put_query(q + n, (uint16_t)i, 30);
+	send_all(deaf, q, n);
+	run_until(&f, f.counters.messages > 0);
+	other = connected(&f);
+	f.answer_len = 12;
+	ask(other, 5);
+	run_until(&f, answers(other, 0, NULL) == 1);
+	run_until(&f, f.counters.timeouts == 1);
+	/* not read while more than 64 KiB wait: 18 MB of answers were never made */
+	assert_true(f.counters.messages < 200);
+	assert_int_equal(f.counters.evicted, 0);
+	close(deaf);
+	close(other);
+	stop(&f);
+}
+
+static void output_beyond_the_bound_closes_the_connection(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int deaf;
+
+	(void)state;
+	l.in_flight = 100;
+	start(&f, &l);
+	f.answer_len = 65535;
+	f.keeps = true;
+	deaf = deaf_client(&f);
+	for (uint16_t i = 0; i < 90; i++)
+		ask(deaf, i);
+	run_until(&f, f.n_kept == 90);
+	for (unsigned i = 0; i < 90; i++)
+		answer_kept(&f, i);
+	assert_int_equal(f.counters.evicted, 1);
+	assert_int_equal(stream_server_connections(f.server), 0);
+	close(deaf);
+	stop(&f);
+}
+
+static void a_newcomer_takes_the_place_of_the_oldest_idle_connection(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd[9];
+
+	(void)state;
+	l.connections = 8;
+	start(&f, &l);
+	f.keeps = true;
+	for (int i = 0; i < 8; i++)
+		fd[i] = connected(&f);
+	ask(fd[0], 1); /* the oldest is busy, so the second oldest goes */
+	run_until(&f, f.n_kept == 1);
+	fd[8] = connected(&f);
+	run_until(&f, is_closed(fd[1]));
+	empty_inbox();
+	assert_false(is_closed(fd[0]));
+	assert_false(is_closed(fd[2]));
+	assert_int_equal(f.counters.evicted, 1);
+	answer_kept(&f, 0);
+	run_until(&f, answers(fd[0], 0, NULL) == 1);
+	for (int i = 0; i < 9; i++)
+		close(fd[i]);
+	stop(&f);
+}
+
+static void a_newcomer_is_refused_when_all_are_busy(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd[3];
+
+	(void)state;
+	l.connections = 2;
+	start(&f, &l);
+	f.keeps = true;
+	for (int i = 0; i < 2; i++) {
+		fd[i] = connected(&f);
+		ask(fd[i], (uint16_t)i);
+	}
+	run_until(&f, f.n_kept == 2);
+	fd[2] = connect_from(&f, INADDR_LOOPBACK);
+	run_until(&f, f.counters.refused == 1);
+	run_until(&f, is_closed(fd[2]));
+	answer_kept(&f, 0);
+	answer_kept(&f, 1);
+	empty_inbox();
+	run_until(&f, answers(fd[1], 0, NULL) == 1);
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+	stop(&f);
+}
+
+static void a_slowloris_gives_way_to_a_newcomer(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd[3];
+
+	(void)state;
+	l.connections = 2;
+	start(&f, &l);
+	for (int i = 0; i < 2; i++) {
+		fd[i] = connected(&f);
+		send_all(fd[i], (const uint8_t[]){0, 40, 1, 2, 3}, 5);
+		run_for_ms(&f, 3);
+	}
+	fd[2] = connected(&f);
+	ask(fd[2], 3);
+	run_until(&f, answers(fd[2], 0, NULL) == 1);
+	run_until(&f, is_closed(fd[0]));
+	empty_inbox();
+	assert_false(is_closed(fd[1]));
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+	stop(&f);
+}
+
+static void one_client_cannot_take_all_connections(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd[3], other;
+
+	(void)state;
+	l.per_client = 2;
+	start(&f, &l);
+	other = connect_from(&f, INADDR_LOOPBACK + 1);
+	run_until(&f, f.counters.accepted == 1);
+	for (int i = 0; i < 3; i++)
+		fd[i] = connected(&f);
+	run_until(&f, is_closed(fd[0]));
+	assert_int_equal(f.counters.evicted, 1);
+	assert_int_equal(stream_server_connections(f.server), 3);
+	empty_inbox();
+	assert_false(is_closed(other));
+	f.keeps = true;
+	ask(fd[1], 1);
+	ask(fd[2], 2);
+	run_until(&f, f.n_kept == 2);
+	close(connect_from(&f, INADDR_LOOPBACK));
+	run_until(&f, f.counters.refused == 1);
+	answer_kept(&f, 0);
+	answer_kept(&f, 1);
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+	close(other);
+	stop(&f);
+}
+
+static void answers_to_a_peer_that_has_gone_are_thrown_away(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct linger reset = {.l_onoff = 1};
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	f.keeps = true;
+	for (uint16_t i = 0; i < 3; i++)
+		ask(fd, i);
+	run_until(&f, f.n_kept == 3);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+	run_until(&f, stream_server_connections(f.server) == 0);
+	assert_true(stream_is_closed(f.kept[0].c));
+	for (unsigned i = 0; i < 3; i++)
+		answer_kept(&f, i);
+	stop(&f);
+}
+
+static void writing_to_a_reset_connection_raises_no_signal(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct linger reset = {.l_onoff = 1};
+	int fd;
+
+	(void)state;
+	signal(SIGPIPE, SIG_DFL);
+	l.in_flight = 1; /* the server does not look at the socket while it works */
+	start(&f, &l);
+	fd = connected(&f);
+	f.keeps = true;
+	ask(fd, 1);
+	run_until(&f, f.n_kept == 1);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+	answer_kept(&f, 0);
+	run_until(&f, stream_server_connections(f.server) == 0);
+	stop(&f);
+}
+
+static void a_graceful_stop_answers_what_has_arrived(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int busy, idle, late, fd;
+
+	(void)state;
+	start(&f, &l);
+	f.keeps = true;
+	idle = connected(&f);
+	busy = connected(&f);
+	ask(busy, 1);
+	run_until(&f, f.n_kept == 1);
+	ask(busy, 2); /* neither this nor the next has been read when the stop comes */
+	late = connect_from(&f, INADDR_LOOPBACK);
+	ask(late, 3);
+	stream_server_stop(f.server, 1000);
+	run_until(&f, is_closed(idle));
+	assert_int_equal(f.n_kept, 3);
+	assert_int_equal(stream_keepalive(f.kept[0].c), 0);
+	assert_false(f.is_stopped);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, &f.addr.sa, sizeof(f.addr.in)), -1);
+	for (unsigned i = 0; i < 3; i++)
+		answer_kept(&f, i);
+	empty_inbox();
+	run_until(&f, is_closed(busy));
+	assert_int_equal(answers(busy, 0, NULL), 2);
+	empty_inbox();
+	run_until(&f, is_closed(late));
+	assert_int_equal(answers(late, 0, NULL), 1);
+	run_until(&f, f.is_stopped);
+	close(idle);
+	close(busy);
+	close(late);
+	close(fd);
+	stop(&f);
+}
+
+static void a_stop_that_takes_too_long_is_enforced(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	f.keeps = true;
+	fd = connected(&f);
+	ask(fd, 1);
+	run_until(&f, f.n_kept == 1);
+	stream_server_stop(f.server, 20);
+	run_until(&f, is_closed(fd));
+	assert_false(f.is_stopped); /* the message is not given back yet */
+	answer_kept(&f, 0);
+	run_until(&f, f.is_stopped);
+	close(fd);
+	stop(&f);
+}
+
+static rlim_t forbid_descriptors(void)
+{
+	struct rlimit l;
+	rlim_t before;
+	int lowest = open("/dev/null", O_RDONLY);
+
+	close(lowest);
+	getrlimit(RLIMIT_NOFILE, &l);
+	before = l.rlim_cur;
+	l.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &l), 0);
+	return before;
+}
+
+static void allow_descriptors(rlim_t n)
+{
+	struct rlimit l;
+
+	getrlimit(RLIMIT_NOFILE, &l);
+	l.rlim_cur = n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &l), 0);
+}
+
+static void without_descriptors_newcomers_are_turned_away_not_left_waiting(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	rlim_t before;
+	int busy, fd;
+
+	(void)state;
+	start(&f, &l);
+	f.keeps = true;
+	busy = connected(&f);
+	ask(busy, 1);
+	run_until(&f, f.n_kept == 1);
+	fd = connect_from(&f, INADDR_LOOPBACK);
+	before = forbid_descriptors();
+	run_until(&f, is_closed(fd));
+	assert_int_equal(f.counters.refused, 1);
+	allow_descriptors(before);
+	empty_inbox();
+	answer_kept(&f, 0);
+	run_until(&f, answers(busy, 0, NULL) == 1);
+	close(fd);
+	f.keeps = false;
+	empty_inbox();
+	fd = connect_from(&f, INADDR_LOOPBACK);
+	ask(fd, 2);
+	run_until(&f, answers(fd, 0, NULL) == 1);
+	close(fd);
+	close(busy);
+	stop(&f);
+}
+
+static void without_descriptors_an_idle_connection_makes_room(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	rlim_t before;
+	int idle, fd;
+
+	(void)state;
+	start(&f, &l);
+	idle = connected(&f);
+	fd = connect_from(&f, INADDR_LOOPBACK);
+	ask(fd, 1);
+	before = forbid_descriptors();
+	run_until(&f, answers(fd, 0, NULL) == 1);
+	allow_descriptors(before);
+	assert_int_equal(f.counters.evicted, 1);
+	assert_int_equal(f.counters.refused, 0);
+	close(idle);
+	close(fd);
+	stop(&f);
+}
+
+static void half_messages_cannot_take_more_memory_than_all_may_have(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	static uint8_t q[30000];
+	int fd[6];
+
+	(void)state;
+	l.memory = 100000;
+	start(&f, &l);
+	put_query(q, 1, sizeof(q) - 2);
+	q[0] = 0xff;
+	for (int i = 0; i < 6; i++) {
+		fd[i] = connected(&f);
+		send_all(fd[i], q, sizeof(q));
+		run_for_ms(&f, 3);
+	}
+	assert_true(f.counters.evicted >= 3);
+	assert_true(is_closed(fd[0]));
+	empty_inbox();
+	assert_false(is_closed(fd[5]));
+	for (int i = 0; i < 6; i++)
+		close(fd[i]);
+	stop(&f);
+}
+
+static void the_keepalive_value_is_the_idle_time(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	f.keeps = true;
+	fd = connected(&f);
+	ask(fd, 1);
+	run_until(&f, f.n_kept == 1);
+	assert_int_equal(stream_keepalive(f.kept[0].c), 100);
+	assert_int_equal(addr_port(stream_local(f.kept[0].c)), addr_port(&f.addr));
+	assert_true(addr_is_loopback(stream_client(f.kept[0].c)));
+	answer_kept(&f, 0);
+	close(fd);
+	stop(&f);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	empty_inbox();
+	return 0;
+}
+
+#define T(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        T(pipelined_queries_of_one_write_are_all_answered),
+	        T(answers_of_one_turn_leave_in_one_write),
+	        T(a_message_may_come_octet_by_octet),
+	        T(a_slow_answer_does_not_delay_the_one_behind_it),
+	        T(an_impossible_length_ends_the_connection_after_the_answers_before_it),
+	        T(a_half_closed_client_still_gets_its_answers),
+	        T(an_idle_connection_is_closed_and_a_busy_one_is_not),
+	        T(a_dripping_message_is_cut_off_by_its_own_deadline),
+	        T(whole_messages_renew_the_deadline_of_the_next),
+	        T(too_many_in_flight_hold_the_rest_back),
+	        T(held_back_messages_do_not_run_into_the_message_deadline),
+	        T(two_thousand_queries_on_one_connection_are_answered),
+	        T(the_longest_messages_pass_both_ways),
+	        T(a_peer_that_does_not_read_is_held_then_closed_and_harms_nobody),
+	        T(output_beyond_the_bound_closes_the_connection),
+	        T(a_newcomer_takes_the_place_of_the_oldest_idle_connection),
+	        T(a_newcomer_is_refused_when_all_are_busy),
+	        T(a_slowloris_gives_way_to_a_newcomer),
+	        T(one_client_cannot_take_all_connections),
+	        T(answers_to_a_peer_that_has_gone_are_thrown_away),
+	        T(writing_to_a_reset_connection_raises_no_signal),
+	        T(a_graceful_stop_answers_what_has_arrived),
+	        T(a_stop_that_takes_too_long_is_enforced),
+	        T(without_descriptors_newcomers_are_turned_away_not_left_waiting),
+	        T(without_descriptors_an_idle_connection_makes_room),
+	        T(half_messages_cannot_take_more_memory_than_all_may_have),
+	        T(the_keepalive_value_is_the_idle_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
