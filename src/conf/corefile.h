@@ -35,8 +35,8 @@
 #define COREFILE_MAX_IMPORT_DEPTH 32 /* import inside import */
 #define COREFILE_MAX_NESTING 16 /* braces inside braces */
 
-/* What is served when there is no Corefile (the port is that of -dns.port). */
-#define COREFILE_DEFAULT_TEXT ".:53 {\n    whoami\n    log\n}\n"
+/* What is served when there is no Corefile; no port is written, so that -dns.port counts. */
+#define COREFILE_DEFAULT_TEXT ". {\n    whoami\n    log\n}\n"
 
 /* A word and its place. */
 struct token {

@@ -15,16 +15,16 @@ struct holder {
 	const struct served *by;
 };
 
-static int refuse(const struct served *s, const struct holder *old, const char *text,
+static int refuse(struct overlap *o, const struct served *s, const struct holder *old,
         const char *why, struct err *e)
 {
-	err_set(e, -EEXIST, "cannot serve %s - %s", text, why);
-	if (s->file == NULL)
-		return -EEXIST;
+	const char *before = "", *place = "";
+
+	if (s->file != NULL)
+		place = arena_printf(&o->arena, "%s:%u - ", s->file, s->line);
 	if (old->by->file != NULL)
-		err_set(e, -EEXIST, "cannot serve %s - %s (%s:%u)", text, why, old->by->file,
-		        old->by->line);
-	return err_prefix(e, -EEXIST, "%s:%u", s->file, s->line);
+		before = arena_printf(&o->arena, " (%s:%u)", old->by->file, old->by->line);
+	return err_set(e, -EEXIST, "%scannot serve %s%s", place, why, before);
 }
 
 /* Check s on one address ("": all) against the blocks before it, and remember it. */
@@ -37,13 +37,14 @@ static int check_one(struct overlap *o, const struct served *s, const char *bind
 	struct holder *h;
 
 	if (same != NULL)
-		return refuse(s, same, text, "it is already defined", e);
+		return refuse(
+		        o, s, same, arena_printf(&o->arena, "%s - it is already defined", text), e);
 	/* unbound against bound, either way round */
 	other = map_get(bind[0] == '\0' ? &o->any_address : &o->exact, str_from(all));
 	if (other != NULL)
-		return refuse(s, other, text,
-		        arena_printf(
-		                &o->arena, "zone overlap listener capacity with %s", other->text),
+		return refuse(o, s, other,
+		        arena_printf(&o->arena, "%s - zone overlap listener capacity with %s", text,
+		                other->text),
 		        e);
 	if (s->has_view)
 		return 0;

@@ -1,8 +1,8 @@
 /*
  * Inside of the Corefile parser: the stream of tokens with imports replaced, shared by
- * corefile.c (grammar), import.c (files and snippets) and env.c (variables). Nobody else includes
- * it. A parser lives for one corefile_parse() or corefile_read(); what the tree keeps is in the
- * arena of the corefile.
+ * corefile.c (entry), blocks.c and lines.c (grammar), import.c (files and snippets) and env.c
+ * (variables). Nobody else includes it. A parser lives for one corefile_parse() or corefile_read();
+ * what the tree keeps is in the arena of the corefile.
  */
 #pragma once
 
@@ -45,6 +45,18 @@ struct snippet {
 	uint32_t line;
 };
 
+struct directive_list {
+	VEC(struct directive) list;
+};
+
+/* Where a brace or a server block opens. */
+struct opening {
+	const struct origin *origin;
+	uint32_t line;
+	unsigned nesting; /* 0: a server block */
+	bool has_no_brace; /* a server block that lasts to the end of the file */
+};
+
 struct parser {
 	struct corefile *tree;
 	struct arena *arena; /* of the tree */
@@ -84,3 +96,20 @@ int parser_import(struct parser *p);
 /* Replace {$VAR} and {%VAR%} in a token. 0 and *out in the arena, or -E2BIG. */
 int parser_expand(
         struct parser *p, const struct raw_token *t, const struct origin *o, const char **out);
+
+/* Parse the whole stream into the server blocks of the tree. 0 or a negative errno. */
+int parser_blocks(struct parser *p);
+/*
+ * Parse the lines behind an opening up to its `}`, which is left, or, without a brace, to the end
+ * of the file. They are appended to out. 0 or a negative errno.
+ */
+int parser_lines(struct parser *p, const struct opening *open, struct directive_list *out);
+/* Expand and take the next token t of origin o. 0, or -E2BIG. */
+int parser_take_token(
+        struct parser *p, const struct raw_token *t, const struct origin *o, struct token *out);
+/* The error for an end of file before the `}` of open; a quote without end is named first. */
+int parser_fail_unclosed(struct parser *p, const struct opening *open);
+/* The error for a `}` too many. */
+int parser_fail_closing(struct parser *p, const struct origin *o, const struct raw_token *t);
+/* Copy an array of so many bytes into the arena of the tree; NULL when it is empty. */
+void *parser_keep(struct parser *p, const void *at, size_t bytes);

@@ -311,7 +311,7 @@ static void overlap_error_names_both_places(void **state)
 	(void)state;
 	assert_int_equal(served_check(list, 2, &e), -EEXIST);
 	assert_string_equal(
-	        e.text, "extra:7: cannot serve dns://.:53 - it is already defined (Corefile:1)");
+	        e.text, "extra:7 - cannot serve dns://.:53 - it is already defined (Corefile:1)");
 }
 
 int main(void)
