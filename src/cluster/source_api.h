@@ -14,15 +14,16 @@
 
 #include "base/err.h"
 #include "cluster/access.h"
+#include "cluster/reflector.h"
 
 struct source_api;
-struct store;
 
 enum source_kind {
 	SOURCE_NAMESPACES,
 	SOURCE_SERVICES,
 	SOURCE_SLICES,
 	SOURCE_PODS,
+	SOURCE_IMPORTS, /* ServiceImports of the multicluster API, when it is there */
 	SOURCE_KINDS,
 };
 
@@ -33,33 +34,14 @@ struct source_api_options {
 	const char *namespace_labels; /* label selector for namespaces; NULL: none */
 	bool no_endpoints; /* do not watch endpoint slices */
 	bool pods; /* watch pods too */
-};
-
-enum source_error {
-	SOURCE_ERROR_CONNECT, /* no connection, TLS failure, connection lost */
-	SOURCE_ERROR_UNAUTHORIZED, /* 401 */
-	SOURCE_ERROR_FORBIDDEN, /* 403 */
-	SOURCE_ERROR_NOT_FOUND, /* 404 */
-	SOURCE_ERROR_EXPIRED, /* 410 */
-	SOURCE_ERROR_THROTTLED, /* 429 */
-	SOURCE_ERROR_SERVER, /* other 4xx and 5xx */
-	SOURCE_ERROR_DECODE, /* an answer that is not what was asked for */
-	SOURCE_ERROR_SILENT, /* no byte for too long */
-	SOURCE_ERRORS,
+	bool imports; /* watch service imports too */
 };
 
 /* Figures of one kind, for metrics. */
 struct source_kind_stats {
-	bool watched; /* this kind is asked for */
-	bool is_connected; /* a watch is open and has answered 200 */
+	bool is_watched; /* this kind is asked for */
 	bool is_synced; /* a whole list was seen once; never goes back */
-	uint64_t last_event_ms; /* clock_ms() of the last event or bookmark, 0: none yet */
-	uint64_t last_list_ms; /* clock_ms() of the last whole list, 0: none yet */
-	uint64_t lists, watches; /* requests sent */
-	uint64_t events; /* objects added, changed, deleted */
-	uint64_t relists; /* lists after the first whole one */
-	uint64_t stale_events; /* events older than what was known */
-	uint64_t errors[SOURCE_ERRORS];
+	struct reflector_stats figures;
 };
 
 /* Requests by verb (0 list, 1 watch) and class of the answer (0 none, 2 2xx, ... 5 5xx). */
@@ -81,9 +63,11 @@ void source_api_start(struct source_api *s);
  * loop, which must run until the handles are closed.
  */
 void source_api_free(struct source_api *s);
+/* Number of this source in the store, for store_source_remove(). */
+int source_api_number(const struct source_api *s);
 /* True once every watched kind has seen a whole list. */
 bool source_api_is_synced(const struct source_api *s);
 /* Copy the present figures. Loop thread only. */
 void source_api_stats(const struct source_api *s, struct source_api_stats *out);
-/* "namespaces", "services", "endpointslices" or "pods". */
+/* The plural in the API, such as "services". */
 const char *source_kind_name(enum source_kind kind);

@@ -1,0 +1,235 @@
+#include "cluster/reflector_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Something may have been missed: ask for all, but not all the time. */
+void reflector_doubt(struct reflector *r, const char *why)
+{
+	uint64_t since = r->now_ms - r->doubt_ms;
+
+	if (r->verdict != KEEP)
+		return;
+	if (r->doubt_ms != 0 && since < r->doubt_gap_ms) {
+		r->doubt_at_ms = r->doubt_ms + r->doubt_gap_ms;
+		return;
+	}
+	if (r->doubt_ms == 0 || since > 2 * r->doubt_gap_ms)
+		r->doubt_gap_ms = DOUBT_MS;
+	else if (r->doubt_gap_ms < DOUBT_MAX_MS)
+		r->doubt_gap_ms *= 2;
+	log_debug(LOG_NAME, "listing %s again: %s", r->name, why);
+	r->doubt_ms = r->now_ms;
+	r->doubt_at_ms = 0;
+	r->stats.doubts++;
+	r->want_list = r->is_quorum = true;
+	r->verdict = NEXT;
+}
+
+/* ---- lists ---- */
+
+/* A list that cannot be believed yet: drop it, ask again without a version. */
+static void ask_again(struct reflector *r, const char *why)
+{
+	log_debug(LOG_NAME, "listing %s again: %s", r->name, why);
+	reflector_relist_abort(r);
+	r->stats.doubts++;
+	r->want_list = r->is_quorum = true;
+}
+
+/* All objects of a list were applied: believe it or not. True when it was accepted. */
+bool reflector_list_complete(struct reflector *r, const char *version)
+{
+	size_t missing = store_relist_missing(r->store, r->source, r->kind);
+
+	if (reflector_is_older(r, version) && !r->is_truth) {
+		r->is_truth = true;
+		ask_again(r, "its version went back");
+		return false;
+	}
+	if (missing > SHRINK_MIN && missing > r->list_objects && !r->is_confirmed) {
+		r->is_confirmed = true;
+		ask_again(r, "more than half of the objects are missing");
+		return false;
+	}
+	store_relist_end(r->store, r->source, r->kind);
+	store_source_synced(r->store, r->source, r->kind, true);
+	if (r->is_truth)
+		r->seen = 0;
+	reflector_set_version(r, version);
+	r->stats.relists += r->is_synced;
+	r->stats.last_list_ms = r->now_ms;
+	r->is_synced = true;
+	r->is_relisting = r->want_list = r->is_quorum = r->is_truth = r->is_confirmed = false;
+	r->expired_pages = r->failed_watches = 0;
+	r->doubt_at_ms = 0;
+	log_debug(LOG_NAME, "listed %llu %s in %llu ms", (unsigned long long)r->list_objects,
+	        r->name, (unsigned long long)(r->now_ms - r->sent_ms));
+	reflector_be_well(r);
+	return true;
+}
+
+/* ---- findings of the decoder ---- */
+
+static void take_list_object(struct reflector *r, const struct object *o)
+{
+	if (o->kind == r->kind) {
+		r->list_objects++;
+		store_apply(r->store, r->source, o);
+	}
+}
+
+static void take_watch_object(struct reflector *r, enum event_type type, const struct object *o)
+{
+	bool is_late = o->rv != 0 && r->seen != 0 && o->rv < r->seen;
+	enum store_result result;
+
+	r->watch_events++;
+	r->stats.last_event_ms = r->now_ms;
+	if (type == EVENT_DELETED) {
+		result = store_delete(r->store, r->source, o);
+		is_late = false; /* some servers send the last version of the object */
+	} else {
+		result = store_apply(r->store, r->source, o);
+	}
+	if (o->version != NULL && !(o->rv != 0 && o->rv < r->seen))
+		reflector_set_version(r, o->version);
+	if (result == STORE_STALE || is_late) {
+		r->stats.stale_events++;
+		reflector_doubt(r, "an event is older than what is known");
+	}
+}
+
+static void on_object(void *arg, enum event_type type, const struct object *o)
+{
+	struct reflector *r = arg;
+
+	if (r->verdict != KEEP || r->status != 200)
+		return;
+	r->stats.events++;
+	r->progress_ms = r->now_ms;
+	if (r->phase == WATCHING) {
+		if (o->kind == r->kind)
+			take_watch_object(r, type, o);
+		else if (o->version != NULL && !reflector_is_older(r, o->version))
+			reflector_set_version(r, o->version);
+		return;
+	}
+	if (r->phase == STREAMING && type == EVENT_DELETED) {
+		store_delete(r->store, r->source, o);
+		return;
+	}
+	r->added_ms = r->now_ms;
+	take_list_object(r, o);
+}
+
+static void on_bookmark(void *arg, const char *version, bool is_initial_end)
+{
+	struct reflector *r = arg;
+
+	if (r->verdict != KEEP || r->status != 200)
+		return;
+	r->progress_ms = r->stats.last_event_ms = r->now_ms;
+	if (r->phase == STREAMING) {
+		if (!is_initial_end)
+			return;
+		if (!reflector_list_complete(r, version)) {
+			r->verdict = NEXT;
+			return;
+		}
+		r->phase = WATCHING;
+		r->stats.is_connected = true;
+	} else if (r->phase == WATCHING) {
+		if (reflector_is_older(r, version))
+			reflector_doubt(r, "a bookmark went back");
+		else
+			reflector_set_version(r, version);
+	}
+}
+
+void reflector_give_up(struct reflector *r, enum reflector_error error, const char *why)
+{
+	r->verdict = FAIL;
+	r->error = error;
+	err_set(&r->why, 0, "%s", why);
+}
+
+/* An ERROR event: the watch is over. */
+static void take_error_event(struct reflector *r, const struct api_status *s)
+{
+	r->retry_after_s = s->retry_after_s;
+	switch (s->code) {
+	case 410:
+		reflector_give_up(r, REFLECTOR_EXPIRED, s->message);
+		r->want_list = true;
+		return;
+	case 429: reflector_give_up(r, REFLECTOR_THROTTLED, s->message); return;
+	case 504:
+		if (r->is_version_too_large) {
+			reflector_give_up(r, REFLECTOR_EXPIRED, s->message);
+			r->want_list = r->is_quorum = true;
+			return;
+		}
+		/* fallthrough */
+	default:
+		reflector_give_up(r, REFLECTOR_SERVER, s->message);
+		if (++r->failed_watches >= REWATCH_TRIES)
+			r->want_list = true;
+	}
+}
+
+static void on_status(void *arg, const struct api_status *s)
+{
+	struct reflector *r = arg;
+
+	if (r->verdict != KEEP)
+		return;
+	r->is_version_too_large =
+	        s->code == 504 && strstr(s->message, "Too large resource") != NULL;
+	if (r->status != 200)
+		err_set(&r->why, 0, "HTTP %d: %s", r->status, s->message);
+	else if (r->phase == LISTING)
+		reflector_give_up(r, REFLECTOR_DECODE, "the answer is no list");
+	else
+		take_error_event(r, s);
+}
+
+static void on_list_end(void *arg, const struct list_meta *meta)
+{
+	struct reflector *r = arg;
+
+	if (r->verdict != KEEP || r->status != 200)
+		return;
+	if (r->phase != LISTING) {
+		reflector_give_up(r, REFLECTOR_DECODE, "the answer to a watch is a list");
+		return;
+	}
+	r->is_list_over = true;
+	if (strlen(meta->version) < VERSION_BYTES)
+		strcpy(r->list_version, meta->version);
+	free(r->token);
+	r->token = mem_str(meta->continue_token);
+}
+
+static void on_skipped(void *arg, const char *why)
+{
+	struct reflector *r = arg;
+
+	if (r->phase == WATCHING && r->status == 200)
+		reflector_doubt(r, why);
+}
+
+struct object_sink reflector_sink(struct reflector *r)
+{
+	return (struct object_sink){
+	        .arg = r,
+	        .on_object = on_object,
+	        .on_bookmark = on_bookmark,
+	        .on_status = on_status,
+	        .on_list_end = on_list_end,
+	        .on_skipped = on_skipped,
+	};
+}

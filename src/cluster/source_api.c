@@ -1,0 +1,374 @@
+#include "cluster/source_api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "cluster/json_object.h"
+#include "cluster/json_stream.h"
+#include "net/http_client.h"
+
+#define LOG_NAME "plugin/kubernetes"
+#define USER_AGENT "Seamark/" PACKAGE_VERSION
+
+enum { ERROR_BODY_BYTES = 64 << 10 };
+
+static const struct {
+	const char *name, *path;
+	enum object_kind kind;
+	const char *fields;
+} kind_table[SOURCE_KINDS] = {
+        [SOURCE_NAMESPACES] = {"namespaces", "/api/v1/namespaces", OBJECT_NAMESPACE, NULL},
+        [SOURCE_SERVICES] = {"services", "/api/v1/services", OBJECT_SERVICE, NULL},
+        [SOURCE_SLICES] = {"endpointslices", "/apis/discovery.k8s.io/v1/endpointslices",
+                OBJECT_SLICE, NULL},
+        /* finished pods keep their address in the API although others may have it by now */
+        [SOURCE_PODS] = {"pods", "/api/v1/pods", OBJECT_POD,
+                "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"},
+        [SOURCE_IMPORTS] = {"serviceimports", "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
+                OBJECT_IMPORT, NULL},
+};
+
+/* One kind: its reflector, and the request in flight with its decoder. */
+struct channel {
+	struct source_api *source;
+	enum source_kind kind;
+	struct reflector *reflector; /* NULL: not watched */
+	struct http_request *request;
+	struct json_stream decoder;
+	bool has_decoder;
+	struct buf error_body;
+	int status;
+	bool is_watch;
+};
+
+struct source_api {
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	struct http_client *http;
+	struct access *access;
+	struct store *store;
+	int number;
+	struct channel channels[SOURCE_KINDS];
+	uint64_t requests[2][6];
+	struct err refresh_error; /* the last one that was logged */
+};
+
+const char *source_kind_name(enum source_kind kind)
+{
+	return kind_table[kind].name;
+}
+
+/* ---- timer ---- */
+
+static void on_timer(uv_timer_t *t);
+
+static void set_timer(struct source_api *s)
+{
+	uint64_t at = UINT64_MAX, now = clock_ms();
+
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		uint64_t d;
+
+		if (s->channels[i].reflector == NULL)
+			continue;
+		d = reflector_deadline_ms(s->channels[i].reflector);
+		at = d < at ? d : at;
+	}
+	if (at == UINT64_MAX)
+		uv_timer_stop(&s->timer);
+	else
+		uv_timer_start(&s->timer, on_timer, at > now ? at - now : 1, 0);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+	struct source_api *s = t->data;
+	uint64_t now = clock_ms();
+
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		if (s->channels[i].reflector != NULL)
+			reflector_on_time(s->channels[i].reflector, now);
+	}
+	set_timer(s);
+}
+
+/* ---- requests ---- */
+
+static void count(struct channel *c, int status)
+{
+	int class = status / 100;
+
+	c->source->requests[c->is_watch][class >= 1 && class <= 5 ? class : 0]++;
+}
+
+static void on_head(void *arg, const struct http_head *head)
+{
+	struct channel *c = arg;
+
+	c->status = head->status;
+	count(c, head->status);
+	reflector_on_head(c->reflector, clock_ms(), head->status, head->retry_after_s);
+	set_timer(c->source);
+}
+
+static void decode(struct channel *c, const uint8_t *data, size_t n)
+{
+	uint64_t now = clock_ms();
+	const char *why = NULL;
+
+	reflector_on_bytes(c->reflector, now);
+	if (json_stream_feed(&c->decoder, (const char *)data, n) < 0)
+		why = json_stream_error(&c->decoder);
+	reflector_on_decoded(c->reflector, now, why);
+	set_timer(c->source);
+}
+
+static void on_body(void *arg, const uint8_t *data, size_t n)
+{
+	struct channel *c = arg;
+
+	if (c->status == 200)
+		decode(c, data, n);
+	else if (c->error_body.len + n <= ERROR_BODY_BYTES)
+		buf_add(&c->error_body, data, n);
+}
+
+/* The body of an error answer is a Status, or anything that a proxy sends. */
+static void report_error_body(struct channel *c)
+{
+	struct object_sink sink = reflector_sink(c->reflector);
+	struct api_status status = {0};
+	struct arena arena;
+	struct str text = {buf_text(&c->error_body), c->error_body.len};
+
+	arena_init(&arena);
+	if (json_status_decode(&arena, text, &status) == 0)
+		sink.on_status(sink.arg, &status);
+	arena_reset(&arena);
+}
+
+static void forget_request(struct channel *c)
+{
+	if (c->has_decoder)
+		json_stream_fini(&c->decoder);
+	c->has_decoder = false;
+	buf_free(&c->error_body);
+	c->request = NULL;
+	c->status = 0;
+}
+
+static void on_done(void *arg, const struct http_result *result)
+{
+	struct channel *c = arg;
+	int status = c->status;
+
+	if (status == 0)
+		count(c, 0);
+	else if (status != 200)
+		report_error_body(c);
+	forget_request(c);
+	reflector_on_done(c->reflector, clock_ms(), result->rc, result->text);
+	set_timer(c->source);
+}
+
+/* ---- what the reflectors ask for ---- */
+
+static void refresh(struct source_api *s, bool force)
+{
+	struct err e = {{0}};
+
+	if (access_refresh(s->access, clock_ms(), force, &e) == 0) {
+		s->refresh_error.text[0] = '\0';
+	} else if (strcmp(e.text, s->refresh_error.text) != 0) {
+		log_warning(
+		        LOG_NAME, "credentials of the API: %s; the old ones stay in use", e.text);
+		s->refresh_error = e;
+	}
+}
+
+static void on_refresh(void *arg)
+{
+	struct channel *c = arg;
+
+	refresh(c->source, true);
+}
+
+static int on_send(void *arg, const char *query, bool is_watch, struct err *e)
+{
+	struct channel *c = arg;
+	struct source_api *s = c->source;
+	struct object_sink sink = reflector_sink(c->reflector);
+	struct http_handler handler = {on_head, on_body, on_done, c};
+	struct http_options o = {.accept = "application/json", .user_agent = USER_AGENT};
+	struct access_credentials as;
+	struct buf url = {0};
+
+	refresh(s, false);
+	as = access_credentials(s->access);
+	buf_printf(&url, "%s%s?%s", access_url(s->access), kind_table[c->kind].path, query);
+	o.url = buf_text(&url);
+	o.bearer = as.token;
+	o.server_name = as.server_name;
+	o.ca_pem = as.ca_pem;
+	o.cert_pem = as.cert_pem;
+	o.key_pem = as.key_pem;
+	o.use_proxy = as.use_proxy;
+	c->is_watch = is_watch;
+	c->status = 0;
+	c->request = http_get(s->http, &o, &handler, e);
+	buf_free(&url);
+	if (c->request == NULL)
+		return -EINVAL;
+	json_stream_init(
+	        &c->decoder, is_watch ? JSON_WATCH : JSON_LIST, kind_table[c->kind].kind, &sink);
+	c->has_decoder = true;
+	return 0;
+}
+
+static void on_cancel(void *arg)
+{
+	struct channel *c = arg;
+
+	if (c->status == 0 && c->request != NULL)
+		count(c, 0);
+	http_cancel(c->request);
+	forget_request(c);
+}
+
+/* ---- life ---- */
+
+static void add_channel(
+        struct source_api *s, enum source_kind kind, const struct source_api_options *o)
+{
+	struct channel *c = &s->channels[kind];
+	struct reflector_options want = {
+	        .name = kind_table[kind].name,
+	        .kind = kind_table[kind].kind,
+	        .labels = kind == SOURCE_NAMESPACES ? o->namespace_labels : o->labels,
+	        .fields = kind_table[kind].fields,
+	        .is_optional = kind == SOURCE_IMPORTS,
+	};
+	struct reflector_ops ops = {c, on_send, on_cancel, on_refresh};
+
+	c->source = s;
+	c->kind = kind;
+	c->reflector = reflector_new(&want, s->store, s->number, &ops);
+}
+
+static bool is_wanted(enum source_kind kind, const struct source_api_options *o)
+{
+	switch (kind) {
+	case SOURCE_SLICES: return !o->no_endpoints;
+	case SOURCE_PODS: return o->pods;
+	case SOURCE_IMPORTS: return o->imports;
+	default: return true;
+	}
+}
+
+static unsigned wanted_mask(const struct source_api_options *o)
+{
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < SOURCE_KINDS; i++) {
+		if (is_wanted(i, o))
+			mask |= 1u << kind_table[i].kind;
+	}
+	return mask;
+}
+
+struct source_api *source_api_new(
+        uv_loop_t *loop, struct store *store, const struct source_api_options *o, struct err *e)
+{
+	struct access *access = access_new(&o->access, e);
+	struct http_client *http = access ? http_client_new(loop, e) : NULL;
+	struct source_api *s;
+	int number = http ? store_source_add(store, "api", wanted_mask(o)) : -1;
+
+	if (number < 0) {
+		if (http != NULL)
+			err_set(e, number, "too many sources of cluster state");
+		access_free(access);
+		http_client_free(http);
+		return NULL;
+	}
+	s = mem_new(struct source_api);
+	s->loop = loop;
+	s->store = store;
+	s->access = access;
+	s->http = http;
+	s->number = number;
+	must(uv_timer_init(loop, &s->timer) == 0);
+	s->timer.data = s;
+	for (unsigned i = 0; i < SOURCE_KINDS; i++) {
+		if (is_wanted(i, o))
+			add_channel(s, i, o);
+	}
+	return s;
+}
+
+void source_api_start(struct source_api *s)
+{
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		if (s->channels[i].reflector != NULL)
+			reflector_start(s->channels[i].reflector, clock_ms());
+	}
+	set_timer(s);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+void source_api_free(struct source_api *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		struct channel *c = &s->channels[i];
+
+		if (c->reflector == NULL)
+			continue;
+		on_cancel(c);
+		reflector_free(c->reflector);
+	}
+	http_client_free(s->http);
+	access_free(s->access);
+	uv_close((uv_handle_t *)&s->timer, on_closed);
+}
+
+int source_api_number(const struct source_api *s)
+{
+	return s->number;
+}
+
+bool source_api_is_synced(const struct source_api *s)
+{
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		const struct reflector *r = s->channels[i].reflector;
+
+		if (r != NULL && !reflector_is_synced(r))
+			return false;
+	}
+	return true;
+}
+
+void source_api_stats(const struct source_api *s, struct source_api_stats *out)
+{
+	*out = (struct source_api_stats){0};
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		const struct reflector *r = s->channels[i].reflector;
+
+		if (r == NULL)
+			continue;
+		out->kinds[i].is_watched = true;
+		out->kinds[i].is_synced = reflector_is_synced(r);
+		out->kinds[i].figures = *reflector_stats(r);
+	}
+	memcpy(out->requests, s->requests, sizeof(s->requests));
+}
