@@ -22,7 +22,7 @@ struct setup {
 	const struct server_block *block;        /* walk the uses with block_find() */
 	const struct directive *first;           /* the first use of this plugin's name in it */
 	VEC(const char *) zones;                 /* zones of the block, "cluster.local." form */
-	VEC(union addr) *binds;                  /* listen addresses; empty: all (bind adds to it) */
+	VEC(union addr) binds;            /* listen addresses; empty: all (bind adds to it) */
 	const char *server_label;                /* "dns://:53" of the first key, for metrics */
 	uint16_t port;                           /* of the first key */
 	unsigned workers;                        /* how many there are */
