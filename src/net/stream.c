@@ -35,28 +35,28 @@ bool stream_is_closed(const struct stream *c)
 
 bool stream_is_full(const struct stream *c)
 {
-	return c->out.len > c->server->limits.output_pause;
+	return c->out.len > c->pool->limits.output_pause;
 }
 
 uint16_t stream_keepalive(const struct stream *c)
 {
-	uint32_t units = c->server->limits.idle_ms / 100;
+	uint32_t units = c->pool->limits.idle_ms / 100;
 
-	if (c->server->is_stopping)
+	if (c->pool->is_stopping)
 		return 0;
 	return units > UINT16_MAX ? UINT16_MAX : (uint16_t)units;
 }
 
 static void release(struct stream *c)
 {
-	struct stream_server *s = c->server;
+	struct stream_pool *p = c->pool;
 
 	if (c->has_handle || c->in_flight > 0)
 		return;
 	fifo_fini(&c->in);
 	fifo_fini(&c->out);
 	free(c);
-	stream_server_unref(s);
+	stream_pool_unref(p);
 }
 
 static void on_handle_closed(uv_handle_t *h)
@@ -69,7 +69,7 @@ static void on_handle_closed(uv_handle_t *h)
 
 void stream_close(struct stream *c)
 {
-	struct stream_server *s = c->server;
+	struct stream_pool *p = c->pool;
 
 	if (c->is_closed)
 		return;
@@ -80,9 +80,9 @@ void stream_close(struct stream *c)
 	list_remove(&c->idle.node);
 	list_remove(&c->partial.node);
 	list_remove(&c->write.node);
-	s->open--;
+	p->open--;
 	/* the buffers go later: a caller up the stack may stand in them */
-	s->memory -= c->in.cap + c->out.cap;
+	p->memory -= c->in.cap + c->out.cap;
 	uv_close((uv_handle_t *)&c->poll, on_handle_closed);
 	close(c->fd);
 	c->fd = -1;
@@ -90,32 +90,32 @@ void stream_close(struct stream *c)
 
 void stream_mark_dirty(struct stream *c)
 {
-	struct stream_server *s = c->server;
-	bool was_empty = list_is_empty(&s->dirty);
+	struct stream_pool *p = c->pool;
+	bool was_empty = list_is_empty(&p->dirty);
 
 	if (c->is_closed || !list_is_empty(&c->dirty))
 		return;
-	list_push(&s->dirty, &c->dirty);
+	list_push(&p->dirty, &c->dirty);
 	if (was_empty)
-		s->callbacks.flush_later(s->callbacks.arg);
+		p->callbacks.flush_later(p->callbacks.arg);
 }
 
 /* Room for n more octets in one of c's buffers, within the memory of all; false: c is closed. */
 static bool make_room(struct stream *c, struct fifo *f, size_t n)
 {
-	struct stream_server *s = c->server;
+	struct stream_pool *p = c->pool;
 	size_t before = f->cap;
 	bool is_enough = true;
 
 	if (fifo_room(f) >= n)
 		return true;
-	while (is_enough && s->memory + n > s->limits.memory)
-		is_enough = stream_server_shed_memory(s, c);
+	while (is_enough && p->memory + n > p->limits.memory)
+		is_enough = stream_pool_shed_memory(p, c);
 	if (is_enough && fifo_reserve(f, n) == 0) {
-		s->memory += f->cap - before;
+		p->memory += f->cap - before;
 		return true;
 	}
-	stream_count(&s->counters->evicted);
+	stream_count(&p->counters->evicted);
 	stream_close(c);
 	return false;
 }
@@ -126,7 +126,7 @@ static void trim(struct stream *c)
 
 	fifo_trim(&c->in, KEEP_IN);
 	fifo_trim(&c->out, KEEP_OUT);
-	c->server->memory -= before - c->in.cap - c->out.cap;
+	c->pool->memory -= before - c->in.cap - c->out.cap;
 }
 
 /* Send what waits, as far as the kernel takes it; false when the connection broke. */
@@ -151,17 +151,17 @@ static bool write_out(struct stream *c)
 void stream_send(struct stream *c, const uint8_t *message, size_t len)
 {
 	uint8_t prefix[FRAME_PREFIX] = {(uint8_t)(len >> 8), (uint8_t)len};
-	struct stream_server *s = c->server;
+	struct stream_pool *p = c->pool;
 	size_t need = FRAME_PREFIX + len;
 
 	must(len <= FRAME_MESSAGE_MAX);
 	if (c->is_closed)
 		return;
 	/* too much waits: before giving up, offer it to the kernel ahead of the turn's end */
-	if (c->out.len + need > s->limits.output_max && !write_out(c))
+	if (c->out.len + need > p->limits.output_max && !write_out(c))
 		return;
-	if (c->out.len + need > s->limits.output_max) {
-		stream_count(&s->counters->evicted);
+	if (c->out.len + need > p->limits.output_max) {
+		stream_count(&p->counters->evicted);
 		stream_close(c);
 		return;
 	}
@@ -185,13 +185,13 @@ void stream_done(struct stream *c)
 /* True when the peer has to wait: too much is in flight, or it does not read. */
 static bool is_held(const struct stream *c)
 {
-	return c->in_flight >= c->server->limits.in_flight || stream_is_full(c);
+	return c->in_flight >= c->pool->limits.in_flight || stream_is_full(c);
 }
 
 /* Hand over the whole messages among len octets; how many octets are done with. */
 static size_t deliver(struct stream *c, const uint8_t *at, size_t len)
 {
-	struct stream_server *s = c->server;
+	struct stream_pool *p = c->pool;
 	size_t used = 0;
 	struct frame f;
 
@@ -201,23 +201,34 @@ static size_t deliver(struct stream *c, const uint8_t *at, size_t len)
 		if (status == FRAME_PARTIAL)
 			return used;
 		if (status == FRAME_BAD) {
-			stream_count(&s->counters->bad);
+			stream_count(&p->counters->bad);
 			c->is_read_out = true;
 			return len;
 		}
 		used += FRAME_PREFIX + f.len;
 		c->in_flight++;
 		c->delivered++;
-		stream_count(&s->counters->messages);
-		s->callbacks.on_message(c, f.message, f.len, s->callbacks.arg);
+		stream_count(&p->counters->messages);
+		p->callbacks.on_message(c, f.message, f.len, p->callbacks.arg);
 	}
+	return used;
+}
+
+/* The same, knowing that on_message may flush and so come back to c in the middle of it. */
+static size_t deliver_once(struct stream *c, const uint8_t *at, size_t len)
+{
+	size_t used;
+
+	c->is_delivering = true;
+	used = deliver(c, at, len);
+	c->is_delivering = false;
 	return used;
 }
 
 static void deliver_kept(struct stream *c)
 {
 	if (c->in.len > 0)
-		fifo_take(&c->in, deliver(c, fifo_head(&c->in), c->in.len));
+		fifo_take(&c->in, deliver_once(c, fifo_head(&c->in), c->in.len));
 }
 
 /* Read once into at. Octets, or 0 when that was all for now or for ever. */
@@ -240,15 +251,15 @@ static size_t receive(struct stream *c, uint8_t *at, size_t room)
 /* The usual case: nothing is kept, messages are handed over from the shared memory. */
 static bool read_fresh(struct stream *c)
 {
-	struct stream_server *s = c->server;
-	size_t n = receive(c, s->scratch, sizeof(s->scratch));
-	size_t used = deliver(c, s->scratch, n);
+	struct stream_pool *p = c->pool;
+	size_t n = receive(c, p->scratch, sizeof(p->scratch));
+	size_t used = deliver_once(c, p->scratch, n);
 
 	if (c->is_closed || used == n)
-		return n == sizeof(s->scratch);
+		return n == sizeof(p->scratch);
 	if (make_room(c, &c->in, n - used))
-		fifo_put(&c->in, s->scratch + used, n - used);
-	return n == sizeof(s->scratch);
+		fifo_put(&c->in, p->scratch + used, n - used);
+	return n == sizeof(p->scratch);
 }
 
 /* Go on with a message that began in an earlier read. */
@@ -298,24 +309,24 @@ static void set_wait(struct stream_wait *w, struct list *head, bool is_waiting, 
 
 static void renew_deadlines(struct stream *c)
 {
-	struct stream_server *s = c->server;
-	uint64_t now = uv_now(s->loop);
+	struct stream_pool *p = c->pool;
+	uint64_t now = uv_now(p->loop);
 	bool has_part = c->in.len > 0 && !c->is_read_out && !is_held(c);
 	bool is_new_part = list_is_empty(&c->partial.node) || c->message_mark != c->delivered;
 	bool has_output = c->out.len > 0;
 	bool is_new_output = list_is_empty(&c->write.node) || c->taken >= FAIR_READ;
 
-	set_wait(&c->partial, &s->partial, has_part, is_new_part);
+	set_wait(&c->partial, &p->partial, has_part, is_new_part);
 	if (is_new_part) {
 		c->partial.since_ms = now;
 		c->message_mark = c->delivered;
 	}
-	set_wait(&c->write, &s->write, has_output, is_new_output);
+	set_wait(&c->write, &p->write, has_output, is_new_output);
 	if (is_new_output) {
 		c->write.since_ms = now;
 		c->taken = 0;
 	}
-	set_wait(&c->idle, &s->idle, c->in_flight == 0 && c->in.len == 0 && !has_output, true);
+	set_wait(&c->idle, &p->idle, c->in_flight == 0 && c->in.len == 0 && !has_output, true);
 	c->idle.since_ms = now;
 }
 
@@ -345,8 +356,9 @@ void stream_settle(struct stream *c)
 
 	do {
 		before = c->delivered;
-		if (!write_out(c))
-			return;
+		if (!write_out(c) || c->is_delivering)
+			return; /* gone, or settled again once the message that is handled is done
+			           with */
 		deliver_kept(c);
 		if (c->is_closed)
 			return;
@@ -363,10 +375,10 @@ void stream_settle(struct stream *c)
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct stream *c = poll->data;
-	struct stream_server *s = c->server;
+	struct stream_pool *p = c->pool;
 
-	if (s->callbacks.on_turn != NULL)
-		s->callbacks.on_turn(s->callbacks.arg);
+	if (p->callbacks.on_turn != NULL)
+		p->callbacks.on_turn(p->callbacks.arg);
 	if (status < 0) { /* reset by the peer; libuv has stopped watching */
 		stream_close(c);
 		return;
@@ -376,18 +388,18 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	stream_mark_dirty(c);
 }
 
-bool stream_open(struct stream_server *s, int fd, const union addr *client)
+bool stream_open(struct stream_pool *p, int fd, const union addr *client)
 {
 	socklen_t len = sizeof(union addr);
 	struct stream *c = calloc(1, sizeof(*c));
 
-	if (c == NULL || uv_poll_init(s->loop, &c->poll, fd) != 0) {
+	if (c == NULL || uv_poll_init(p->loop, &c->poll, fd) != 0) {
 		free(c);
 		return false;
 	}
 	c->poll.data = c;
 	c->has_handle = true;
-	c->server = s;
+	c->pool = p;
 	c->fd = fd;
 	c->client = *client;
 	if (getsockname(fd, &c->local.sa, &len) != 0)
@@ -396,10 +408,10 @@ bool stream_open(struct stream_server *s, int fd, const union addr *client)
 	list_init(&c->idle.node);
 	list_init(&c->partial.node);
 	list_init(&c->write.node);
-	list_push(&s->all, &c->all);
-	list_push(stream_bucket(s, client), &c->bucket);
-	s->open++;
-	s->alive++;
+	list_push(&p->all, &c->all);
+	list_push(stream_bucket(p, client), &c->bucket);
+	p->open++;
+	p->alive++;
 	stream_mark_dirty(c); /* settling begins to read and starts the idle time */
 	return true;
 }

@@ -1,13 +1,13 @@
 /*
  * DNS over TCP, server side (RFC 7766, RFC 9210): accepts connections, cuts them into messages,
  * sends answers in whatever order they come, and keeps every client within limits of time,
- * memory and number. Knows nothing of what a message says. Called by core/stream_listener.c.
+ * memory and number. Knows nothing of what a message says. Called by core/stream_server.c.
  *
  * A message that is handed over keeps its connection's memory until stream_done(), even when the
  * peer has gone meanwhile: answers to it are then thrown away. All on the thread of one loop.
  *
  * The callbacks may send at once, later, or never; what they send in a turn of the loop goes out
- * in one write when the owner calls stream_server_flush() at the end of the turn.
+ * in one write when the owner calls stream_pool_flush() at the end of the turn.
  */
 #pragma once
 
@@ -18,8 +18,8 @@
 #include "net/addr.h"
 
 struct uv_loop_s;
-struct stream;
-struct stream_server;
+struct stream; /* a connection */
+struct stream_pool; /* a listening socket and its connections */
 
 /* What one listening socket allows; zero members are not special. */
 struct stream_limits {
@@ -58,17 +58,16 @@ struct stream_callbacks {
 	 * stream_done() once.
 	 */
 	void (*on_message)(struct stream *c, const uint8_t *message, size_t len, void *arg);
-	/* Call stream_server_flush() at the end of this turn. */
+	/* Call stream_pool_flush() at the end of this turn. */
 	void (*flush_later)(void *arg);
-	/* No connection, handle or unanswered message is left; the server is freed right after. */
+	/* No connection, handle or unanswered message is left; the pool is freed right after. */
 	void (*on_stopped)(void *arg);
 	void *arg;
 };
 
 /*
- * Serve the bound, listening, non-blocking socket fd, which then belongs to the server. What
- * limits, callbacks and counters point to is copied, except counters, which must outlive the
- * server. NULL when the loop cannot watch fd, which is then still the caller's.
+ * Serve the bound, listening, non-blocking socket fd, which then belongs to the pool. counters
+ * must outlive it. NULL when the loop cannot watch fd, which is then still the caller's.
  */
 struct stream_config {
 	struct uv_loop_s *loop;
@@ -76,17 +75,17 @@ struct stream_config {
 	struct stream_callbacks callbacks;
 	struct stream_counters *counters;
 };
-struct stream_server *stream_server_new(int fd, const struct stream_config *config);
+struct stream_pool *stream_pool_new(int fd, const struct stream_config *config);
 /*
  * Stop gracefully: take what waits to be accepted, close the listening socket and idle
  * connections, answer what has arrived, close the rest after grace_ms. on_stopped follows, never
  * before this returns. May be called again with a shorter grace; 0 closes everything at once.
  */
-void stream_server_stop(struct stream_server *s, uint32_t grace_ms);
+void stream_pool_stop(struct stream_pool *p, uint32_t grace_ms);
 /* Send what was queued in this turn and go on with connections that were held back. */
-void stream_server_flush(struct stream_server *s);
+void stream_pool_flush(struct stream_pool *p);
 /* Open connections. */
-unsigned stream_server_connections(const struct stream_server *s);
+unsigned stream_pool_connections(const struct stream_pool *p);
 
 /*
  * Queue a message of len <= 65535 octets for the peer; dropped when the connection has gone. A

@@ -1,5 +1,5 @@
 /*
- * What net/stream.c (one connection) and net/stream_server.c (all of them: accepting, deadlines,
+ * What net/stream.c (one connection) and net/stream_pool.c (all of them: accepting, deadlines,
  * making room) know of each other. Included by these two only.
  */
 #pragma once
@@ -12,7 +12,7 @@
 
 /* Connections are found by client address, to count them, in so many lists. */
 #define STREAM_BUCKETS 512u
-/* Octets read in one system call into memory that all connections of a server share. */
+/* Octets read in one system call into memory that all connections of a pool share. */
 #define STREAM_SCRATCH (32u << 10)
 
 /* Waiting in a list that is ordered by time because everything in it waits equally long. */
@@ -23,7 +23,7 @@ struct stream_wait {
 
 struct stream {
 	uv_poll_t poll;
-	struct stream_server *server;
+	struct stream_pool *pool;
 	int fd;
 	int events; /* what poll asks for */
 	uint32_t in_flight; /* messages handed over and not given back */
@@ -32,6 +32,7 @@ struct stream {
 	uint32_t taken; /* octets that the peer took since write.since_ms */
 	bool has_handle; /* libuv still knows poll */
 	bool is_closed;
+	bool is_delivering; /* on_message is on the stack */
 	bool is_read_out; /* nothing more is read: end of stream, framing error, shutdown */
 	struct list all, bucket, dirty;
 	struct stream_wait idle, partial, write;
@@ -40,7 +41,7 @@ struct stream {
 	union addr client, local;
 };
 
-struct stream_server {
+struct stream_pool {
 	uv_loop_t *loop;
 	uv_poll_t listener;
 	uv_timer_t timer;
@@ -72,23 +73,23 @@ static inline void stream_count(uint64_t *counter)
  * Make a connection of the accepted socket fd and begin to read. False when memory or the loop
  * refuses it; fd is still the caller's then.
  */
-bool stream_open(struct stream_server *s, int fd, const union addr *client);
+bool stream_open(struct stream_pool *p, int fd, const union addr *client);
 /* Disconnect at once; the memory goes when libuv and the last message have let go of it. */
 void stream_close(struct stream *c);
 /* Take what has arrived, for the last time. */
 void stream_read_out(struct stream *c);
 /* Send, go on with messages held back, close what is finished, renew deadlines. */
 void stream_settle(struct stream *c);
-/* Put c into the list of what stream_server_flush() settles. */
+/* Put c into the list of what stream_pool_flush() settles. */
 void stream_mark_dirty(struct stream *c);
 /* The list head of the client's connections. */
-struct list *stream_bucket(struct stream_server *s, const union addr *client);
+struct list *stream_bucket(struct stream_pool *p, const union addr *client);
 /*
  * Close the connection, other than c, that has kept its buffers for the longest time without
  * getting on. False when there is none.
  */
-bool stream_server_shed_memory(struct stream_server *s, const struct stream *c);
-/* One connection's or handle's memory has gone; the last one ends a stopping server. */
-void stream_server_unref(struct stream_server *s);
+bool stream_pool_shed_memory(struct stream_pool *p, const struct stream *c);
+/* One connection's or handle's memory has gone; the last one ends a stopping pool. */
+void stream_pool_unref(struct stream_pool *p);
 /* Start the timer that notices deadlines, when it does not run. */
-void stream_server_watch_time(struct stream_server *s);
+void stream_pool_watch_time(struct stream_pool *p);

@@ -22,10 +22,11 @@
 
 struct fixture {
 	uv_loop_t loop;
-	struct stream_server *server;
+	struct stream_pool *pool;
 	struct stream_counters counters;
 	union addr addr;
 	bool wants_flush, is_stopped;
+	bool flushes_early; /* on_message flushes as an owner short of queries may */
 	bool keeps; /* on_message keeps messages instead of answering */
 	size_t answer_len; /* 0: the message itself */
 	unsigned n_kept;
@@ -72,6 +73,8 @@ static void on_message(struct stream *c, const uint8_t *message, size_t len, voi
 	struct fixture *f = arg;
 
 	assert_true(len >= 12);
+	if (f->flushes_early)
+		stream_pool_flush(f->pool);
 	if (!f->keeps) {
 		answer(f, c, message);
 		return;
@@ -104,6 +107,21 @@ static int listen_on_loopback(union addr *addr)
 	return fd;
 }
 
+/* What a client has read so far. */
+struct inbox {
+	uint8_t at[1 << 20];
+	size_t len;
+	bool is_closed;
+};
+
+static struct inbox inbox;
+
+static void empty_inbox(void)
+{
+	inbox.len = 0;
+	inbox.is_closed = false;
+}
+
 static void start(struct fixture *f, const struct stream_limits *limits)
 {
 	struct stream_config config = {
@@ -114,9 +132,10 @@ static void start(struct fixture *f, const struct stream_limits *limits)
 	};
 
 	memset(f, 0, sizeof(*f));
+	empty_inbox();
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	f->server = stream_server_new(listen_on_loopback(&f->addr), &config);
-	assert_non_null(f->server);
+	f->pool = stream_pool_new(listen_on_loopback(&f->addr), &config);
+	assert_non_null(f->pool);
 }
 
 static void turn(struct fixture *f)
@@ -124,7 +143,7 @@ static void turn(struct fixture *f)
 	uv_run(&f->loop, UV_RUN_NOWAIT);
 	if (f->wants_flush && !f->is_stopped) {
 		f->wants_flush = false;
-		stream_server_flush(f->server);
+		stream_pool_flush(f->pool);
 	}
 }
 
@@ -156,7 +175,7 @@ static void answer_kept(struct fixture *f, unsigned i)
 static void stop(struct fixture *f)
 {
 	if (!f->is_stopped)
-		stream_server_stop(f->server, 0);
+		stream_pool_stop(f->pool, 0);
 	run_until(f, f->is_stopped);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 }
@@ -206,15 +225,6 @@ static void ask(int fd, uint16_t id)
 	send_all(fd, q, put_query(q, id, 30));
 }
 
-/* What a client has read so far. */
-struct inbox {
-	uint8_t at[1 << 20];
-	size_t len;
-	bool is_closed;
-};
-
-static struct inbox inbox;
-
 static void fetch(int fd)
 {
 	ssize_t n;
@@ -249,12 +259,6 @@ static uint16_t answer_id(int fd, unsigned i)
 
 	assert_true(answers(fd, i, &id) > i);
 	return id;
-}
-
-static void empty_inbox(void)
-{
-	inbox.len = 0;
-	inbox.is_closed = false;
 }
 
 static bool is_closed(int fd)
@@ -301,7 +305,7 @@ static void answers_of_one_turn_leave_in_one_write(void **state)
 	while (f.counters.messages < 3)
 		uv_run(&f.loop, UV_RUN_ONCE);
 	assert_int_equal(answers(fd, 0, NULL), 0); /* queued, not sent */
-	stream_server_flush(f.server);
+	stream_pool_flush(f.pool);
 	assert_int_equal(answers(fd, 0, NULL), 3);
 	close(fd);
 	stop(&f);
@@ -419,7 +423,7 @@ static void an_idle_connection_is_closed_and_a_busy_one_is_not(void **state)
 	assert_false(is_closed(busy));
 	answer_kept(&f, 0);
 	run_until(&f, answers(busy, 0, NULL) == 1);
-	assert_int_equal(stream_server_connections(f.server), 1);
+	assert_int_equal(stream_pool_connections(f.pool), 1);
 	close(busy);
 	close(fd);
 	stop(&f);
@@ -636,7 +640,7 @@ static void output_beyond_the_bound_closes_the_connection(void **state)
 	for (unsigned i = 0; i < 90; i++)
 		answer_kept(&f, i);
 	assert_int_equal(f.counters.evicted, 1);
-	assert_int_equal(stream_server_connections(f.server), 0);
+	assert_int_equal(stream_pool_connections(f.pool), 0);
 	close(deaf);
 	stop(&f);
 }
@@ -735,7 +739,7 @@ static void one_client_cannot_take_all_connections(void **state)
 		fd[i] = connected(&f);
 	run_until(&f, is_closed(fd[0]));
 	assert_int_equal(f.counters.evicted, 1);
-	assert_int_equal(stream_server_connections(f.server), 3);
+	assert_int_equal(stream_pool_connections(f.pool), 3);
 	empty_inbox();
 	assert_false(is_closed(other));
 	f.keeps = true;
@@ -768,7 +772,7 @@ static void answers_to_a_peer_that_has_gone_are_thrown_away(void **state)
 	run_until(&f, f.n_kept == 3);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(fd);
-	run_until(&f, stream_server_connections(f.server) == 0);
+	run_until(&f, stream_pool_connections(f.pool) == 0);
 	assert_true(stream_is_closed(f.kept[0].c));
 	for (unsigned i = 0; i < 3; i++)
 		answer_kept(&f, i);
@@ -793,7 +797,7 @@ static void writing_to_a_reset_connection_raises_no_signal(void **state)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(fd);
 	answer_kept(&f, 0);
-	run_until(&f, stream_server_connections(f.server) == 0);
+	run_until(&f, stream_pool_connections(f.pool) == 0);
 	stop(&f);
 }
 
@@ -813,7 +817,7 @@ static void a_graceful_stop_answers_what_has_arrived(void **state)
 	ask(busy, 2); /* neither this nor the next has been read when the stop comes */
 	late = connect_from(&f, INADDR_LOOPBACK);
 	ask(late, 3);
-	stream_server_stop(f.server, 1000);
+	stream_pool_stop(f.pool, 1000);
 	run_until(&f, is_closed(idle));
 	assert_int_equal(f.n_kept, 3);
 	assert_int_equal(stream_keepalive(f.kept[0].c), 0);
@@ -848,7 +852,7 @@ static void a_stop_that_takes_too_long_is_enforced(void **state)
 	fd = connected(&f);
 	ask(fd, 1);
 	run_until(&f, f.n_kept == 1);
-	stream_server_stop(f.server, 20);
+	stream_pool_stop(f.pool, 20);
 	run_until(&f, is_closed(fd));
 	assert_false(f.is_stopped); /* the message is not given back yet */
 	answer_kept(&f, 0);
@@ -960,6 +964,32 @@ static void half_messages_cannot_take_more_memory_than_all_may_have(void **state
 	stop(&f);
 }
 
+static void a_flush_inside_a_message_delivers_nothing_twice(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	uint8_t q[10 * 64];
+	size_t n = 0;
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	f.flushes_early = true;
+	fd = connected(&f);
+	send_all(fd, (const uint8_t[]){0, 30, 0, 100}, 4);
+	run_for_ms(&f, 3);
+	memset(q, 0, sizeof(q));
+	for (uint16_t i = 0; i < 10; i++)
+		n += put_query(q + 28 + n, i, 30);
+	send_all(fd, q, 28 + n);
+	run_until(&f, answers(fd, 0, NULL) == 11);
+	run_for_ms(&f, 3);
+	assert_int_equal(f.counters.messages, 11);
+	assert_int_equal(answer_id(fd, 0), 100);
+	close(fd);
+	stop(&f);
+}
+
 static void the_keepalive_value_is_the_idle_time(void **state)
 {
 	struct fixture f;
@@ -980,45 +1010,38 @@ static void the_keepalive_value_is_the_idle_time(void **state)
 	stop(&f);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	empty_inbox();
-	return 0;
-}
-
-#define T(name) cmocka_unit_test_setup(name, setup)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        T(pipelined_queries_of_one_write_are_all_answered),
-	        T(answers_of_one_turn_leave_in_one_write),
-	        T(a_message_may_come_octet_by_octet),
-	        T(a_slow_answer_does_not_delay_the_one_behind_it),
-	        T(an_impossible_length_ends_the_connection_after_the_answers_before_it),
-	        T(a_half_closed_client_still_gets_its_answers),
-	        T(an_idle_connection_is_closed_and_a_busy_one_is_not),
-	        T(a_dripping_message_is_cut_off_by_its_own_deadline),
-	        T(whole_messages_renew_the_deadline_of_the_next),
-	        T(too_many_in_flight_hold_the_rest_back),
-	        T(held_back_messages_do_not_run_into_the_message_deadline),
-	        T(two_thousand_queries_on_one_connection_are_answered),
-	        T(the_longest_messages_pass_both_ways),
-	        T(a_peer_that_does_not_read_is_held_then_closed_and_harms_nobody),
-	        T(output_beyond_the_bound_closes_the_connection),
-	        T(a_newcomer_takes_the_place_of_the_oldest_idle_connection),
-	        T(a_newcomer_is_refused_when_all_are_busy),
-	        T(a_slowloris_gives_way_to_a_newcomer),
-	        T(one_client_cannot_take_all_connections),
-	        T(answers_to_a_peer_that_has_gone_are_thrown_away),
-	        T(writing_to_a_reset_connection_raises_no_signal),
-	        T(a_graceful_stop_answers_what_has_arrived),
-	        T(a_stop_that_takes_too_long_is_enforced),
-	        T(without_descriptors_newcomers_are_turned_away_not_left_waiting),
-	        T(without_descriptors_an_idle_connection_makes_room),
-	        T(half_messages_cannot_take_more_memory_than_all_may_have),
-	        T(the_keepalive_value_is_the_idle_time),
+	        cmocka_unit_test(pipelined_queries_of_one_write_are_all_answered),
+	        cmocka_unit_test(answers_of_one_turn_leave_in_one_write),
+	        cmocka_unit_test(a_message_may_come_octet_by_octet),
+	        cmocka_unit_test(a_slow_answer_does_not_delay_the_one_behind_it),
+	        cmocka_unit_test(
+	                an_impossible_length_ends_the_connection_after_the_answers_before_it),
+	        cmocka_unit_test(a_half_closed_client_still_gets_its_answers),
+	        cmocka_unit_test(an_idle_connection_is_closed_and_a_busy_one_is_not),
+	        cmocka_unit_test(a_dripping_message_is_cut_off_by_its_own_deadline),
+	        cmocka_unit_test(whole_messages_renew_the_deadline_of_the_next),
+	        cmocka_unit_test(too_many_in_flight_hold_the_rest_back),
+	        cmocka_unit_test(held_back_messages_do_not_run_into_the_message_deadline),
+	        cmocka_unit_test(two_thousand_queries_on_one_connection_are_answered),
+	        cmocka_unit_test(the_longest_messages_pass_both_ways),
+	        cmocka_unit_test(a_peer_that_does_not_read_is_held_then_closed_and_harms_nobody),
+	        cmocka_unit_test(output_beyond_the_bound_closes_the_connection),
+	        cmocka_unit_test(a_newcomer_takes_the_place_of_the_oldest_idle_connection),
+	        cmocka_unit_test(a_newcomer_is_refused_when_all_are_busy),
+	        cmocka_unit_test(a_slowloris_gives_way_to_a_newcomer),
+	        cmocka_unit_test(one_client_cannot_take_all_connections),
+	        cmocka_unit_test(answers_to_a_peer_that_has_gone_are_thrown_away),
+	        cmocka_unit_test(writing_to_a_reset_connection_raises_no_signal),
+	        cmocka_unit_test(a_graceful_stop_answers_what_has_arrived),
+	        cmocka_unit_test(a_stop_that_takes_too_long_is_enforced),
+	        cmocka_unit_test(without_descriptors_newcomers_are_turned_away_not_left_waiting),
+	        cmocka_unit_test(without_descriptors_an_idle_connection_makes_room),
+	        cmocka_unit_test(half_messages_cannot_take_more_memory_than_all_may_have),
+	        cmocka_unit_test(a_flush_inside_a_message_delivers_nothing_twice),
+	        cmocka_unit_test(the_keepalive_value_is_the_idle_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
