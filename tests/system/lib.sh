@@ -1,0 +1,183 @@
+# Helpers of the system tests; sourced by tests/system/*.sh (bash). A test that sources this gets
+#   $workdir     a directory of its own, removed at the end (kept with KEEP=1)
+#   $seamark     the daemon: $SEAMARK, or the one in the build directory
+#   $srcdir      the top of the source tree
+# and stops at exit whatever it started, by process id.
+set -u
+
+srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+builddir=${top_builddir:-${abs_top_builddir:-.}}
+seamark=${SEAMARK:-$builddir/seamark}
+workdir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-test.XXXXXX")
+tap_count=0
+tap_failed=0
+pids=()
+
+cleanup() {
+	local p
+	for p in "${pids[@]:-}"; do
+		[ -n "$p" ] && kill "$p" 2>/dev/null
+	done
+	for p in "${pids[@]:-}"; do
+		[ -n "$p" ] && { wait_gone "$p" 50 || kill -9 "$p" 2>/dev/null; }
+	done
+	[ "${KEEP:-0}" = 1 ] || rm -rf "$workdir"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# --- TAP
+
+# ok DESCRIPTION: result of the last command.
+ok() {
+	local rc=$?
+	tap_count=$((tap_count + 1))
+	if [ "$rc" = 0 ]; then
+		echo "ok $tap_count - $*"
+	else
+		tap_failed=$((tap_failed + 1))
+		echo "not ok $tap_count - $*"
+	fi
+	return "$rc"
+}
+
+# is GOT WANT DESCRIPTION
+is() {
+	[ "$1" = "$2" ]
+	ok "$3" || diag "got '$1', wanted '$2'"
+}
+
+# like GOT REGEX DESCRIPTION
+like() {
+	grep -Eq -- "$2" <<<"$1"
+	ok "$3" || diag "got '$1', wanted /$2/"
+}
+
+# unlike GOT REGEX DESCRIPTION
+unlike() {
+	! grep -Eq -- "$2" <<<"$1"
+	ok "$3" || diag "got '$1', which has /$2/"
+}
+
+# Lines of comment.
+diag() { sed 's/^/# /' <<<"$*"; }
+
+# skip_all REASON: leave without a test (77 is "skipped" for automake).
+skip_all() {
+	echo "1..0 # SKIP $*"
+	exit 77
+}
+
+# The plan, and the exit status of the test.
+done_testing() {
+	echo "1..$tap_count"
+	[ "$tap_failed" = 0 ] || exit 1
+	exit 0
+}
+
+# --- ports and processes
+
+# A port between 20000 and 30000 that nothing has open over UDP or TCP. The kernel takes ports of
+# clients from 32768 on, so those can't take it away before the server binds.
+free_port() {
+	local p
+	while :; do
+		p=$((20000 + RANDOM % 10000))
+		grep -qi ":$(printf %04X "$p") " /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
+	done
+	echo "$p"
+}
+
+# wait_for TENTHS COMMAND...: until it succeeds; 1 when it never did.
+wait_for() {
+	local n=$1
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		n=$((n - 1))
+		[ "$n" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+# wait_gone PID TENTHS: until that process has ended.
+wait_gone() {
+	local n=$2
+	while kill -0 "$1" 2>/dev/null && [ "$n" -gt 0 ]; do
+		n=$((n - 1))
+		sleep 0.1
+	done
+	! kill -0 "$1" 2>/dev/null
+}
+
+# spawn LOG COMMAND...: in the background, stopped at exit; its process id is in $spawned.
+spawn() {
+	local log=$1
+	shift
+	"$@" >"$log" 2>&1 &
+	spawned=$!
+	pids+=("$spawned")
+}
+
+# start_daemon NAME [ARGUMENT...]: the Corefile is standard input, kept as $workdir/NAME.corefile,
+# the log is $workdir/NAME.log; $daemon is its process id.
+start_daemon() {
+	local name=$1
+	shift
+	[ -x "$seamark" ] || skip_all "$seamark is not built"
+	cat >"$workdir/$name.corefile"
+	spawn "$workdir/$name.log" "$seamark" -conf "$workdir/$name.corefile" "$@"
+	daemon=$spawned
+}
+
+# stop_daemon PID [SECONDS]: SIGTERM, then wait; its exit status (137 when it had to be killed).
+stop_daemon() {
+	local pid=$1 rest=() p
+	kill "$pid" 2>/dev/null
+	wait_gone "$pid" $((${2:-5} * 10)) || kill -9 "$pid" 2>/dev/null
+	for p in "${pids[@]:-}"; do
+		[ "$p" = "$pid" ] || rest+=("$p")
+	done
+	pids=("${rest[@]:-}")
+	wait "$pid" 2>/dev/null
+}
+
+# wait_answer PORT NAME TYPE [DIG-ARGUMENT...]: until the server replies NOERROR or NXDOMAIN.
+wait_answer() {
+	local p=$1 n=$2 t=$3
+	shift 3
+	wait_for 100 answers_well "$p" "$n" "$t" "$@"
+}
+
+answers_well() {
+	local p=$1 n=$2 t=$3
+	shift 3
+	dig @127.0.0.1 -p "$p" +time=1 +tries=1 +noall +comments "$@" "$n" "$t" 2>/dev/null |
+		grep -Eq 'status: (NOERROR|NXDOMAIN)'
+}
+
+# --- questions; all take PORT NAME TYPE [DIG-ARGUMENT...] and ask 127.0.0.1 unless told @ADDR
+
+_dig() {
+	local p=$1 n=$2 t=$3
+	shift 3
+	dig @127.0.0.1 -p "$p" +time=2 +tries=1 "$@" "$n" "$t"
+}
+
+# RDATA of the answers, sorted, one a line.
+ask() { _dig "$@" +short | sort; }
+
+# RCODE, or "timeout".
+ask_status() {
+	local s
+	s=$(_dig "$@" +noall +comments | sed -n 's/.*status: \([A-Z]*\),.*/\1/p')
+	echo "${s:-timeout}"
+}
+
+# Flags of the reply such as "qr aa rd".
+ask_flags() { _dig "$@" +noall +comments | sed -n 's/^;; flags: \([a-z ]*\);.*/\1/p'; }
+
+# The answer section as dig prints it, blanks squeezed, sorted.
+ask_answer() { _dig "$@" +noall +answer | tr -s '\t ' ' ' | sort; }
+
+# The authority section, blanks squeezed.
+ask_authority() { _dig "$@" +noall +authority | tr -s '\t ' ' '; }
