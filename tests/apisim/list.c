@@ -98,18 +98,6 @@ static enum MHD_Result reply_expired(struct ask *a, const struct place *p)
 	return reply_json(a->connection, 410, &b);
 }
 
-static enum MHD_Result reply_too_large(struct ask *a, unsigned long long rv)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text), "Timeout: Too large resource version: %llu, current: %llu", rv,
-	        (unsigned long long)world.rv);
-	return reply_status(a->connection, 504, "Timeout",
-	        "\"details\":{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":"
-	        "\"Too large resource version\"}],\"retryAfterSeconds\":1},",
-	        text);
-}
-
 /* The items after p, at most limit (0: all); next is set when some are left. */
 static void write_list(struct ask *a, const struct object_list *l, const struct place *p,
         uint64_t limit, struct buf *out)

@@ -89,8 +89,7 @@ static void take_apart(json_t *out, json_t *doc)
 		json_array_append(out, doc);
 		return;
 	}
-	json_array_foreach(items, i, item)
-	{
+	json_array_foreach (items, i, item) {
 		if (len > 4 && json_object_get(item, "kind") == NULL) {
 			json_object_set_new(item, "kind", json_stringn(kind, len - 4));
 			json_object_set(item, "apiVersion", json_object_get(doc, "apiVersion"));
@@ -159,8 +158,7 @@ int manifest_apply(const char *text, size_t len, char *why)
 	if (docs == NULL)
 		return -1;
 	pthread_mutex_lock(&world.lock);
-	json_array_foreach(docs, i, doc)
-	{
+	json_array_foreach (docs, i, doc) {
 		if (!apply_one(doc, why)) {
 			n = -1;
 			break;

@@ -54,6 +54,18 @@ static json_t *timestamp(void)
 	return json_string(text);
 }
 
+/* The label sent-ns, if there is one, tells when the server stored the object. */
+static void stamp(json_t *labels)
+{
+	struct timespec t;
+
+	if (json_object_get(labels, "sent-ns") == NULL)
+		return;
+	clock_gettime(CLOCK_REALTIME, &t);
+	json_object_set_new(
+	        labels, "sent-ns", json_sprintf("%lld%09ld", (long long)t.tv_sec, t.tv_nsec));
+}
+
 /* name, namespace, uid, resourceVersion and creationTimestamp first, in the recorded order. */
 static json_t *build_metadata(struct kind *k, json_t *from, const char *namespace, uint64_t rv)
 {
@@ -76,7 +88,9 @@ static json_t *build_metadata(struct kind *k, json_t *from, const char *namespac
 	if (strcmp(k->name, "Namespace") == 0)
 		set_default(object_of(from, "labels"), "kubernetes.io/metadata.name",
 		        json_string(text_of(from, "name")));
-	json_object_foreach(from, key, v) set_default(m, key, json_incref(v));
+	stamp(json_object_get(from, "labels"));
+	json_object_foreach (from, key, v)
+		set_default(m, key, json_incref(v));
 	return m;
 }
 
@@ -105,8 +119,7 @@ static void default_service(json_t *o, const struct object *old)
 
 	set_default(spec, "type", json_string("ClusterIP"));
 	type = text_of(spec, "type");
-	json_array_foreach(ports, i, port)
-	{
+	json_array_foreach (ports, i, port) {
 		set_default(port, "protocol", json_string("TCP"));
 		json_t *target = json_object_get(port, "port");
 
@@ -180,8 +193,7 @@ struct object *object_build(struct kind *k, json_t *manifest, const char **why)
 	}
 	o = json_object();
 	json_object_set_new(o, "metadata", build_metadata(k, from, namespace, ++world.rv));
-	json_object_foreach(manifest, key, v)
-	{
+	json_object_foreach (manifest, key, v) {
 		if (strcmp(key, "kind") != 0 && strcmp(key, "apiVersion") != 0)
 			set_default(o, key, json_deep_copy(v));
 	}

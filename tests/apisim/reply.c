@@ -1,6 +1,7 @@
 /* Answers: headers and Status bodies as a real server sends them. */
 #include "sim.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,4 +70,16 @@ const char *query(struct MHD_Connection *c, const char *name)
 	const char *v = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
 
 	return v == NULL ? "" : v;
+}
+
+enum MHD_Result reply_too_large(const struct ask *a, unsigned long long rv)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "Timeout: Too large resource version: %llu, current: %llu", rv,
+	        (unsigned long long)world.rv);
+	return reply_status(a->connection, 504, "Timeout",
+	        "\"details\":{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":"
+	        "\"Too large resource version\"}],\"retryAfterSeconds\":1},",
+	        text);
 }

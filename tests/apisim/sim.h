@@ -196,6 +196,8 @@ enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf
 /* Send a Status of failure; extra is inserted before "code" and may be "". */
 enum MHD_Result reply_status(struct MHD_Connection *c, unsigned status, const char *reason,
         const char *extra, const char *message);
+/* The 504 for a version that is not reached yet. */
+enum MHD_Result reply_too_large(const struct ask *a, unsigned long long rv);
 /* Append text as a JSON string with quotes. */
 void json_quote(struct buf *b, const char *text);
 /* A query parameter, or "". */

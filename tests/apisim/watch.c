@@ -309,6 +309,8 @@ enum MHD_Result watch_serve(struct ask *a)
 	if (*rv && num_u64(str_from(rv), UINT64_MAX, &n) < 0)
 		return reply_status(
 		        a->connection, 400, "BadRequest", "", "invalid resource version");
+	if (initial && n > world.rv)
+		return reply_too_large(a, n);
 	w = watch_new(a);
 	if (n == 0 || (initial && world.watchlist == WATCHLIST_SERVE)) {
 		start_with_state(w);

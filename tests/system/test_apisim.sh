@@ -1,0 +1,263 @@
+#!/bin/sh
+# source_api against apisim over TLS: credentials, changes, faults, restarts. Run by make check.
+set -u
+srcdir=${srcdir:-.}
+dir=$(mktemp -d /tmp/test-apisim-XXXXXX)
+port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 14000))
+control=$((port + 15000))
+sim= dump= failed=0 checks=0
+
+cleanup() {
+	[ -z "$dump" ] || kill "$dump" 2>/dev/null
+	[ -z "$sim" ] || kill "$sim" 2>/dev/null
+	wait 2>/dev/null
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+ok() {
+	checks=$((checks + 1))
+	echo "ok $checks - $1"
+}
+
+not_ok() {
+	checks=$((checks + 1))
+	failed=1
+	echo "not ok $checks - $1"
+	sed 's/^/# /' "$dir/out" | tail -n 15
+}
+
+# wait_for FILE PATTERN SECONDS: a line of FILE behind the last mark matches
+wait_for() {
+	n=$(($3 * 20))
+	while [ $n -gt 0 ]; do
+		tail -n "+$((mark + 1))" "$1" 2>/dev/null | grep -q -- "$2" && return 0
+		sleep 0.05
+		n=$((n - 1))
+	done
+	return 1
+}
+
+set_mark() {
+	mark=$(wc -l <"$dir/out")
+}
+
+# expect TEXT PATTERN [SECONDS]
+expect() {
+	if wait_for "$dir/out" "$2" "${3:-5}"; then ok "$1"; else not_ok "$1 ($2)"; fi
+}
+
+absent() {
+	if tail -n "+$((mark + 1))" "$dir/out" | grep -q -- "$2"; then
+		not_ok "$1 ($2)"
+	else
+		ok "$1"
+	fi
+}
+
+start_sim() {
+	rm -f "$dir/ports"
+	tests/apisim/apisim --port $port --control $control --ports "$dir/ports" \
+		--cert "$dir/${cert:-server}.crt" --key "$dir/${cert:-server}.key" \
+		--client-ca "$dir/ca.crt" --bookmark-ms 1000 --token secret-token "$@" >>"$dir/sim.log" 2>&1 &
+	sim=$!
+	n=100
+	while [ ! -s "$dir/ports" ] && [ $n -gt 0 ]; do
+		sleep 0.05
+		n=$((n - 1))
+	done
+	[ -s "$dir/ports" ] || { cat "$dir/sim.log"; echo "Bail out! apisim does not start"; exit 1; }
+}
+
+stop_sim() {
+	kill -"${1:-TERM}" "$sim"
+	wait "$sim" 2>/dev/null
+	sim=
+}
+
+start_dump() {
+	: >"$dir/out"
+	mark=0
+	tests/system/watch_dump "$@" >>"$dir/out" 2>&1 &
+	dump=$!
+}
+
+stop_dump() {
+	kill "$dump"
+	if wait "$dump"; then ok "$1"; else not_ok "$1 (exit $?)"; fi
+	dump=
+}
+
+ctl() {
+	curl -s -o "$dir/answer" -X "$@" || echo "# control: curl failed"
+}
+
+sim_url="http://127.0.0.1:$control/apisim"
+
+service() { # NAME PORT
+	printf 'apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop, labels: {sent-ns: ""}}\nspec: {clusterIP: 10.96.7.%s, ports: [{port: 80}]}\n' \
+		"$1" "$2"
+}
+
+apply() {
+	ctl POST --data-binary @- "$sim_url/apply"
+}
+
+sh "$srcdir/tests/apisim/certs.sh" "$dir" $port
+cat >"$dir/world.yaml" <<END
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+$(service web 1)
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+endpoints:
+- {addresses: [10.244.0.1], conditions: {ready: true}}
+- {addresses: [10.244.0.2], conditions: {ready: true}}
+ports: [{port: 8080, protocol: TCP}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: done, namespace: shop}
+status: {phase: Succeeded, podIP: 10.244.0.9}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1, namespace: shop}
+status: {phase: Running, podIP: 10.244.0.1}
+END
+
+# credentials
+start_sim "$dir/world.yaml"
+start_dump --kubeconfig "$dir/kubeconfig" --context cert --pods
+expect "a client certificate and tls-server-name let us in" '^synced'
+expect "services come with their endpoints" '^service shop/web 10.96.7.1 endpoints 2'
+expect "running pods come" '^pod shop/web-1 10.244.0.1'
+absent "finished pods do not" 'shop/done'
+stop_dump "an orderly end frees everything (certificate)"
+
+start_dump --endpoint "https://127.0.0.1:$port" --ca "$dir/other-ca.crt" \
+	--cert "$dir/client.crt" --key "$dir/client.key"
+expect "a server that another CA signed is refused" 'cannot list .*certificate'
+stop_dump "an orderly end frees everything (wrong CA)"
+start_dump --endpoint "https://127.0.0.1:$port" --ca "$dir/ca.crt" \
+	--cert "$dir/other.crt" --key "$dir/other.key"
+expect "a client certificate of another CA is not accepted" 'cannot list .*\(401\|alert\|certificate\)'
+stop_dump "an orderly end frees everything (wrong client)"
+
+mkdir -p "$dir/root/var/run/secrets/kubernetes.io/serviceaccount"
+cp "$dir/ca.crt" "$dir/token" "$dir/root/var/run/secrets/kubernetes.io/serviceaccount/"
+KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=$port https_proxy=http://127.0.0.1:1 \
+	start_dump --root "$dir/root"
+expect "a pod uses its service account and no proxy" '^synced'
+stop_dump "an orderly end frees everything (service account)"
+
+# changes
+start_dump --kubeconfig "$dir/kubeconfig" --pods --stats "$dir/stats"
+expect "a token lets us in" '^synced'
+for i in 2 3 4 5 6 7 8 9; do service "s$i" $i | apply; done
+expect "a service appears" '^service shop/s9 10.96.7.9'
+service s9 99 | apply
+expect "a change is seen" '^service shop/s9 10.96.7.99'
+ctl DELETE "$sim_url/objects?resource=services&namespace=shop&name=s9"
+expect "a deletion is seen" '^-service shop/s9'
+worst=$(sed -n 's/^service shop\/s.*latency_us //p' "$dir/out" | sort -n | tail -n 1)
+echo "# worst of 9 changes: ${worst:-none} us from the store of the server to the callback"
+if [ "${worst:-999999}" -lt 50000 ]; then ok "changes arrive within 50 ms"; else
+	not_ok "changes arrive within 50 ms"; fi
+
+# ends and restarts
+set_mark
+ctl POST "$sim_url/close"
+service s8 88 | apply
+expect "a closed watch goes on where it was" '^service shop/s8 10.96.7.88'
+ctl POST "$sim_url/close?reset=1"
+service s8 89 | apply
+expect "a broken watch goes on where it was" '^service shop/s8 10.96.7.89'
+ctl POST "$sim_url/cut?after=40&resource=services"
+ctl POST "$sim_url/close?resource=services"
+service s8 90 | apply
+expect "an event that was cut arrives whole" '^service shop/s8 10.96.7.90' 8
+absent "nothing vanished meanwhile" '^-'
+kill -USR1 "$dump"
+wait_for "$dir/stats" '^services' 2
+if grep -q '^services .* lists 1 .* relists 0 ' "$dir/stats"; then
+	ok "none of this needed a new list"; else not_ok "none of this needed a new list"; fi
+
+set_mark
+stop_sim KILL
+sleep 0.3
+service late 50 >"$dir/late.yaml"
+start_sim "$dir/world.yaml" "$dir/late.yaml"
+expect "after a kill and a restart with an older history all is current" '^service shop/late' 20
+expect "what is gone is gone" '^-service shop/s8' 20
+absent "what stayed did not blink" '^-service shop/web'
+
+# faults
+set_mark
+service s1 11 | apply
+expect "the watch works again" '^service shop/s1'
+ctl POST "$sim_url/fault?status=410&resource=services&verb=watch"
+ctl POST "$sim_url/close?resource=services"
+service s1 12 | apply
+expect "410 at the start of a watch leads to a new list" '^service shop/s1 10.96.7.12' 8
+ctl POST "$sim_url/stall?on=1"
+ctl POST "$sim_url/close?resource=services"
+service s1 13 | apply
+ctl DELETE "$sim_url/objects?resource=services&namespace=shop&name=late"
+ctl POST "$sim_url/compact"
+ctl POST "$sim_url/stall?on=0"
+expect "compaction while disconnected leads to a new list" '^service shop/s1 10.96.7.13' 8
+expect "and what went meanwhile goes" '^-service shop/late' 8
+set_mark
+printf 'other-token\n' | ctl POST --data-binary @- "$sim_url/tokens"
+printf 'other-token\n' >"$dir/token"
+ctl POST "$sim_url/close"
+service s1 14 | apply
+expect "after a 401 the token file is read again at once" '^service shop/s1 10.96.7.14' 3
+absent "without a complaint" 'WARNING'
+ctl POST "$sim_url/set?resource=services&forbidden=1"
+ctl POST "$sim_url/close?resource=services"
+expect "403 is said" 'cannot watch services: HTTP 403: services is forbidden'
+service s1 15 | apply
+ctl POST "$sim_url/set?resource=services&forbidden=0"
+expect "and goes away by itself" '^service shop/s1 10.96.7.15' 12
+expect "which is said too" 'watching services again' 6
+set_mark
+ctl POST "$sim_url/fault?status=503&html=1&count=2&resource=services"
+ctl POST "$sim_url/close?resource=services"
+service s1 16 | apply
+expect "pages of a proxy instead of answers are survived" '^service shop/s1 10.96.7.16' 15
+absent "nothing vanished meanwhile" '^-'
+stop_dump "an orderly end frees everything (faults)"
+
+# servers without streaming lists
+ctl POST "$sim_url/watchlist?mode=refuse"
+start_dump --kubeconfig "$dir/kubeconfig" --no-endpoints
+expect "a server without streaming lists is listed in pages" '^synced'
+service s1 17 | apply
+expect "and watched" '^service shop/s1 10.96.7.17'
+stop_dump "an orderly end frees everything (pages)"
+ctl POST "$sim_url/watchlist?mode=serve"
+ctl POST "$sim_url/generate?services=1200&endpoints=2"
+ctl POST "$sim_url/watchlist?mode=refuse"
+start_dump --kubeconfig "$dir/kubeconfig"
+expect "several pages make one list" '^synced' 20
+n=$(grep -c '^service ns-.* endpoints 2$' "$dir/out")
+expect "and all of it arrives" '^service ns-11/svc-1199 .* endpoints 2' 5
+stop_dump "an orderly end frees everything (several pages)"
+stop_sim
+
+cert=wrong-name
+start_sim "$dir/world.yaml"
+start_dump --kubeconfig "$dir/kubeconfig"
+expect "a certificate of another name is refused" 'cannot list .*does not match'
+stop_dump "an orderly end frees everything (wrong name)"
+
+echo "1..$checks"
+exit $failed
