@@ -69,6 +69,29 @@ void answer_set_message(struct answer *a, const uint8_t *message, size_t len)
 	a->message_len = (uint16_t)len;
 }
 
+/* Let owners that point into old point to the same octets of copy. */
+static void move_owners(struct answer *a, const struct rrset *old, const struct rrset *copy)
+{
+	for (unsigned i = 0; i < a->count; i++) {
+		const uint8_t *owner = a->refs[i].owner;
+
+		if (owner >= old->wire && owner < old->wire + old->wire_len)
+			a->refs[i].owner = copy->wire + (owner - old->wire);
+	}
+}
+
+void answer_keep(struct answer *a)
+{
+	for (unsigned i = 0; i < a->count; i++) {
+		const struct rrset *old = a->refs[i].set;
+		struct rrset *copy = arena_alloc(a->arena, sizeof(*copy) + old->wire_len);
+
+		memcpy(copy, old, sizeof(*copy) + old->wire_len);
+		move_owners(a, old, copy);
+		a->refs[i].set = copy;
+	}
+}
+
 bool answer_is_empty(const struct answer *a)
 {
 	if (a->message != NULL)

@@ -74,6 +74,11 @@ void answer_add_owned(
  * counts are taken from its header; RCODE and flags are the answer's own.
  */
 void answer_set_message(struct answer *a, const uint8_t *message, size_t len);
+/*
+ * Copy the sets into the answer's arena, so that it survives a WAIT. Owners that point into a set
+ * move along; others must be the question's or in the arena already.
+ */
+void answer_keep(struct answer *a);
 /* True when there is neither a record nor a message in the answer section. */
 bool answer_is_empty(const struct answer *a);
 /*
