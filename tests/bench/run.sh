@@ -1,6 +1,7 @@
 #!/bin/bash
-# run.sh [queries|miss|mix|lab]: CPU time per answer of seamark against a bare echo loop, NSD and
-# Knot DNS, on the same names in one run. Prints figures and ratios; never fails a build.
+# run.sh [queries|miss|mix|srv|headless|lab]: CPU time per answer of seamark against a bare echo
+# loop, NSD and Knot DNS, on the same names in one run. Prints figures and ratios; never fails a
+# build.
 #
 # The server is pinned to CPU 1 and has one worker, the generator to CPU 0. In each round every
 # server is loaded once at its highest rate (a window of questions in flight) and once at a fixed
@@ -22,9 +23,11 @@ wanted=${SERVERS:-echo seamark nsd knot}
 builddir=${BUILDDIR:-.}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-bench.XXXXXX")
 started=()
+policy=
 
 finish() {
 	stop_server
+	[ -z "$policy" ] || rm -f "$policy"
 	rm -rf "$dir"
 }
 trap finish EXIT
@@ -47,9 +50,15 @@ have_peer() {
 	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
 	note "installing $package"
 	# its own service must not start: we only want the program
-	printf '#!/bin/sh\nexit 101\n' >"$dir/policy" && chmod +x "$dir/policy"
-	[ -e /usr/sbin/policy-rc.d ] || { cp "$dir/policy" /usr/sbin/policy-rc.d; trap 'rm -f /usr/sbin/policy-rc.d; finish' EXIT; }
-	DEBIAN_FRONTEND=noninteractive timeout 120 apt-get install -y -q --no-install-recommends "$package" >/dev/null 2>&1
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+		chmod +x /usr/sbin/policy-rc.d
+		policy=/usr/sbin/policy-rc.d
+	fi
+	DEBIAN_FRONTEND=noninteractive timeout 120 \
+		apt-get install -y -q --no-install-recommends "$package" >/dev/null 2>&1
+	[ -z "$policy" ] || rm -f "$policy"
+	policy=
 	command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ]
 }
 
@@ -69,7 +78,8 @@ free_port() {
 	local p
 	while :; do
 		p=$((20000 + RANDOM % 30000))
-		grep -qi ":$(printf %04X "$p") " /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
+		cat /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+			grep -qi ":$(printf %04X "$p") " || break
 	done
 	echo "$p"
 }
@@ -180,8 +190,8 @@ start_server() {
 	esac
 	[ "$1" = echo ] && extra=(-I)
 	for _ in $(seq 100); do
-		taskset -c 0 "$dir/gen" -f "$dir/one" -p "$port" -u 0 -t 0.05 -w 1 -n 1 "${extra[@]}" 2>/dev/null |
-			grep -q 'answers=[1-9]' && return 0
+		taskset -c 0 "$dir/gen" -f "$dir/one" -p "$port" -u 0 -t 0.05 -w 1 -n 1 "${extra[@]}" \
+			2>/dev/null | grep -q 'answers=[1-9]' && return 0
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
@@ -217,11 +227,13 @@ measure() {
 	[ "$name" = echo ] && extra+=(-I)
 	pids=$(server_pids | sort -un | tr '\n' ',')
 	rss=$(rss_kb)
-	full=$(taskset -c 0 "$dir/gen" -f "$names" -p "$port" -t "$each" -w "$window" -P "$pids" "${extra[@]}")
-	fixed=$(taskset -c 0 "$dir/gen" -f "$names" -p "$port" -t 1 -r "$rate" "${extra[@]}")
+	local load=(taskset -c 0 "$dir/gen" -f "$names" -p "$port")
+	full=$("${load[@]}" -t "$each" -w "$window" -P "$pids" "${extra[@]}")
+	fixed=$("${load[@]}" -t 1 -r "$rate" "${extra[@]}")
 	stop_server
 	echo "$name $(field cpu_us "$full") $(field qps "$full") $(field lost "$full")" \
-		"$(field bad "$full") $(field p50_us "$fixed") $(field p99_us "$fixed") $rss" >>"$dir/results.$round"
+		"$(field bad "$full") $(field p50_us "$fixed") $(field p99_us "$fixed") $rss" \
+		>>"$dir/results.$round"
 	[ "$(field bad "$full")" = 0 ] || note "$name: $(field bad "$full") wrong answers in round $round"
 }
 

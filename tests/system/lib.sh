@@ -83,7 +83,8 @@ free_port() {
 	local p
 	while :; do
 		p=$((20000 + RANDOM % 10000))
-		grep -qi ":$(printf %04X "$p") " /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null || break
+		cat /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+			grep -qi ":$(printf %04X "$p") " || break
 	done
 	echo "$p"
 }

@@ -183,7 +183,8 @@ const struct row edns_rows[] = {
 	{.id = "E28", .what = "COOKIE of 12 octets", .differs = "K", .q = WEB_A, .opt = E0,
 		.options = "000a000c 010203040506070809101112", .rcode = "FORMERR"},
 	{.id = "E29", .what = "COOKIE of 41 octets", .differs = "K", .q = WEB_A, .opt = E0,
-		.options = "000a0029 0102030405060708 01020304050607080910111213141516171819202122232425262728293031323a",
+		.options = "000a0029 0102030405060708"
+			" 01020304050607080910111213141516171819202122232425262728293031323a",
 		.rcode = "FORMERR"},
 	{.id = "E30", .what = "a wrong server cookie is answered with a new one", .q = WEB_A,
 		.opt = E0,
