@@ -1,0 +1,341 @@
+/*
+ * The query hook: from a name to an entry, and from the entry to an answer. Runs on workers, does
+ * not allocate for plain address questions.
+ */
+#include "kubernetes/kube.h"
+
+static const uint8_t label_svc[] = "\3svc";
+static const uint8_t label_pod[] = "\3pod";
+
+/* The zone of k that the question lies in: the longest one. */
+static const struct kube_zone *find_zone(const struct kube *k, const struct query *q)
+{
+	const struct kube_zone *best = NULL;
+
+	vec_for_each(&k->zones, at) {
+		const struct kube_zone *z = *at;
+		const uint8_t *tail;
+
+		if (z->labels > q->msg.qname_labels || z->name.len > q->msg.qname_len)
+			continue;
+		tail = q->folded + q->msg.qname_len - z->name.len;
+		if (memcmp(tail, z->name.wire, z->name.len) != 0)
+			continue;
+		/* the octets agree; a label must begin there too */
+		if (name_skip(q->folded, q->msg.qname_labels - z->labels) != tail)
+			continue;
+		if (best == NULL || z->labels > best->labels)
+			best = z;
+	}
+	return best;
+}
+
+/* A question's name relative to its zone, split into labels from the right. */
+struct place {
+	const struct kube_zone *zone;
+	unsigned labels;       /* left of the zone */
+	size_t relative_len;   /* octets left of the zone */
+	unsigned key_labels;   /* labels of the entry that decides */
+	const uint8_t *key;    /* in q->folded */
+	size_t key_len;
+};
+
+/*
+ * SVC.NS.svc decides about all names below it, NS.pod about its pods; any other name is an entry
+ * itself.
+ */
+static void find_key(struct place *p, const struct query *q)
+{
+	const uint8_t *last;
+
+	p->key = q->folded;
+	p->key_labels = p->labels;
+	if (p->labels > 2) {
+		last = name_skip(q->folded, p->labels - 1);
+		if (memcmp(last, label_svc, 4) == 0)
+			p->key_labels = 3;
+		else if (memcmp(last, label_pod, 4) == 0)
+			p->key_labels = 2;
+		p->key = name_skip(q->folded, p->labels - p->key_labels);
+	}
+	p->key_len = p->relative_len - (size_t)(p->key - q->folded);
+}
+
+static bool locate(const struct kube *k, const struct query *q, struct place *p)
+{
+	p->zone = find_zone(k, q);
+	if (p->zone == NULL)
+		return false;
+	p->labels = q->msg.qname_labels - p->zone->labels;
+	p->relative_len = q->msg.qname_len - p->zone->name.len;
+	find_key(p, q);
+	return true;
+}
+
+void kube_prefetch(struct query *q, void *instance)
+{
+	const struct kube *k = instance;
+	struct place p;
+
+	if (!locate(k, q, &p) || p.zone->is_reverse)
+		return;
+	q->hash = table_hash(&p.zone->table, p.key, p.key_len);
+	table_prefetch(&p.zone->table, q->hash);
+}
+
+enum verdict kube_done(struct kube *k, struct query *q)
+{
+	q->answer.is_authoritative = true;
+	counters_add(k->counters, q->worker->index, KUBE_ANSWERS, 1);
+	return DONE;
+}
+
+static void add_soa(const struct kube_zone *z, struct query *q)
+{
+	/* the owner is the zone as the client wrote it */
+	const uint8_t *owner = query_name(q) + q->msg.qname_len - z->name.len;
+
+	answer_add_owned(&q->answer, SECTION_AUTHORITY, owner, rcu_borrow(z->soa));
+}
+
+/* Nothing negative may be said before the whole cluster is known. */
+static enum verdict unsynced(struct kube *k, struct query *q)
+{
+	counters_add(k->counters, q->worker->index, KUBE_UNSYNCED, 1);
+	query_fail(q, RCODE_SERVFAIL);
+	q->answer.ede = EDE_NOT_READY;
+	return DONE;
+}
+
+enum verdict kube_nodata(struct kube *k, const struct kube_zone *z, struct query *q)
+{
+	if (!atomic_load_explicit(&k->is_synced, memory_order_relaxed))
+		return unsynced(k, q);
+	counters_add(k->counters, q->worker->index, KUBE_NODATA, 1);
+	q->answer.is_authoritative = true;
+	add_soa(z, q);
+	return DONE;
+}
+
+static bool falls_through(const struct kube *k, const struct query *q)
+{
+	const struct kube_fallthrough *f = &k->options.fallthrough;
+
+	if (!f->is_on)
+		return false;
+	vec_for_each(&f->zones, z)
+		if (name_is_under(q->folded, z->wire))
+			return true;
+	return f->zones.len == 0;
+}
+
+enum verdict kube_nxdomain(struct kube *k, const struct kube_zone *z, struct query *q)
+{
+	if (!atomic_load_explicit(&k->is_synced, memory_order_relaxed))
+		return unsynced(k, q);
+	if (falls_through(k, q))
+		return NEXT;
+	counters_add(k->counters, q->worker->index, KUBE_NXDOMAIN, 1);
+	q->answer.rcode = RCODE_NXDOMAIN;
+	q->answer.is_authoritative = true;
+	add_soa(z, q);
+	return DONE;
+}
+
+static const struct rrset *addresses_of(const struct kube_entry *entry, uint16_t type)
+{
+	return type == TYPE_A ? entry->a : type == TYPE_AAAA ? entry->aaaa : NULL;
+}
+
+/* The name of a service itself, or another name with records of its own. */
+static enum verdict answer_entry(
+	struct kube *k, const struct place *p, const struct kube_entry *entry, struct query *q)
+{
+	const struct rrset *set = addresses_of(entry, q->msg.qtype);
+
+	if (set == NULL && entry->other != NULL && entry->other->type == q->msg.qtype)
+		set = entry->other;
+	if (set != NULL) {
+		answer_add(&q->answer, SECTION_ANSWER, set);
+		return kube_done(k, q);
+	}
+	if (q->msg.qtype == TYPE_SRV && entry->kind == ENTRY_SERVICE) {
+		struct kube_srv srv = {.entry = entry, .service = query_name(q)};
+
+		if (kube_add_srv(k, q, &srv))
+			return kube_done(k, q);
+	}
+	return kube_nodata(k, p->zone, q);
+}
+
+/* Addresses of the n endpoints that share a name, of the family asked for. */
+static enum verdict answer_endpoint(struct kube *k, const struct place *p,
+	const struct kube_entry *entry, struct query *q)
+{
+	struct rrset_builder b = {.type = q->msg.qtype, .ttl = k->options.ttl};
+	unsigned n, len = q->msg.qtype == TYPE_A ? 4 : q->msg.qtype == TYPE_AAAA ? 16 : 0;
+	const struct kube_endpoint *at = kube_find_endpoint(entry, q->folded, &n);
+
+	if (at == NULL)
+		return kube_nxdomain(k, p->zone, q);
+	if (q->msg.qtype == TYPE_SRV) {
+		struct kube_srv srv = {
+			.entry = entry, .service = name_skip(query_name(q), 1), .endpoint = at};
+
+		return kube_add_srv(k, q, &srv) ? kube_done(k, q) : kube_nodata(k, p->zone, q);
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (at[i].ip.len == len)
+			rrset_add(&b, at[i].ip.bytes, len);
+	if (b.count == 0)
+		return kube_nodata(k, p->zone, q);
+	answer_add(&q->answer, SECTION_ANSWER, rrset_build_in(&b, &q->arena));
+	return kube_done(k, q);
+}
+
+/* A label as text, without the underscore that ports and protocols are written with. */
+static struct str bare_label(const uint8_t *label)
+{
+	struct str s = {(const char *)label + 1, label[0]};
+
+	if (s.len > 1 && s.at[0] == '_')
+		s = (struct str){s.at + 1, s.len - 1};
+	return s;
+}
+
+/* P.PROTO.SVC.NS.svc, with or without underscores as CoreDNS reads it. */
+static enum verdict answer_port(struct kube *k, const struct place *p,
+	const struct kube_entry *entry, struct query *q)
+{
+	const uint8_t *second = name_skip(q->folded, 1);
+	struct kube_srv srv = {
+		.entry = entry,
+		.service = name_skip(query_name(q), 2),
+		.port = bare_label(q->folded),
+		.protocol = bare_label(second),
+	};
+	const struct rrset *set = addresses_of(entry, q->msg.qtype);
+
+	if (!kube_has_port(entry, srv.port, srv.protocol))
+		return kube_nxdomain(k, p->zone, q);
+	if (q->msg.qtype == TYPE_SRV && kube_add_srv(k, q, &srv))
+		return kube_done(k, q);
+	if (set == NULL)
+		return kube_nodata(k, p->zone, q);
+	answer_add(&q->answer, SECTION_ANSWER, set);
+	return kube_done(k, q);
+}
+
+/* _PROTO.SVC.NS.svc has no data, but names below it: it exists (RFC 8020). */
+static bool is_protocol_node(const struct kube_entry *entry, const uint8_t *label)
+{
+	struct str s = {(const char *)label + 1, label[0]};
+
+	return s.len > 1 && s.at[0] == '_' &&
+		kube_has_port(entry, (struct str){NULL, 0}, bare_label(label));
+}
+
+/* A name below a service: an endpoint, a protocol, or a port. */
+static enum verdict answer_below(struct kube *k, const struct place *p,
+	const struct kube_entry *entry, struct query *q)
+{
+	if (entry->kind != ENTRY_SERVICE)
+		return kube_nxdomain(k, p->zone, q);
+	if (p->labels == 4 && is_protocol_node(entry, q->folded))
+		return kube_nodata(k, p->zone, q);
+	if (p->labels == 4)
+		return answer_endpoint(k, p, entry, q);
+	if (p->labels == 5)
+		return answer_port(k, p, entry, q);
+	return kube_nxdomain(k, p->zone, q);
+}
+
+/* True when a pod of that namespace has the address. */
+static bool has_pod(const struct kube *k, const struct ip *ip, const uint8_t *ns)
+{
+	uint64_t want = kube_namespace_hash(k, ns + 1, ns[0]);
+	const struct kube_address *a = (const struct kube_address *)table_find(&k->addresses,
+		ip->bytes, ip->len, table_hash(&k->addresses, ip->bytes, ip->len));
+
+	for (unsigned i = 0; a != NULL && i < a->n_pods; i++)
+		if (a->pods[i] == want)
+			return true;
+	return false;
+}
+
+/* A-B-C-D.NS.pod; the namespace is known to exist. */
+static enum verdict answer_pod(struct kube *k, const struct place *p, struct query *q)
+{
+	uint16_t type;
+	struct ip ip;
+
+	if (p->labels != 3 || !kube_read_dashed(&ip, q->folded))
+		return kube_nxdomain(k, p->zone, q);
+	if (k->options.pods == PODS_VERIFIED && !has_pod(k, &ip, name_skip(q->folded, 1)))
+		return kube_nxdomain(k, p->zone, q);
+	type = ip.len == 4 ? TYPE_A : TYPE_AAAA;
+	if (q->msg.qtype != type)
+		return kube_nodata(k, p->zone, q);
+	answer_add(&q->answer, SECTION_ANSWER,
+		rrset_single(&q->arena, type, k->options.ttl,
+			(struct str){(const char *)ip.bytes, ip.len}));
+	return kube_done(k, q);
+}
+
+/* Addresses of the name servers, whose names lie in this zone. */
+static void add_glue(struct query *q, const struct kube_zone *z, const struct rrset *ns)
+{
+	for (unsigned i = 0; i < ns->count; i++) {
+		uint16_t n;
+		const uint8_t *target = rrset_rdata(ns, i, &n);
+		size_t len = (size_t)n - z->name.len;
+		const struct kube_entry *entry = (const struct kube_entry *)table_find(
+			&z->table, target, len, table_hash(&z->table, target, len));
+
+		if (entry == NULL)
+			continue;
+		answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->a);
+		answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->aaaa);
+	}
+}
+
+static enum verdict answer_apex(struct kube *k, const struct place *p, struct query *q)
+{
+	const struct rrset *ns = rcu_borrow(p->zone->ns);
+
+	if (q->msg.qtype == TYPE_SOA) {
+		answer_add(&q->answer, SECTION_ANSWER, rcu_borrow(p->zone->soa));
+		return kube_done(k, q);
+	}
+	if (q->msg.qtype != TYPE_NS || ns == NULL)
+		return kube_nodata(k, p->zone, q);
+	answer_add(&q->answer, SECTION_ANSWER, ns);
+	if (!p->zone->is_reverse)
+		add_glue(q, p->zone, ns);
+	return kube_done(k, q);
+}
+
+enum verdict kube_query(struct query *q, void *instance)
+{
+	struct kube *k = instance;
+	const struct kube_entry *entry;
+	struct place p;
+
+	if (q->msg.qclass != CLASS_IN || !locate(k, q, &p))
+		return NEXT;
+	if (p.labels == 0)
+		return answer_apex(k, &p, q);
+	if (p.zone->is_reverse)
+		return kube_reverse(k, p.zone, q);
+	entry = (const struct kube_entry *)table_find(&p.zone->table, p.key, p.key_len,
+		q->hash != 0 ? q->hash : table_hash(&p.zone->table, p.key, p.key_len));
+	if (entry == NULL)
+		return kube_nxdomain(k, p.zone, q);
+	if (entry->kind == ENTRY_EXTERNAL && p.labels == p.key_labels)
+		return kube_external(k, entry, q);
+	if (p.labels == p.key_labels)
+		return answer_entry(k, &p, entry, q);
+	if (p.key_labels == 2)
+		return answer_pod(k, &p, q);
+	return answer_below(k, &p, entry, q);
+}

@@ -1,0 +1,40 @@
+/*
+ * The cluster state of a kubernetes block: a store and the source that fills it. Blocks, and
+ * generations, that are configured alike share one.
+ *
+ * Control thread only.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+#include "cluster/source_api.h"
+#include "core/shared.h"
+
+struct cluster;
+struct store;
+struct uv_loop_s;
+
+enum cluster_source { CLUSTER_API, CLUSTER_MANIFESTS, CLUSTER_EMBEDDED };
+
+/* What the directive says about the source; texts belong to the instance. */
+struct cluster_config {
+	enum cluster_source source;
+	const char *directory; /* of manifests */
+	struct source_api_options api;
+	struct uv_loop_s *loop;
+};
+
+/* A text that is the same for configurations that can share a cluster; free() it. */
+char *cluster_key(const struct cluster_config *c);
+/* The shared cluster for the configuration, started when it is new. NULL with e set. */
+struct cluster *cluster_take(struct shared *shared, const struct cluster_config *c,
+	const char *key, struct err *e);
+/* Give it back; the last user ends the source. NULL is ignored. */
+void cluster_drop(struct shared *shared, struct cluster *c);
+/* Its store. */
+struct store *cluster_store(const struct cluster *c);
+/* Figures of the API source; false when the source is another one. */
+bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out);
+/* Apply (or delete) the objects of a YAML or JSON text in every embedded cluster. */
+int cluster_embed(struct shared *shared, struct str text, bool is_delete, struct err *e);

@@ -1,0 +1,273 @@
+/*
+ * From cluster objects to zone tables: the policy of the DNS specification for Kubernetes. Runs
+ * on the control thread, once for everything and then for what the store's change log names.
+ */
+#include "kubernetes/kube.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "kubernetes/cluster.h"
+
+static void free_rrset(void *object)
+{
+	free(object);
+}
+
+/* --- what is served ---------------------------------------------------------------------- */
+
+bool kube_is_exposed(const struct kube *k, const char *ns)
+{
+	const struct object *o = store_namespace(cluster_store(k->cluster), ns);
+	const struct kube_options *opt = &k->options;
+	bool is_listed = opt->namespaces.len == 0;
+
+	vec_for_each(&opt->namespaces, n)
+		if (strcmp(*n, ns) == 0)
+			is_listed = true;
+	if (o == NULL || !is_listed)
+		return false;
+	return opt->namespace_labels == NULL || selector_matches(opt->namespace_labels, &o->labels);
+}
+
+bool kube_is_selected(const struct kube *k, const struct object *o)
+{
+	return k->options.labels == NULL || selector_matches(k->options.labels, &o->labels);
+}
+
+/* --- SOA --------------------------------------------------------------------------------- */
+
+static const struct rrset *make_soa(const struct kube *k, const struct kube_zone *z)
+{
+	struct rrset_builder b = {.type = TYPE_SOA, .ttl = k->options.ttl < 300 ? k->options.ttl : 300};
+	uint8_t rdata[2 * NAME_MAX_OCTETS + 20];
+	struct name mname = z->name, rname = z->name;
+	struct soa soa = {mname.wire, rname.wire, k->serial, 7200, 1800, 86400, k->options.ttl};
+
+	/* a zone whose name leaves no room for these labels stands for itself */
+	if (name_prepend(&mname, STR("dns")) == 0)
+		name_prepend(&mname, STR("ns"));
+	name_prepend(&rname, STR("hostmaster"));
+	rrset_add(&b, rdata, rrset_soa_rdata(rdata, &soa));
+	return rrset_build(&b);
+}
+
+/* The serial is the time of the last change, and never goes back. */
+static void bump_serial(struct kube *k)
+{
+	uint32_t now = (uint32_t)clock_wall_s();
+
+	if (k->serial == now)
+		return;
+	k->serial = now > k->serial ? now : k->serial + 1;
+	vec_for_each(&k->zones, z) {
+		const struct rrset *old = (*z)->soa;
+
+		rcu_publish((*z)->soa, make_soa(k, *z));
+		rcu_retire((void *)(uintptr_t)old, free_rrset);
+	}
+}
+
+/* --- entries ----------------------------------------------------------------------------- */
+
+static void put(struct kube_zone *z, struct kube_entry *entry)
+{
+	rcu_retire(table_put(&z->table, &entry->head), kube_entry_free);
+}
+
+static void take_out(struct kube_zone *z, const uint8_t *key, size_t len)
+{
+	rcu_retire(table_remove(&z->table, key, len), kube_entry_free);
+}
+
+/* "NS.svc" or "NS.pod" as wire labels; 0 when ns is no label. */
+static size_t namespace_key(uint8_t *key, const char *ns, const char *kind)
+{
+	size_t n = strlen(ns);
+
+	if (n == 0 || n > NAME_MAX_LABEL)
+		return 0;
+	key[0] = (uint8_t)n;
+	name_fold(key + 1, (const uint8_t *)ns, n);
+	key[n + 1] = 3;
+	memcpy(key + n + 2, kind, 3);
+	return n + 5;
+}
+
+static void set_node(struct kube_zone *z, const uint8_t *key, size_t len, bool exists)
+{
+	uint64_t hash = table_hash(&z->table, key, len);
+	bool is_there = table_find(&z->table, key, len, hash) != NULL;
+
+	if (exists && !is_there)
+		put(z, kube_entry_new(ENTRY_NODE, key, len));
+	else if (!exists && is_there)
+		take_out(z, key, len);
+}
+
+/* The nodes of a namespace. With pods disabled nothing is below NS.pod, so it does not exist. */
+static void compile_namespace_nodes(struct kube *k, const char *ns)
+{
+	uint8_t key[NAME_MAX_LABEL + 5];
+	bool is_exposed = kube_is_exposed(k, ns);
+
+	vec_for_each(&k->zones, at) {
+		size_t n = namespace_key(key, ns, "svc");
+
+		if ((*at)->is_reverse || n == 0)
+			continue;
+		set_node(*at, key, n, is_exposed);
+		n = namespace_key(key, ns, "pod");
+		set_node(*at, key, n, is_exposed && k->options.pods != PODS_DISABLED);
+	}
+}
+
+void kube_compile_service(struct kube *k, const char *ns, const char *name)
+{
+	const struct object *o = store_service(cluster_store(k->cluster), ns, name);
+	bool is_served = o != NULL && kube_is_exposed(k, ns) && kube_is_selected(k, o);
+	uint8_t key[2 * (NAME_MAX_LABEL + 1) + 4];
+	size_t n = strlen(name);
+
+	if (n == 0 || n > NAME_MAX_LABEL)
+		return;
+	key[0] = (uint8_t)n;
+	name_fold(key + 1, (const uint8_t *)name, n);
+	n += 1 + namespace_key(key + n + 1, ns, "svc");
+	vec_for_each(&k->zones, at) {
+		struct kube_entry *entry;
+
+		if ((*at)->is_reverse)
+			continue;
+		entry = is_served ? kube_entry_build(k, o, *at) : NULL;
+		if (entry != NULL)
+			put(*at, entry);
+		else
+			take_out(*at, key, n);
+	}
+}
+
+/* Addresses of a service and of its endpoints, whose PTR records depend on its namespace. */
+static void compile_service_addresses(struct kube *k, const struct object *o)
+{
+	struct object_list slices = store_slices_of(cluster_store(k->cluster), o->ns, o->name);
+
+	for (uint32_t i = 0; i < o->service.cluster_ips.len; i++)
+		kube_compile_address(k, &o->service.cluster_ips.at[i]);
+	for (size_t i = 0; i < slices.len; i++)
+		for (uint32_t p = 0; p < slices.at[i]->slice.n_endpoints; p++)
+			kube_compile_address(k, &slices.at[i]->slice.endpoints[p].ip);
+}
+
+static void compile_namespace(struct kube *k, const char *ns)
+{
+	const struct store *st = cluster_store(k->cluster);
+	struct object_list services = store_in_namespace(st, OBJECT_SERVICE, ns);
+
+	compile_namespace_nodes(k, ns);
+	for (size_t i = 0; i < services.len; i++) {
+		kube_compile_service(k, ns, services.at[i]->name);
+		compile_service_addresses(k, services.at[i]);
+	}
+}
+
+/* --- fixed names ------------------------------------------------------------------------- */
+
+static void put_dns_version(struct kube_zone *z)
+{
+	struct rrset_builder b = {.type = TYPE_TXT, .ttl = KUBE_DNS_VERSION_TTL};
+	struct kube_entry *entry =
+		kube_entry_new(ENTRY_RECORDS, (const uint8_t *)"\13dns-version", 12);
+	uint8_t rdata[16];
+
+	rrset_add(&b, rdata, rrset_txt_rdata(rdata, STR(KUBE_DNS_VERSION)));
+	entry->other = rrset_build(&b);
+	put(z, entry);
+}
+
+void kube_compile_zones(struct kube *k)
+{
+	bump_serial(k);
+	vec_for_each(&k->zones, at) {
+		if ((*at)->is_reverse)
+			continue;
+		set_node(*at, (const uint8_t *)"\3svc", 4, true);
+		set_node(*at, (const uint8_t *)"\3pod", 4, true);
+		set_node(*at, (const uint8_t *)"\3dns", 4, true);
+		put_dns_version(*at);
+	}
+	kube_compile_apex(k);
+}
+
+/* --- following the store ----------------------------------------------------------------- */
+
+static void update_synced(struct kube *k)
+{
+	const struct store *st = cluster_store(k->cluster);
+	bool is_synced = store_is_synced(st, OBJECT_NAMESPACE) && store_is_synced(st, OBJECT_SERVICE);
+
+	if (!k->options.no_endpoints)
+		is_synced = is_synced && store_is_synced(st, OBJECT_SLICE);
+	if (k->options.pods == PODS_VERIFIED)
+		is_synced = is_synced && store_is_synced(st, OBJECT_POD);
+	if (is_synced && !atomic_exchange(&k->is_synced, true))
+		log_info(KUBE, "cluster state is complete");
+}
+
+void kube_compile_all(struct kube *k)
+{
+	const struct store *st = cluster_store(k->cluster);
+	const struct object *o;
+	size_t pos = 0;
+
+	while ((o = store_next(st, OBJECT_NAMESPACE, &pos)) != NULL)
+		compile_namespace(k, o->name);
+	for (pos = 0; (o = store_next(st, OBJECT_POD, &pos)) != NULL;)
+		for (uint32_t i = 0; i < o->pod.ips.len; i++)
+			kube_compile_address(k, &o->pod.ips.at[i]);
+	kube_compile_apex(k);
+	bump_serial(k);
+	update_synced(k);
+}
+
+static bool is_local(const struct kube *k, const struct ip *ip)
+{
+	vec_for_each(&k->local, l)
+		if (ip_eq(l, ip))
+			return true;
+	return false;
+}
+
+void kube_on_changes(void *arg, const struct changes *c)
+{
+	struct kube *k = arg;
+	bool has_names = false, has_apex = false, has_sync = false;
+
+	for (size_t i = 0; i < c->len; i++) {
+		const struct touch *t = &c->at[i];
+
+		switch (t->kind) {
+		case TOUCH_NAMESPACE:
+			compile_namespace(k, t->ns);
+			has_names = true;
+			break;
+		case TOUCH_SERVICE:
+			kube_compile_service(k, t->ns, t->name);
+			has_names = true;
+			break;
+		case TOUCH_IP:
+			kube_compile_address(k, &t->ip);
+			has_apex = has_apex || is_local(k, &t->ip);
+			break;
+		case TOUCH_SYNC: has_sync = true; break;
+		case TOUCH_IMPORT:
+		case TOUCH_POD: break;
+		}
+	}
+	if (has_apex)
+		kube_compile_apex(k);
+	if (has_names)
+		bump_serial(k);
+	if (has_sync)
+		kube_compile_all(k);
+}

@@ -1,0 +1,388 @@
+/*
+ * Entries of a zone's table: built from cluster objects by the control thread, immutable then.
+ */
+#include "kubernetes/kube.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "kubernetes/cluster.h"
+
+uint64_t kube_namespace_hash(const struct kube *k, const void *name, size_t len)
+{
+	return hash_bytes(k->namespace_seed, name, len);
+}
+
+struct kube_entry *kube_entry_new(enum entry_kind kind, const uint8_t *key, size_t len)
+{
+	struct kube_entry *entry = mem_alloc(sizeof(*entry) + len);
+
+	entry->kind = kind;
+	memcpy(entry->key, key, len);
+	entry->head.key = entry->key;
+	entry->head.key_len = (uint32_t)len;
+	return entry;
+}
+
+void kube_entry_free(void *object)
+{
+	struct kube_entry *entry = object;
+
+	if (entry == NULL)
+		return;
+	free((void *)(uintptr_t)entry->a);
+	free((void *)(uintptr_t)entry->aaaa);
+	free((void *)(uintptr_t)entry->other);
+	free(entry->ports);
+	free(entry->endpoints);
+	free(entry->labels);
+	free(entry);
+}
+
+void kube_address_free(void *object)
+{
+	struct kube_address *a = object;
+
+	if (a == NULL)
+		return;
+	free((void *)(uintptr_t)a->ptr);
+	free(a->pods);
+	free(a);
+}
+
+/* --- labels of endpoints ----------------------------------------------------------------- */
+
+const char *kube_endpoint_label(const struct kube *k, const struct endpoint *p)
+{
+	if (p->hostname != NULL && strlen(p->hostname) <= NAME_MAX_LABEL)
+		return p->hostname;
+	if (k->options.has_endpoint_pod_names && p->target_kind == TARGET_POD &&
+		p->target_name != NULL && strlen(p->target_name) <= NAME_MAX_LABEL)
+		return p->target_name;
+	return NULL;
+}
+
+/*
+ * The address as a label: 10-0-0-1, fd00--1. A label may not end in '-', so an IPv6 address that
+ * ends in "::" gets a 0 behind it, as in CoreDNS.
+ */
+static size_t write_dashed(char out[INET6_ADDRSTRLEN + 1], const struct ip *ip)
+{
+	size_t n;
+
+	inet_ntop(ip->len == 4 ? AF_INET : AF_INET6, ip->bytes, out, INET6_ADDRSTRLEN);
+	n = strlen(out);
+	for (size_t i = 0; i < n; i++)
+		if (out[i] == '.' || out[i] == ':')
+			out[i] = '-';
+	if (out[n - 1] == '-')
+		out[n++] = '0';
+	return n;
+}
+
+size_t kube_write_label(uint8_t *out, const char *label, const struct ip *ip)
+{
+	char text[INET6_ADDRSTRLEN + 1];
+	size_t n;
+
+	if (label == NULL) {
+		n = write_dashed(text, ip);
+		label = text;
+	} else {
+		n = strlen(label);
+	}
+	out[0] = (uint8_t)n;
+	memcpy(out + 1, label, n);
+	return n + 1;
+}
+
+bool kube_read_dashed(struct ip *ip, const uint8_t *label)
+{
+	char text[NAME_MAX_LABEL + 1];
+	unsigned dashes = 0, n = label[0];
+	bool is_v4;
+
+	memset(ip, 0, sizeof(*ip));
+	memcpy(text, label + 1, n);
+	text[n] = '\0';
+	for (unsigned i = 0; i < n; i++)
+		dashes += text[i] == '-';
+	is_v4 = dashes == 3 && strstr(text, "--") == NULL;
+	for (unsigned i = 0; i < n; i++)
+		if (text[i] == '-')
+			text[i] = is_v4 ? '.' : ':';
+	ip->len = is_v4 ? 4 : 16;
+	return inet_pton(is_v4 ? AF_INET : AF_INET6, text, ip->bytes) == 1;
+}
+
+/* --- order of endpoints ------------------------------------------------------------------ */
+
+/* Those named by address first, by address; then the others by label, then address. */
+static int compare_endpoints(const void *x, const void *y)
+{
+	const struct kube_endpoint *a = x, *b = y;
+	int by_label;
+
+	if ((a->label == NULL) != (b->label == NULL))
+		return a->label == NULL ? -1 : 1;
+	by_label = a->label == NULL ? 0 : strcmp(a->label, b->label);
+	if (by_label != 0)
+		return by_label;
+	return a->ip.len != b->ip.len ? a->ip.len - b->ip.len
+				      : memcmp(a->ip.bytes, b->ip.bytes, a->ip.len);
+}
+
+static int compare_label(const char *label, const uint8_t *wire)
+{
+	size_t n = strlen(label);
+	int order = memcmp(label, wire + 1, n < wire[0] ? n : wire[0]);
+
+	return order != 0 ? order : (int)n - (int)wire[0];
+}
+
+/* First labelled endpoint that is not below the label; the end when there is none. */
+static uint32_t lower_bound(const struct kube_entry *entry, const uint8_t *label)
+{
+	uint32_t low = entry->n_plain, high = entry->n_endpoints;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (compare_label(entry->endpoints[mid].label, label) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static const struct kube_endpoint *find_plain(const struct kube_entry *entry, const uint8_t *label)
+{
+	struct kube_endpoint want = {.label = NULL}, *found;
+	char text[INET6_ADDRSTRLEN + 1];
+
+	if (entry->n_plain == 0 || !kube_read_dashed(&want.ip, label))
+		return NULL;
+	found = bsearch(&want, entry->endpoints, entry->n_plain, sizeof(want), compare_endpoints);
+	if (found == NULL)
+		return NULL;
+	/* one name for each address: other spellings of it do not exist */
+	if (write_dashed(text, &want.ip) != label[0] || memcmp(text, label + 1, label[0]) != 0)
+		return NULL;
+	return found;
+}
+
+const struct kube_endpoint *kube_find_endpoint(
+	const struct kube_entry *entry, const uint8_t *label, unsigned *n)
+{
+	uint32_t at = lower_bound(entry, label), end = at;
+
+	while (end < entry->n_endpoints && compare_label(entry->endpoints[end].label, label) == 0)
+		end++;
+	*n = end - at;
+	if (*n > 0)
+		return &entry->endpoints[at];
+	*n = 1;
+	return find_plain(entry, label);
+}
+
+/* --- building ---------------------------------------------------------------------------- */
+
+struct builder {
+	const struct kube *k;
+	const struct object *service;
+	VEC(struct kube_endpoint) endpoints;
+	struct buf labels; /* offsets while it grows: label pointers are set at the end */
+};
+
+static void add_endpoint(struct builder *b, const struct endpoint *p)
+{
+	const char *label = kube_endpoint_label(b->k, p);
+	struct kube_endpoint at = {.ip = p->ip};
+
+	if (label != NULL) {
+		/* one more than the offset, so that the first label is not NULL */
+		at.label = (const char *)(uintptr_t)(b->labels.len + 1);
+		buf_add(&b->labels, label, strlen(label) + 1);
+	}
+	vec_push(&b->endpoints, at);
+}
+
+static void collect_endpoints(struct builder *b)
+{
+	const struct store *st = cluster_store(b->k->cluster);
+	struct object_list slices = store_slices_of(st, b->service->ns, b->service->name);
+
+	if (b->k->options.no_endpoints || !store_is_synced(st, OBJECT_SLICE))
+		return;
+	for (size_t i = 0; i < slices.len; i++) {
+		const struct slice_data *s = &slices.at[i]->slice;
+
+		if (!kube_is_selected(b->k, slices.at[i]))
+			continue;
+		for (uint32_t p = 0; p < s->n_endpoints; p++)
+			if (s->endpoints[p].is_ready)
+				add_endpoint(b, &s->endpoints[p]);
+	}
+}
+
+static bool is_same_endpoint(const struct kube_endpoint *a, const struct kube_endpoint *b)
+{
+	return compare_endpoints(a, b) == 0;
+}
+
+/* Labels become pointers and lower case, the list sorted and free of repetitions. */
+static void finish_endpoints(struct builder *b, struct kube_entry *entry)
+{
+	size_t n = 0;
+
+	name_fold((uint8_t *)b->labels.at, (const uint8_t *)b->labels.at, b->labels.len);
+	vec_for_each(&b->endpoints, p)
+		if (p->label != NULL)
+			p->label = b->labels.at + ((uintptr_t)p->label - 1);
+	if (b->endpoints.len > 0)
+		qsort(b->endpoints.at, b->endpoints.len, sizeof(*b->endpoints.at),
+			compare_endpoints);
+	for (size_t i = 0; i < b->endpoints.len; i++)
+		if (i == 0 || !is_same_endpoint(&b->endpoints.at[n - 1], &b->endpoints.at[i]))
+			b->endpoints.at[n++] = b->endpoints.at[i];
+	entry->endpoints = b->endpoints.at;
+	entry->n_endpoints = (uint32_t)n;
+	while (entry->n_plain < n && entry->endpoints[entry->n_plain].label == NULL)
+		entry->n_plain++;
+	entry->labels = b->labels.at;
+	b->endpoints.at = NULL;
+	b->labels.at = NULL;
+}
+
+static int compare_ip(const void *x, const void *y)
+{
+	const struct ip *a = x, *b = y;
+
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+/* The addresses of one family, each once, as a record set; NULL when there is none. */
+static const struct rrset *address_set(const struct kube *k, struct ip *ips, size_t n, uint8_t len)
+{
+	struct rrset_builder b = {.type = len == 4 ? TYPE_A : TYPE_AAAA, .ttl = k->options.ttl};
+
+	for (size_t i = 0; i < n; i++)
+		if (ips[i].len == len && (i == 0 || !ip_eq(&ips[i], &ips[i - 1])))
+			rrset_add(&b, ips[i].bytes, len);
+	return rrset_build(&b);
+}
+
+static void add_addresses(const struct kube *k, struct kube_entry *entry, struct ip *ips, size_t n)
+{
+	if (n > 1)
+		qsort(ips, n, sizeof(*ips), compare_ip);
+	entry->a = address_set(k, ips, n, 4);
+	entry->aaaa = address_set(k, ips, n, 16);
+}
+
+static void add_service_addresses(
+	const struct kube *k, struct kube_entry *entry, const struct object *service)
+{
+	const struct service_data *s = &service->service;
+	VEC(struct ip) ips = {NULL, 0, 0};
+
+	if (entry->is_headless) {
+		for (uint32_t i = 0; i < entry->n_endpoints; i++)
+			vec_push(&ips, entry->endpoints[i].ip);
+	} else {
+		for (uint32_t i = 0; i < s->cluster_ips.len; i++)
+			vec_push(&ips, s->cluster_ips.at[i]);
+	}
+	add_addresses(k, entry, ips.at, ips.len);
+	vec_free(&ips);
+}
+
+/* Port names are at most 15 octets (RFC 6335); a longer one cannot be asked for. */
+static void add_port(struct kube_entry *entry, const struct port *p)
+{
+	struct kube_port *at = &entry->ports[entry->n_ports++];
+	size_t n = p->name == NULL ? 0 : strlen(p->name);
+
+	at->number = (uint16_t)p->port;
+	at->protocol = (uint8_t)p->protocol;
+	if (n < sizeof(at->name))
+		name_fold((uint8_t *)at->name, (const uint8_t *)p->name, n);
+}
+
+static void add_ports(struct kube_entry *entry, const struct port_list *list)
+{
+	if (list->len == 0)
+		return;
+	entry->ports = mem_array(list->len, sizeof(*entry->ports));
+	for (uint32_t i = 0; i < list->len; i++)
+		if (list->at[i].port > 0)
+			add_port(entry, &list->at[i]);
+}
+
+/* SVC.NS.svc as wire labels, folded; 0 when it is no name. */
+static size_t service_key(uint8_t *key, const struct object *o)
+{
+	size_t n = strlen(o->name), m = strlen(o->ns);
+
+	if (n == 0 || n > NAME_MAX_LABEL || m == 0 || m > NAME_MAX_LABEL)
+		return 0;
+	key[0] = (uint8_t)n;
+	name_fold(key + 1, (const uint8_t *)o->name, n);
+	key[n + 1] = (uint8_t)m;
+	name_fold(key + n + 2, (const uint8_t *)o->ns, m);
+	memcpy(key + n + m + 2, "\3svc", 4);
+	return n + m + 6;
+}
+
+/* An alias to an IP literal, or to what is no name, does not exist. */
+static struct kube_entry *build_external(
+	const struct kube *k, const struct object *o, const uint8_t *key, size_t key_len)
+{
+	struct rrset_builder b = {.type = TYPE_CNAME, .ttl = k->options.ttl};
+	struct kube_entry *entry;
+	struct name target;
+	struct ip ip;
+	const char *text = o->service.external_name;
+
+	if (text == NULL || ip_parse(str_from(text), &ip) == 0 ||
+		name_from_text(&target, str_from(text), NULL) != 0 || target.len == 1)
+		return NULL;
+	entry = kube_entry_new(ENTRY_EXTERNAL, key, key_len);
+	rrset_add(&b, target.wire, target.len);
+	entry->other = rrset_build(&b);
+	return entry;
+}
+
+static struct kube_entry *build_service(
+	const struct kube *k, const struct object *o, const uint8_t *key, size_t key_len)
+{
+	struct builder b = {.k = k, .service = o};
+	struct kube_entry *entry = kube_entry_new(ENTRY_SERVICE, key, key_len);
+
+	entry->is_headless = o->service.is_headless;
+	collect_endpoints(&b);
+	finish_endpoints(&b, entry);
+	add_ports(entry, &o->service.ports);
+	add_service_addresses(k, entry, o);
+	/* the specification: a headless service without ready endpoints has no name */
+	if (entry->n_endpoints == 0 && (entry->is_headless || k->options.ignores_empty)) {
+		kube_entry_free(entry);
+		return NULL;
+	}
+	return entry;
+}
+
+struct kube_entry *kube_entry_build(
+	const struct kube *k, const struct object *service, const struct kube_zone *z)
+{
+	uint8_t key[2 * (NAME_MAX_LABEL + 1) + 4];
+	size_t n = service_key(key, service);
+
+	if (n == 0 || n + z->name.len > NAME_MAX_OCTETS)
+		return NULL;
+	if (service->service.type == SERVICE_EXTERNAL_NAME)
+		return build_external(k, service, key, n);
+	return build_service(k, service, key, n);
+}

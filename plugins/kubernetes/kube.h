@@ -1,0 +1,185 @@
+/*
+ * The kubernetes plugin's inside: an instance, its zones and what the name tables hold.
+ *
+ * The control thread compiles cluster objects into tables (compile.c, addresses.c); workers read
+ * them (answer.c, srv.c, reverse.c). A zone's table has one entry for each service and for each
+ * namespace; names that can be computed from those (endpoints, ports, pods) are not stored.
+ *
+ * Lifetime: a struct kube belongs to its generation. Entries and the SOA set are published under
+ * RCU: a worker's borrowed pointer ends at its next quiescent state.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "cluster/object.h"
+#include "cluster/selector.h"
+#include "cluster/store.h"
+#include "names/table.h"
+#include "plugin.h"
+
+#define KUBE "plugin/kubernetes"
+/* Version of the DNS specification for Kubernetes that the names follow. */
+#define KUBE_DNS_VERSION "1.1.0"
+#define KUBE_DNS_VERSION_TTL 28800u
+
+struct cluster;
+
+enum kube_pods { PODS_DISABLED, PODS_INSECURE, PODS_VERIFIED };
+
+/* Where a fallthrough applies: everywhere, nowhere, or below these zones. */
+struct kube_fallthrough {
+	bool is_on;
+	VEC(struct name) zones; /* empty: all */
+};
+
+struct kube_options {
+	enum kube_pods pods;
+	uint32_t ttl; /* seconds */
+	bool has_endpoint_pod_names, no_endpoints, ignores_empty;
+	struct kube_fallthrough fallthrough;
+	VEC(const char *) namespaces; /* empty: all */
+	struct selector *labels, *namespace_labels; /* NULL: all */
+};
+
+enum entry_kind {
+	ENTRY_NODE,     /* exists, has no data: "svc", a namespace */
+	ENTRY_SERVICE,  /* SVC.NS.svc */
+	ENTRY_EXTERNAL, /* the same, an alias */
+	ENTRY_RECORDS,  /* other names with data: dns-version, ns.dns */
+};
+
+struct kube_port {
+	char name[16]; /* "" when unnamed; RFC 6335 service names have 15 octets */
+	uint16_t number;
+	uint8_t protocol; /* enum protocol */
+};
+
+/* A ready endpoint. Those without a label of their own are named after their address. */
+struct kube_endpoint {
+	struct ip ip;
+	const char *label; /* folded; NULL: the address with dashes */
+};
+
+/* An entry of a zone's table. */
+struct kube_entry {
+	struct table_entry head; /* key: folded name relative to the zone */
+	enum entry_kind kind;
+	bool is_headless;
+	uint16_t n_ports;
+	uint32_t n_endpoints;
+	uint32_t n_plain; /* endpoints without a label: they come first, sorted by address */
+	const struct rrset *a, *aaaa;
+	const struct rrset *other; /* CNAME of ENTRY_EXTERNAL, TXT of dns-version */
+	struct kube_port *ports;
+	struct kube_endpoint *endpoints; /* the labelled ones sorted by label */
+	char *labels; /* memory of the labels */
+	uint8_t key[];
+};
+
+/* An entry of the address table: PTR records, and the namespaces of pods with that address. */
+struct kube_address {
+	struct table_entry head; /* key: 4 or 16 octets */
+	const struct rrset *ptr; /* NULL: only pods */
+	uint16_t n_pods;
+	uint64_t *pods; /* kube_namespace_hash() of each pod's namespace */
+	uint8_t key[16];
+};
+
+struct kube_zone {
+	struct name name; /* folded */
+	unsigned labels;
+	bool is_reverse;
+	struct table table;
+	const struct rrset *soa; /* published; owner is the zone */
+	const struct rrset *ns;  /* published */
+};
+
+/* Counters of an instance. */
+enum kube_counter { KUBE_ANSWERS, KUBE_NXDOMAIN, KUBE_NODATA, KUBE_UNSYNCED, KUBE_COUNTERS };
+
+struct kube {
+	struct kube_options options;
+	VEC(struct kube_zone *) zones;
+	struct kube_zone *primary; /* first zone that is no reverse zone */
+	struct table addresses;
+	uint64_t namespace_seed;
+	_Atomic bool is_synced;
+	struct counters *counters;
+	/* control thread */
+	struct arena arena;
+	struct cluster *cluster; /* taken from the shared registry */
+	struct shared *shared;
+	struct uv_loop_s *loop;
+	char *cluster_key;
+	struct cluster_config *cluster_config;
+	struct store_reader reader;
+	bool is_started;
+	uint32_t serial;
+	VEC(struct ip) local; /* addresses of this server, for NS records */
+};
+
+/* Set up from the directive; the plugin's setup hook (setup.c). */
+int kube_setup(struct setup *s, struct err *e);
+/* Build the empty zones: apex, svc, pod, dns-version, ns.dns (compile.c). */
+void kube_compile_zones(struct kube *k);
+/* Compile everything that the store holds, after the first sync or a change of it (compile.c). */
+void kube_compile_all(struct kube *k);
+/* Follow the store: the change log's callback; arg is the struct kube (compile.c). */
+void kube_on_changes(void *arg, const struct changes *c);
+/* Compile the entry of a service in every zone, or take it out (compile.c). */
+void kube_compile_service(struct kube *k, const char *ns, const char *name);
+/* True when names of that namespace are served (compile.c). */
+bool kube_is_exposed(const struct kube *k, const char *ns);
+/* True when the labels of a service, slice or pod fit the `labels` option (compile.c). */
+bool kube_is_selected(const struct kube *k, const struct object *o);
+/* Compile PTR records and pods of one address (addresses.c). */
+void kube_compile_address(struct kube *k, const struct ip *ip);
+/* Build NS records from the services that have this server as an endpoint (addresses.c). */
+void kube_compile_apex(struct kube *k);
+/* Free an entry, an address (entry.c); for rcu_retire(). */
+void kube_entry_free(void *object);
+void kube_address_free(void *object);
+/* An entry of a service from its objects, or NULL when its name does not exist (entry.c). */
+struct kube_entry *kube_entry_build(
+	const struct kube *k, const struct object *service, const struct kube_zone *z);
+/* An entry with room for a key of len octets (entry.c). */
+struct kube_entry *kube_entry_new(enum entry_kind kind, const uint8_t *key, size_t len);
+/* Fold the label of an endpoint from its slice (NULL: named by its address) (entry.c). */
+const char *kube_endpoint_label(const struct kube *k, const struct endpoint *p);
+/* Append "LABEL." or the dashed address of an endpoint as one wire label (entry.c). */
+size_t kube_write_label(uint8_t *out, const char *label, const struct ip *ip);
+/* Hash of a namespace name, for kube_address.pods; any thread. */
+uint64_t kube_namespace_hash(const struct kube *k, const void *name, size_t len);
+
+/* The query and prefetch hooks (answer.c). */
+enum verdict kube_query(struct query *q, void *instance);
+void kube_prefetch(struct query *q, void *instance);
+/* Answer in a reverse zone (reverse.c). */
+enum verdict kube_reverse(struct kube *k, const struct kube_zone *z, struct query *q);
+/* Answer at a service that is an alias (external.c). */
+enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struct query *q);
+/* Add SRV records of the ports that port and protocol select, with addresses (srv.c). */
+struct kube_srv {
+	const struct kube_entry *entry;
+	const uint8_t *service; /* wire name of the service as asked, in the query */
+	struct str port;        /* folded; "" selects every port */
+	struct str protocol;    /* "tcp", "udp", "sctp", or "" for all */
+	const struct kube_endpoint *endpoint; /* only this one, or NULL */
+};
+bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv);
+/* True when a port of the entry is called so, with that protocol (srv.c). */
+bool kube_has_port(const struct kube_entry *entry, struct str port, struct str protocol);
+/* NODATA: NOERROR with the zone's SOA; SERVFAIL while the cluster is not known (answer.c). */
+enum verdict kube_nodata(struct kube *k, const struct kube_zone *z, struct query *q);
+/* The name does not exist: SERVFAIL while not synced, fallthrough, or NXDOMAIN (answer.c). */
+enum verdict kube_nxdomain(struct kube *k, const struct kube_zone *z, struct query *q);
+/* Finish a positive answer. */
+enum verdict kube_done(struct kube *k, struct query *q);
+/* The endpoint that one wire label names, or NULL; *n is how many follow with that name. */
+const struct kube_endpoint *kube_find_endpoint(
+	const struct kube_entry *entry, const uint8_t *label, unsigned *n);
+/* Read an address with dashes from a wire label; false when it is none (entry.c). */
+bool kube_read_dashed(struct ip *ip, const uint8_t *label);
+/* Metrics hook (metrics.c). */
+void kube_metrics(void *instance, struct metrics *m);

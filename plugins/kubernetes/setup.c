@@ -1,0 +1,440 @@
+/*
+ * Reading `kubernetes [ZONES...] { ... }`, and the life of an instance.
+ */
+#include "kubernetes/kube.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdlib.h>
+
+#include "kubernetes/cluster.h"
+
+/* What the option setters fill. */
+struct reading {
+	struct kube *k;
+	struct cluster_config *config;
+	bool has_source;
+};
+
+/* --- options ----------------------------------------------------------------------------- */
+
+/* The three ways to say where the cluster is exclude each other. */
+static int one_source(struct reading *r, const struct directive *o, struct err *e)
+{
+	if (r->has_source)
+		return args_error(o, e,
+			"'%s' cannot be combined with another of 'endpoint', 'kubeconfig', "
+			"'manifests' and 'embedded'",
+			o->name);
+	r->has_source = true;
+	return 0;
+}
+
+static int set_endpoint(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	if (o->arg_count > 1)
+		log_warning(KUBE, "multiple endpoints have been deprecated, only the first is used");
+	r->config->api.access.endpoint = directive_arg(o, 0);
+	return one_source(r, o, e);
+}
+
+static int set_tls(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	(void)e;
+	r->config->api.access.tls_cert = directive_arg(o, 0);
+	r->config->api.access.tls_key = directive_arg(o, 1);
+	r->config->api.access.tls_ca = directive_arg(o, 2);
+	return 0;
+}
+
+static int set_kubeconfig(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	r->config->api.access.kubeconfig = directive_arg(o, 0);
+	r->config->api.access.context = directive_arg(o, 1);
+	return one_source(r, o, e);
+}
+
+/* A relative directory starts where the Corefile is, so that both can be moved together. */
+static int set_manifests(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+	const char *dir = directive_arg(o, 0), *slash = strrchr(o->file, '/');
+
+	if (dir[0] != '/' && slash != NULL)
+		dir = arena_printf(&r->k->arena, "%.*s/%s", (int)(slash - o->file), o->file, dir);
+	r->config->source = CLUSTER_MANIFESTS;
+	r->config->directory = dir;
+	return one_source(r, o, e);
+}
+
+static int set_embedded(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	r->config->source = CLUSTER_EMBEDDED;
+	return one_source(r, o, e);
+}
+
+static int set_namespaces(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	(void)e;
+	for (size_t i = 0; i < o->arg_count; i++)
+		vec_push(&r->k->options.namespaces, directive_arg(o, i));
+	return 0;
+}
+
+/* A label selector may be written with spaces: all arguments together. */
+static int read_selector(
+	struct kube *k, const struct directive *o, struct selector **out, struct err *e)
+{
+	struct buf text = {0};
+	struct err why;
+
+	for (size_t i = 0; i < o->arg_count; i++)
+		buf_printf(&text, "%s%s", i > 0 ? " " : "", directive_arg(o, i));
+	selector_free(*out);
+	*out = selector_parse((struct str){buf_text(&text), text.len}, &why);
+	(void)k;
+	buf_free(&text);
+	return *out == NULL ? args_error(o, e, "%s", why.text) : 0;
+}
+
+static int set_labels(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	return read_selector(r->k, o, &r->k->options.labels, e);
+}
+
+static int set_namespace_labels(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	return read_selector(r->k, o, &r->k->options.namespace_labels, e);
+}
+
+static int set_pods(void *conf, const struct directive *o, struct err *e)
+{
+	static const char *const modes[] = {"disabled", "insecure", "verified", NULL};
+	struct reading *r = conf;
+	size_t i = 0;
+	int rc = args_choice(o, 0, modes, &i, e);
+
+	r->k->options.pods = (enum kube_pods)i;
+	return rc;
+}
+
+static int set_pod_names(void *conf, const struct directive *o, struct err *e)
+{
+	(void)o;
+	(void)e;
+	((struct reading *)conf)->k->options.has_endpoint_pod_names = true;
+	return 0;
+}
+
+static int set_ttl(void *conf, const struct directive *o, struct err *e)
+{
+	return args_u32(o, 0, ARGS_RANGE(0, 3600), &((struct reading *)conf)->k->options.ttl, e);
+}
+
+static int set_no_endpoints(void *conf, const struct directive *o, struct err *e)
+{
+	(void)o;
+	(void)e;
+	((struct reading *)conf)->k->options.no_endpoints = true;
+	return 0;
+}
+
+static int set_ignore(void *conf, const struct directive *o, struct err *e)
+{
+	static const char *const words[] = {"empty_service", NULL};
+	size_t i;
+
+	((struct reading *)conf)->k->options.ignores_empty = true;
+	return args_choice(o, 0, words, &i, e);
+}
+
+static int set_fallthrough(void *conf, const struct directive *o, struct err *e)
+{
+	struct kube *k = ((struct reading *)conf)->k;
+	struct zone_names zones = {0};
+	int rc = args_zones(o, 0, &k->arena, &zones);
+
+	(void)e;
+	k->options.fallthrough.is_on = true;
+	vec_for_each(&zones.list, z) {
+		struct name name;
+
+		if (name_from_text(&name, str_from(*z), NULL) == 0)
+			vec_push(&k->options.fallthrough.zones, name);
+	}
+	vec_free(&zones.list);
+	return rc;
+}
+
+static int warn_removed(void *conf, const struct directive *o, struct err *e)
+{
+	(void)conf;
+	(void)e;
+	log_warning(KUBE, "%s:%u: option '%s' has no effect any more; remove it", o->file, o->line,
+		o->name);
+	return 0;
+}
+
+static int refuse_later(void *conf, const struct directive *o, struct err *e)
+{
+	(void)conf;
+	return args_error(
+		o, e, "option '%s' is not part of this version of Seamark; remove it", o->name);
+}
+
+static const struct arg_option options[] = {
+	{"endpoint", 1, ARGS_ANY, set_endpoint, false},
+	{"tls", 3, 3, set_tls, false},
+	{"kubeconfig", 1, 2, set_kubeconfig, false},
+	{"manifests", 1, 1, set_manifests, false},
+	{"embedded", 0, 0, set_embedded, false},
+	{"apiserver_qps", 1, 1, NULL, false},
+	{"apiserver_burst", 1, 1, NULL, false},
+	{"apiserver_max_inflight", 1, 1, NULL, false},
+	{"namespaces", 1, ARGS_ANY, set_namespaces, false},
+	{"namespace_labels", 1, ARGS_ANY, set_namespace_labels, false},
+	{"labels", 1, ARGS_ANY, set_labels, false},
+	{"pods", 1, 1, set_pods, false},
+	{"endpoint_pod_names", 0, 0, set_pod_names, false},
+	{"ttl", 1, 1, set_ttl, false},
+	{"noendpoints", 0, 0, set_no_endpoints, false},
+	{"fallthrough", 0, ARGS_ANY, set_fallthrough, false},
+	{"ignore", 1, 1, set_ignore, false},
+	{"startup_timeout", 1, 1, NULL, false},
+	{"upstream", 0, ARGS_ANY, warn_removed, false},
+	{"resyncperiod", 0, ARGS_ANY, warn_removed, false},
+	{"multicluster", 0, ARGS_ANY, refuse_later, false},
+	{"zonal", 0, ARGS_ANY, refuse_later, false},
+	{NULL, 0, 0, NULL, false},
+};
+
+/* --- zones ------------------------------------------------------------------------------- */
+
+static bool is_reverse(const struct name *n)
+{
+	return name_is_under(n->wire, (const uint8_t *)"\7in-addr\4arpa") ||
+		name_is_under(n->wire, (const uint8_t *)"\3ip6\4arpa");
+}
+
+static void add_zone(struct kube *k, const char *text)
+{
+	struct kube_zone *z = mem_new(struct kube_zone);
+
+	must(name_from_text(&z->name, str_from(text), NULL) == 0);
+	z->labels = name_labels(z->name.wire);
+	z->is_reverse = is_reverse(&z->name);
+	table_init(&z->table);
+	vec_push(&k->zones, z);
+	if (!z->is_reverse && k->primary == NULL)
+		k->primary = z;
+}
+
+static int read_zones(struct kube *k, const struct directive *d, struct err *e)
+{
+	struct zone_names zones = {0};
+	int rc = args_zones_or_block(d, 0, &k->arena, &zones, e);
+
+	vec_for_each(&zones.list, z)
+		add_zone(k, *z);
+	vec_free(&zones.list);
+	if (rc != 0)
+		return rc;
+	if (k->primary == NULL)
+		return args_error(d, e, "non-reverse zone name must be used");
+	return 0;
+}
+
+/* --- own addresses ----------------------------------------------------------------------- */
+
+static void add_local(struct kube *k, const struct sockaddr *sa)
+{
+	struct ip ip = {0};
+
+	if (sa->sa_family == AF_INET) {
+		ip.len = 4;
+		memcpy(ip.bytes, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	} else {
+		ip.len = 16;
+		memcpy(ip.bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	}
+	vec_push(&k->local, ip);
+}
+
+static bool is_useful(const struct ifaddrs *a)
+{
+	if (a->ifa_addr == NULL || (a->ifa_flags & IFF_LOOPBACK) != 0)
+		return false;
+	if (a->ifa_addr->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)a->ifa_addr;
+
+		return !IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr);
+	}
+	return a->ifa_addr->sa_family == AF_INET;
+}
+
+/* The addresses that the block is bound to, or those of the interfaces. */
+static void find_local(struct kube *k, const struct setup *s)
+{
+	struct ifaddrs *list;
+
+	vec_for_each(&s->binds, b)
+		if (!addr_is_wildcard(b))
+			add_local(k, &b->sa);
+	if (s->binds.len > 0 || getifaddrs(&list) != 0)
+		return;
+	for (const struct ifaddrs *a = list; a != NULL; a = a->ifa_next)
+		if (is_useful(a))
+			add_local(k, a->ifa_addr);
+	freeifaddrs(list);
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void kube_free(struct kube *k)
+{
+	vec_for_each(&k->zones, at) {
+		struct kube_zone *z = *at;
+
+		table_fini(&z->table, kube_entry_free);
+		free((void *)(uintptr_t)z->soa);
+		free((void *)(uintptr_t)z->ns);
+		free(z);
+	}
+	table_fini(&k->addresses, kube_address_free);
+	vec_free(&k->zones);
+	vec_free(&k->local);
+	vec_free(&k->options.namespaces);
+	vec_free(&k->options.fallthrough.zones);
+	selector_free(k->options.labels);
+	selector_free(k->options.namespace_labels);
+	counters_free(k->counters);
+	free(k->cluster_key);
+	free(k->cluster_config);
+	arena_reset(&k->arena);
+	free(k);
+}
+
+/* Selectors are sent to the API server in their canonical spelling. */
+static void finish_config(struct kube *k)
+{
+	struct cluster_config *c = k->cluster_config;
+
+	c->loop = k->loop;
+	c->api.no_endpoints = k->options.no_endpoints;
+	c->api.pods = k->options.pods == PODS_VERIFIED;
+	if (k->options.labels != NULL)
+		c->api.labels = selector_text(k->options.labels);
+	if (k->options.namespace_labels != NULL)
+		c->api.namespace_labels = selector_text(k->options.namespace_labels);
+	k->cluster_key = cluster_key(c);
+}
+
+static int check(const struct kube *k, const struct directive *d, struct err *e)
+{
+	const struct access_options *a = &k->cluster_config->api.access;
+
+	if (k->options.namespaces.len > 0 && k->options.namespace_labels != NULL)
+		return args_error(d, e,
+			"namespaces and namespace_labels cannot both be set; keep one of them");
+	if (a->tls_cert != NULL && a->endpoint == NULL)
+		return args_error(d, e, "tls needs an endpoint; name it with 'endpoint URL'");
+	return 0;
+}
+
+static int read_directive(struct kube *k, const struct setup *s, struct err *e)
+{
+	struct reading r = {k, k->cluster_config, false};
+	int rc = args_once(s->block, "kubernetes", e);
+
+	if (rc == 0)
+		rc = read_zones(k, s->first, e);
+	if (rc == 0)
+		rc = args_options(s->first, options, &r, e);
+	return rc == 0 ? check(k, s->first, e) : rc;
+}
+
+int kube_setup(struct setup *s, struct err *e)
+{
+	struct kube *k = mem_new(struct kube);
+	int rc;
+
+	arena_init(&k->arena);
+	table_init(&k->addresses);
+	k->namespace_seed = k->addresses.seed;
+	k->options.ttl = 5;
+	k->cluster_config = mem_new(struct cluster_config);
+	k->counters = counters_new(s->workers, KUBE_COUNTERS);
+	k->shared = s->shared;
+	k->loop = s->loop;
+	rc = read_directive(k, s, e);
+	if (rc != 0) {
+		kube_free(k);
+		return rc;
+	}
+	find_local(k, s);
+	finish_config(k);
+	kube_compile_zones(k);
+	s->instance = k;
+	return 0;
+}
+
+static int kube_start(void *instance, struct err *e)
+{
+	struct kube *k = instance;
+
+	k->cluster = cluster_take(k->shared, k->cluster_config, k->cluster_key, e);
+	if (k->cluster == NULL)
+		return err_prefix(e, -EINVAL, KUBE);
+	k->reader.on_changes = kube_on_changes;
+	k->reader.arg = k;
+	store_reader_add(cluster_store(k->cluster), &k->reader);
+	k->is_started = true;
+	kube_compile_all(k);
+	return 0;
+}
+
+static bool kube_ready(void *instance)
+{
+	struct kube *k = instance;
+
+	return atomic_load(&k->is_synced);
+}
+
+static void kube_teardown(void *instance)
+{
+	struct kube *k = instance;
+
+	if (k->is_started)
+		store_reader_remove(&k->reader);
+	cluster_drop(k->shared, k->cluster);
+	/* what readers or the queue of retired objects still use is freed after this */
+	rcu_reclaim();
+	kube_free(k);
+}
+
+const struct plugin kubernetes_plugin = {
+	.name = "kubernetes",
+	.setup = kube_setup,
+	.start = kube_start,
+	.prefetch = kube_prefetch,
+	.query = kube_query,
+	.ready = kube_ready,
+	.metrics = kube_metrics,
+	.teardown = kube_teardown,
+};
