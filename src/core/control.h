@@ -22,7 +22,6 @@ struct control_config {
 	const char *name;    /* what to call the text in errors */
 	uint16_t default_port;
 	unsigned workers;    /* 0: CPUs by affinity and cgroup quota */
-	bool is_quiet;       /* do not print the zones at start */
 	const struct plugin *const *plugins;
 };
 
@@ -30,6 +29,10 @@ struct control_config {
 struct control *control_start(const struct control_config *config, struct err *e);
 /* Read the configuration again; on failure the old one goes on and e says why. */
 int control_reload(struct control *c, struct err *e);
+/* What the next control_reload() reads: path, text and name of config, which the caller keeps. */
+void control_configure(struct control *c, const struct control_config *config);
+/* Append a line for each zone and address: "cluster.local.:53 on 127.0.0.1". */
+void control_describe(struct control *c, struct buf *out);
 /* Graceful stop: lameduck of the plugins, drain, join all threads, free. */
 void control_stop(struct control *c);
 /* Run fn(arg) on the control thread and wait for its end. */

@@ -2,13 +2,13 @@
  * A generation: everything that one reading of the configuration makes - server blocks, chains,
  * plugin instances, listen addresses. A reload builds the next one beside it.
  *
- * Lifetime: the control thread makes and frees it. Each worker that has it attached holds one
- * reference; so does each parked query through its worker, which detaches only when none is left.
+ * Lifetime: the control thread makes it, and frees it when it is replaced and every worker has
+ * detached it, which a worker does only when none of its parked queries belongs to it.
  */
 #pragma once
 
 #include "base/err.h"
-#include "base/ref.h"
+#include "base/arena.h"
 #include "base/vec.h"
 #include "core/server.h"
 #include "core/setup.h"
@@ -35,15 +35,13 @@ struct generation_options {
 };
 
 struct generation {
-	struct ref refs;
-	struct arena arena;              /* texts of servers */
-	const struct corefile *corefile; /* owned */
+	struct arena arena;        /* texts of servers */
+	struct corefile *corefile; /* owned */
 	struct generation_options options;
 	VEC(struct chain *) chains;      /* one a server block */
 	VEC(struct server *) servers;    /* one a key and zone */
 	VEC(struct listen *) listens;
 	unsigned detached;               /* workers that are done with it; control thread */
-	bool is_started;
 };
 
 /*
@@ -53,7 +51,7 @@ struct generation {
  */
 struct generation *generation_new(
 	struct corefile *corefile, const struct generation_options *options, struct err *e);
-/* Run the start hooks. On failure those already started are stopped; nothing else is changed. */
+/* Run the start hooks in chain order. On failure the caller frees g, which stops the rest. */
 int generation_start(struct generation *g, struct err *e);
 /* Run attach hooks on worker w's thread. */
 void generation_attach(struct generation *g, struct worker *w);
@@ -61,9 +59,12 @@ void generation_attach(struct generation *g, struct worker *w);
 void generation_detach(struct generation *g, struct worker *w);
 /* Tear all instances down and free it. Control thread, no worker attached. */
 void generation_free(struct generation *g);
-/* Ask every metrics hook. Any thread that holds a reference. */
+/* Ask every metrics hook. The caller keeps g from being freed meanwhile. */
 void generation_metrics(struct generation *g, struct metrics *m);
-/* Append the names of plugins that are not ready, separated by commas; false when there are any. */
+/*
+ * Append the quoted names of plugins that are not ready, separated by commas; false when there are
+ * any. The caller keeps g from being freed meanwhile.
+ */
 bool generation_is_ready(struct generation *g, struct buf *names);
 /* Run stop hooks; true when every plugin lets the shutdown go on. */
 bool generation_stop(struct generation *g);

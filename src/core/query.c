@@ -7,9 +7,6 @@
 #include "dns/rr.h"
 #include "dns/wire.h"
 
-/* RFC 7828: our idle time of 10 s, in units of 100 ms. */
-#define KEEPALIVE_UNITS 100
-
 void query_init(struct query *q, struct worker *w)
 {
 	list_init(&q->node);
@@ -25,6 +22,7 @@ void query_init(struct query *q, struct worker *w)
 	q->position = 0;
 	q->udp_cap = QUERY_UDP_MAX;
 	q->transport = TRANSPORT_UDP;
+	q->keepalive = 0;
 	q->depth = 0;
 	q->is_internal = q->is_running = q->is_parked = q->was_resumed = q->is_dropped = false;
 	q->resumed_with = NEXT;
@@ -44,12 +42,24 @@ void query_init(struct query *q, struct worker *w)
 	answer_init(&q->answer, &q->arena);
 }
 
+static void release_children(struct query *q)
+{
+	list_for_each(&q->children, node)
+		query_release(container_of(node, struct query, sibling));
+}
+
+void query_recycle(struct query *q)
+{
+	release_children(q);
+	arena_reset(&q->arena);
+	query_init(q, q->worker);
+}
+
 void query_release(struct query *q)
 {
 	struct worker *w = q->worker;
 
-	list_for_each(&q->children, node)
-		query_release(container_of(node, struct query, sibling));
+	release_children(q);
 	list_remove(&q->sibling);
 	list_remove(&q->node);
 	arena_reset(&q->arena);
@@ -232,7 +242,7 @@ size_t query_encode(struct query *q, uint8_t *out, size_t room)
 	struct answer_env env = {
 		.nsid = q->nsid,
 		.nsid_len = q->nsid_len,
-		.keepalive = KEEPALIVE_UNITS,
+		.keepalive = q->keepalive,
 		.is_stream = q->transport != TRANSPORT_UDP,
 		.udp_size = QUERY_UDP_MAX,
 		.limit = msg_reply_limit(&q->msg, q->transport, q->udp_cap),

@@ -45,6 +45,7 @@ struct query {
 	size_t wire_len;
 	uint16_t position;     /* next query hook */
 	uint16_t udp_cap;      /* largest UDP answer; bufsize lowers it */
+	uint16_t keepalive;    /* of the connection, RFC 7828: units of 100 ms */
 	uint8_t transport;     /* enum transport */
 	uint8_t depth;         /* of query_sub() */
 	bool is_internal;      /* asked by query_sub(), not by a client */
@@ -127,6 +128,8 @@ int query_sub(struct query *q, struct query_question question,
 void query_merge(struct query *q, const struct query *child, const uint8_t *target);
 /* Prepare a fresh or reused query object for a new message on worker w. */
 void query_init(struct query *q, struct worker *w);
+/* Make a query that was answered at once ready for the next message, in place. */
+void query_recycle(struct query *q);
 /* Release everything that the query owns, children included; back to the worker's pool. */
 void query_release(struct query *q);
 /* Abandon a parked query: cancel hooks run, nothing is sent. */

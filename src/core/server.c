@@ -32,6 +32,14 @@ void server_group_fini(struct server_group *g)
 	vec_free(&g->servers);
 }
 
+bool server_group_has(const struct server_group *g, const struct server *s)
+{
+	vec_for_each(&g->servers, at)
+		if (*at == s)
+			return true;
+	return false;
+}
+
 static struct server *find(const struct server_group *g, const uint8_t *zone)
 {
 	size_t n = name_len(zone), at = hash_bytes(g->seed, zone, n) & g->table_mask;

@@ -58,6 +58,8 @@ struct server_group {
 void server_group_build(struct server_group *g);
 /* Free the table and the list, not the servers. */
 void server_group_fini(struct server_group *g);
+/* True when s is in the group. */
+bool server_group_has(const struct server_group *g, const struct server *s);
 /*
  * The server with the longest zone that the folded wire name lies in, or NULL. A question for DS
  * (is_ds) at a zone's own apex belongs to the parent when that is served too (RFC 4035 3.1.4.1).

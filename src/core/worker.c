@@ -16,6 +16,7 @@ void worker_init(struct worker *w, unsigned index)
 	list_init(&w->free_queries);
 	list_init(&w->parked);
 	list_init(&w->flush);
+	list_init(&w->stream_servers);
 	w->stream_buf = mem_alloc(STREAM_BUF);
 }
 
@@ -52,6 +53,18 @@ struct query *worker_query(struct worker *w)
 	w->in_use++;
 	query_init(q, w);
 	return q;
+}
+
+struct query *worker_take_query(struct worker *w)
+{
+	struct query *q = worker_query(w);
+	struct list *oldest = list_first(&w->parked);
+
+	if (q != NULL || oldest == NULL)
+		return q;
+	query_cancel(container_of(oldest, struct query, node));
+	worker_flush_now(w); /* gives it back */
+	return worker_query(w);
 }
 
 void worker_flush_later(struct worker *w, struct worker_flush *f)

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "core/query.h"
+#include "net/stream.h"
 #include "dns/cookie.h"
 
 /* Queries that a worker has in hand at once; more are dropped, oldest first (water torture). */
@@ -25,6 +26,15 @@ struct worker_flush {
 	void (*fn)(struct worker_flush *f);
 };
 
+/*
+ * What a listener of a worker serves now: replaced as a whole, on the worker's thread, when a new
+ * generation is attached. Listeners keep a pointer to it and look through it for each query.
+ */
+struct serving {
+	const struct server_group *group;
+	struct generation *generation;
+};
+
 struct worker {
 	unsigned index;            /* 0 .. workers - 1 */
 	struct uv_loop_s *loop;    /* NULL in tests without a loop */
@@ -33,12 +43,14 @@ struct worker {
 	struct list free_queries;
 	struct list parked;        /* queries that wait, oldest first */
 	struct list flush;         /* struct worker_flush */
+	struct list stream_servers;
 	struct cookie_secrets secrets; /* the same on all workers */
 	unsigned queries;          /* made so far */
 	unsigned in_use;
 	uint8_t *stream_buf;       /* 64 KiB + 2: scratch for TCP answers */
 	/* counters of the worker itself, read by other threads */
-	uint64_t dropped_full, malformed, udp_send_errors, tcp_accepted, tcp_refused;
+	uint64_t answers, udp_send_errors;
+	struct stream_counters streams;
 };
 
 /* Set up a bare worker (no thread, no loop). */
@@ -49,6 +61,11 @@ void worker_fini(struct worker *w);
 void worker_enter(struct worker *w);
 /* A fresh query, initialised, or NULL when WORKER_QUERIES_MAX are in use. */
 struct query *worker_query(struct worker *w);
+/*
+ * The same for a message that was received: when all are in use, the query that waits longest is
+ * given up for it. NULL when none waits.
+ */
+struct query *worker_take_query(struct worker *w);
 /* Have f->fn called once at the end of this turn of the loop; harmless when asked already. */
 void worker_flush_later(struct worker *w, struct worker_flush *f);
 /* Run what worker_flush_later() collected. The loop does it before it sleeps. */

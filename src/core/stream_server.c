@@ -1,0 +1,132 @@
+#include "core/stream_server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "dns/rr.h"
+#include "net/stream.h"
+
+/* Answers of upstream servers take at most a few seconds. */
+#define CLOSE_GRACE_MS 5000u
+
+struct stream_server {
+	struct list node; /* in w->stream_servers */
+	struct worker *w;
+	const struct serving *serving; /* NULL once it is closed */
+	struct stream_pool *pool;
+	struct worker_flush flush;
+};
+
+/* The end of a query's way, at once or after it was parked. */
+static void finish(struct query *q)
+{
+	struct worker *w = q->worker;
+	struct stream *c = q->socket;
+
+	if (!q->is_dropped && !stream_is_closed(c)) {
+		q->keepalive = stream_keepalive(c);
+		stream_send(c, w->stream_buf, query_encode(q, w->stream_buf, UINT16_MAX));
+		w->answers++;
+	}
+	stream_done(c);
+	query_release(q);
+}
+
+/* More than any question needs: its header alone is looked at and answered. */
+static bool refuse_long(struct query *q)
+{
+	q->is_dropped = msg_parse(&q->msg, q->buf, MSG_HEADER) == MSG_DROP;
+	q->answer.rcode = q->msg.opcode == OPCODE_QUERY ? RCODE_FORMERR : RCODE_NOTIMP;
+	return false;
+}
+
+static void on_message(struct stream *c, const uint8_t *message, size_t len, void *arg)
+{
+	struct stream_server *s = arg;
+	struct query *q = s->serving == NULL ? NULL : worker_take_query(s->w);
+	bool runs;
+
+	if (q == NULL) {
+		stream_done(c);
+		return;
+	}
+	q->transport = TRANSPORT_TCP;
+	q->client = *stream_client(c);
+	q->local = *stream_local(c);
+	q->generation = s->serving->generation;
+	q->socket = c;
+	q->on_done = finish;
+	q->wire_len = len > QUERY_BUF ? MSG_HEADER : len;
+	memcpy(q->buf, message, q->wire_len);
+	runs = len > QUERY_BUF ? refuse_long(q) : query_prepare(q, s->serving->group);
+	if (!runs || query_run(q) != QUERY_PARKED)
+		finish(q);
+}
+
+static void on_turn(void *arg)
+{
+	struct stream_server *s = arg;
+
+	worker_enter(s->w);
+}
+
+static void flush_later(void *arg)
+{
+	struct stream_server *s = arg;
+
+	worker_flush_later(s->w, &s->flush);
+}
+
+static void on_flush(struct worker_flush *f)
+{
+	struct stream_server *s = container_of(f, struct stream_server, flush);
+
+	stream_pool_flush(s->pool);
+}
+
+static void on_stopped(void *arg)
+{
+	struct stream_server *s = arg;
+
+	list_remove(&s->flush.node);
+	list_remove(&s->node);
+	free(s);
+}
+
+struct stream_server *stream_server_open(struct worker *w, int fd, const struct serving *serving)
+{
+	struct stream_server *s = mem_new(struct stream_server);
+	struct stream_config config = {
+	        .loop = w->loop,
+	        .callbacks = {on_turn, on_message, flush_later, on_stopped, s},
+	        .counters = &w->streams,
+	};
+
+	s->w = w;
+	s->serving = serving;
+	s->flush.fn = on_flush;
+	list_init(&s->flush.node);
+	list_push(&w->stream_servers, &s->node);
+	s->pool = stream_pool_new(fd, &config);
+	must(s->pool != NULL); /* a listening socket can always be watched */
+	return s;
+}
+
+static void close_within(struct stream_server *s, uint32_t grace_ms)
+{
+	stream_pool_stop(s->pool, grace_ms);
+	s->serving = NULL;
+}
+
+void stream_server_close(struct stream_server *s)
+{
+	close_within(s, CLOSE_GRACE_MS);
+}
+
+void stream_server_close_all(struct worker *w)
+{
+	list_for_each (&w->stream_servers, node)
+		close_within(container_of(node, struct stream_server, node), 0);
+}

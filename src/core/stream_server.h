@@ -1,0 +1,22 @@
+/*
+ * DNS over TCP on one address for one worker (RFC 7766): the listening socket and its
+ * connections, with pipelining and answers out of order.
+ *
+ * Lifetime: owned by the worker thread that opened it.
+ */
+#pragma once
+
+#include "core/worker.h"
+
+struct stream_server;
+
+/* Serve the listening descriptor fd (taken over) on w; serving must outlive the server. */
+struct stream_server *stream_server_open(struct worker *w, int fd, const struct serving *serving);
+/*
+ * Stop accepting, close idle connections, let queries in flight be answered for a few seconds;
+ * memory is freed when the last connection is closed. Messages that wait behind others are not
+ * looked at any more: their zones may be gone, and their clients ask again (RFC 7766 6.2.4).
+ */
+void stream_server_close(struct stream_server *s);
+/* Close all servers of w at once, those included that stream_server_close() has begun with. */
+void stream_server_close_all(struct worker *w);

@@ -1,0 +1,29 @@
+#include "core/unavailable.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "conf/corefile.h"
+
+/* Plugins of CoreDNS, and of its usual companions, that this version does not have. */
+static const char *const names[] = {
+	"acl", "any", "auto", "autopath", "azure", "cache", "cancel", "clouddns", "debug", "dns64",
+	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "header", "https",
+	"https3", "k8s_external", "local", "loop", "metadata", "minimal", "multisocket", "nomad",
+	"ocp_dnsnameresolver", "on", "pprof", "proxyproto", "quic", "reload", "rewrite", "root",
+	"route53", "secondary", "shed", "sign", "template", "timeouts", "tls", "trace", "transfer",
+	"tsig", "view",
+};
+
+int unavailable_explain(const struct directive *d, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i], d->name) == 0)
+			return err_set(e, -ENOTSUP,
+				"%s:%u - plugin '%s' is not part of this version of Seamark; remove "
+				"the directive",
+				d->file, d->line, d->name);
+	return err_set(e, -ENOTSUP, "%s:%u - Error during parsing: Unknown directive '%s'", d->file,
+		d->line, d->name);
+}

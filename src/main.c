@@ -1,0 +1,171 @@
+/*
+ * The daemon: flags, subcommands and signals around libseamark.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/check.h"
+#include "cli/flags.h"
+#include "conf/corefile.h"
+#include "seamark.h"
+
+#define STDIN_MAX (1u << 20)
+
+static int fatal(const char *text)
+{
+	fprintf(stderr, "%s\n", text);
+	return 1;
+}
+
+/* Default file: ./Corefile; without one, whoami on the port of -dns.port. */
+static int load_default(struct seamark *s)
+{
+	if (access("Corefile", F_OK) == 0)
+		return sm_load_file(s, "Corefile");
+	return sm_load_text(s, "(built in)", COREFILE_DEFAULT_TEXT);
+}
+
+static int load_stdin(struct seamark *s)
+{
+	struct buf text = {0};
+	char block[4096];
+	size_t n;
+
+	while ((n = fread(block, 1, sizeof(block), stdin)) > 0 && text.len < STDIN_MAX)
+		buf_add(&text, block, n);
+	sm_load_text(s, "stdin", buf_text(&text));
+	buf_free(&text);
+	return 0;
+}
+
+static int load(struct seamark *s, const struct flags *f)
+{
+	if (f->conf == NULL)
+		return load_default(s);
+	if (strcmp(f->conf, "stdin") == 0)
+		return load_stdin(s);
+	return sm_load_file(s, f->conf);
+}
+
+static int write_pidfile(const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL)
+		return -errno;
+	fprintf(f, "%ld\n", (long)getpid());
+	return fclose(f) == 0 ? 0 : -errno;
+}
+
+static void print_banner(struct seamark *s)
+{
+	fputs(sm_describe(s), stdout);
+	printf("Seamark-%s\nlinux/%s, C11\n", sm_version(), SEAMARK_ARCH);
+	fflush(stdout);
+}
+
+static void reload(struct seamark *s)
+{
+	printf("[INFO] Reloading\n");
+	if (sm_reload(s) == 0)
+		printf("[INFO] Reloading complete\n");
+	else
+		printf("[ERROR] Corefile changed but reload failed: %s\n", sm_error(s));
+	fflush(stdout);
+}
+
+static void on_second_interrupt(int signal_number)
+{
+	(void)signal_number;
+	_exit(2);
+}
+
+/* Signals are taken one by one by this thread; all others have them blocked. */
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void wait_for_stop(struct seamark *s, const sigset_t *set)
+{
+	int got;
+
+	while (sigwait(set, &got) == 0) {
+		if (got == SIGTERM || got == SIGINT)
+			break;
+		reload(s);
+	}
+}
+
+static void stop(struct seamark *s)
+{
+	sigset_t interrupt;
+
+	signal(SIGINT, on_second_interrupt);
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
+	sm_stop(s);
+}
+
+static int serve(const struct flags *f)
+{
+	struct seamark *s = sm_new();
+	sigset_t signals;
+	int rc = 0;
+
+	block_signals(&signals);
+	sm_set_port(s, f->port);
+	sm_set_workers(s, f->workers);
+	load(s, f);
+	if (f->pidfile != NULL && write_pidfile(f->pidfile) != 0)
+		rc = fatal("cannot write the pid file");
+	else if (sm_start(s) != 0)
+		rc = fatal(sm_error(s));
+	if (rc == 0) {
+		if (!f->is_quiet)
+			print_banner(s);
+		wait_for_stop(s, &signals);
+		stop(s);
+	}
+	if (f->pidfile != NULL)
+		unlink(f->pidfile);
+	sm_free(s);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct flags f;
+	struct err e;
+
+	/* few threads, few allocations: one arena each would only cost memory */
+	mallopt(M_ARENA_MAX, 2);
+	if (flags_parse(&f, argc, argv, &e) != 0) {
+		fprintf(stderr, "%s\n%s", e.text, flags_usage());
+		return 2;
+	}
+	if (f.wants_help)
+		return fputs(flags_usage(), stdout) < 0;
+	if (f.wants_version)
+		return printf("Seamark-%s\nlinux/%s, C11\n", sm_version(), SEAMARK_ARCH) < 0;
+	if (f.wants_plugins)
+		return fputs(sm_plugins(), stdout) < 0;
+	if (f.rest < argc && strcmp(argv[f.rest], "check") == 0)
+		return cli_check(argc - f.rest, argv + f.rest);
+	if (f.rest < argc)
+		return fatal("extra command line arguments; see seamark -help");
+	return serve(&f);
+}
