@@ -39,8 +39,7 @@ static bool fill_slot(struct udp_listener *l, struct udp_packet *slot)
 /* Forged to make two servers talk to each other (CVE-2024-2169), or not for us alone. */
 static bool is_unanswerable(const struct udp_packet *p)
 {
-	return addr_port(&p->peer) == 0 ||
-		(p->local.sa.sa_family != AF_UNSPEC && addr_is_multicast(&p->local));
+	return addr_port(&p->peer) == 0 || p->is_broadcast;
 }
 
 /* First pass for one packet; true when the chain has to run. */

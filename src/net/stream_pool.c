@@ -401,8 +401,10 @@ void stream_pool_stop(struct stream_pool *p, uint32_t grace_ms)
 	if (!p->is_stopping) {
 		stop_accepting(p);
 		p->is_stopping = true;
-		read_all_out(p);
-		stream_pool_flush(p);
+		if (grace_ms > 0) {
+			read_all_out(p);
+			stream_pool_flush(p);
+		}
 	}
 	if (grace_ms == 0)
 		close_all(p);

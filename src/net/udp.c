@@ -110,8 +110,11 @@ struct control_space {
 	_Alignas(struct cmsghdr) uint8_t at[CONTROL_SPACE];
 };
 
-static void read_local(struct msghdr *m, union addr *local)
+/* What the kernel says of the address that a datagram was sent to. */
+static void read_local(struct msghdr *m, struct udp_packet *p)
 {
+	union addr *local = &p->local;
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
@@ -119,6 +122,8 @@ static void read_local(struct msghdr *m, union addr *local)
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
 			local->in.sin_family = AF_INET;
 			local->in.sin_addr = info.ipi_addr;
+			/* an answer would leave from another address: the first was none of ours */
+			p->is_broadcast = info.ipi_spec_dst.s_addr != info.ipi_addr.s_addr;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo info;
 
@@ -126,6 +131,7 @@ static void read_local(struct msghdr *m, union addr *local)
 			local->in6.sin6_family = AF_INET6;
 			local->in6.sin6_addr = info.ipi6_addr;
 			local->in6.sin6_scope_id = info.ipi6_ifindex;
+			p->is_broadcast = addr_is_multicast(local);
 		}
 	}
 }
@@ -182,9 +188,10 @@ unsigned udp_recv(struct udp_socket *s, struct udp_packet **packets, unsigned n)
 	for (int i = 0; i < got; i++) {
 		packets[i]->len = msgs[i].msg_len;
 		packets[i]->is_cut = (msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+		packets[i]->is_broadcast = false;
 		packets[i]->local.sa.sa_family = AF_UNSPEC;
 		if (s->is_wildcard)
-			read_local(&msgs[i].msg_hdr, &packets[i]->local);
+			read_local(&msgs[i].msg_hdr, packets[i]);
 	}
 	return (unsigned)got;
 }

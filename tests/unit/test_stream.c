@@ -148,14 +148,16 @@ static void turn(struct fixture *f)
 }
 
 /* Run the loop until cond holds, for at most 2 s of patience on a slow machine. */
-#define run_until(f, cond)                                     \
-	do {                                                   \
-		int left_ = 2000;                              \
-		for (turn(f); !(cond) && left_ > 0; left_--) { \
-			poll(NULL, 0, 1);                      \
-			turn(f);                               \
-		}                                              \
-		assert_true(cond);                             \
+#define run_until(f, cond)                                              \
+	do {                                                            \
+		bool holds_ = false;                                    \
+		for (int left_ = 2000; !holds_ && left_ > 0; left_--) { \
+			turn(f);                                        \
+			holds_ = (cond);                                \
+			if (!holds_)                                    \
+				poll(NULL, 0, 1);                       \
+		}                                                       \
+		assert_true(holds_);                                    \
 	} while (0)
 
 static void run_for_ms(struct fixture *f, int ms)
