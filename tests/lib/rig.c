@@ -46,6 +46,8 @@ int rig_open(struct rig *r, const struct plugin *plugin, const char *text)
 	if (plugin->query != NULL)
 		vec_push(&r->chain.query_hooks, r->chain.links.at[0]);
 	vec_push(&r->generation.servers, &r->server);
+	vec_push(&r->group.servers, &r->server);
+	server_group_build(&r->group);
 	if (plugin->attach != NULL)
 		plugin->attach(r->setup.instance, &r->worker);
 	return 0;
@@ -61,6 +63,7 @@ void rig_close(struct rig *r)
 	vec_free(&r->chain.links);
 	vec_free(&r->chain.query_hooks);
 	vec_free(&r->generation.servers);
+	server_group_fini(&r->group);
 	vec_free(&r->setup.zones);
 	vec_free(&r->setup.binds);
 	corefile_free(r->corefile);
@@ -108,6 +111,7 @@ struct query *rig_query(struct rig *r, const struct rig_ask *ask)
 	q->generation = &r->generation;
 	q->server = &r->server;
 	q->chain = &r->chain;
+	q->group = &r->group;
 	write_query(q, ask);
 	must(msg_parse(&q->msg, q->buf, q->wire_len) == MSG_ANSWER);
 	name_fold(q->folded, query_name(q), q->msg.qname_len);

@@ -17,6 +17,7 @@ struct rig {
 	struct generation generation;
 	struct chain chain;
 	struct server server;
+	struct server_group group; /* with that server: query_sub() finds it */
 	struct setup setup;
 	struct worker worker;
 	const struct plugin *plugin;
