@@ -34,8 +34,8 @@ static const uint8_t *last_target(const struct answer *a)
 }
 
 /*
- * The target of an alias that leaves the zone was asked for. Without an answer the alias stands
- * alone, unless there is a forwarder that should have found one.
+ * The target of an alias that leaves the zone was asked for. Where nobody serves it the alias
+ * stands alone; when somebody does and failed (a forwarder, a loop between zones), so do we.
  */
 static void on_target(struct query *q, struct query *child, void *arg)
 {
@@ -45,7 +45,7 @@ static void on_target(struct query *q, struct query *child, void *arg)
 	if (rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN) {
 		query_merge(q, child, last_target(&q->answer));
 		q->answer.rcode = rcode; /* of the last name: RFC 6604 3 */
-	} else if (q->chain->has_forwarder) {
+	} else if (q->chain->has_forwarder || child->answered_by[0] != '\0') {
 		q->answer.rcode = RCODE_SERVFAIL;
 	}
 	query_resume(q, DONE);

@@ -52,8 +52,8 @@ static void a_zone_is_served_with_authority(void **state)
 	(void)state;
 	assert_int_equal(open_example(&r, " example.org"), 0);
 	assert_true(file_plugin.ready(r.setup.instance));
-	assert_non_null(strstr(ask(&r, "mail.example.ORG", TYPE_A),
-		"mail.example.ORG. 300 IN A 192.0.2.25\n"));
+	assert_non_null(strstr(
+	        ask(&r, "mail.example.ORG", TYPE_A), "mail.example.ORG. 300 IN A 192.0.2.25\n"));
 	assert_memory_equal(ask(&r, "mail.example.org", TYPE_A), "NOERROR aa", 10);
 	assert_memory_equal(ask(&r, "none.example.org", TYPE_A), "NXDOMAIN aa", 11);
 	assert_memory_equal(ask(&r, "x.child.example.org", TYPE_A), "NOERROR\n", 8);
@@ -82,7 +82,7 @@ static void only_names_that_do_not_exist_fall_through(void **state)
 static void an_alias_that_leaves_the_zone_is_completed_when_someone_can(void **state)
 {
 	static const char other[] =
-		" example.org\n file " SRCDIR "/tests/data/zones/net.zone example.net";
+	        " example.org\n file " SRCDIR "/tests/data/zones/net.zone example.net";
 	struct rig r;
 	const char *text;
 
@@ -97,7 +97,7 @@ static void an_alias_that_leaves_the_zone_is_completed_when_someone_can(void **s
 	assert_int_equal(open_example(&r, other), 0);
 	text = ask(&r, "outside.example.org", TYPE_A);
 	assert_non_null(strstr(text, "outside.example.org. 300 IN CNAME www.example.net.\n"
-				     "www.example.net. 30 IN A 198.51.100.80\n"));
+	                             "www.example.net. 30 IN A 198.51.100.80\n"));
 	text = ask(&r, "gone.away.example.org", TYPE_A);
 	assert_memory_equal(text, "NXDOMAIN", 8);
 	assert_non_null(strstr(text, "gone.away.example.org. 300 IN CNAME gone.example.net.\n"));
@@ -108,7 +108,7 @@ static void an_alias_that_leaves_the_zone_is_completed_when_someone_can(void **s
 static void ds_of_a_zone_is_asked_of_its_parent(void **state)
 {
 	static const char child[] =
-		" example.org\n file " SRCDIR "/tests/data/zones/net.zone child.example.org";
+	        " example.org\n file " SRCDIR "/tests/data/zones/net.zone child.example.org";
 	struct rig r;
 
 	(void)state;
@@ -189,9 +189,9 @@ static void configuration_errors_say_where(void **state)
 	static const struct {
 		const char *rest, *error;
 	} rows[] = {
-		{" example.net", "example.zone:"},
-		{" example.org {\n reload soon\n }", "Corefile:3 - plugin/file: "},
-		{" example.org {\n frobnicate\n }", "Corefile:3 - plugin/file: "},
+	        {" example.net", "example.zone:"},
+	        {" example.org {\n reload soon\n }", "Corefile:3 - plugin/file: "},
+	        {" example.org {\n frobnicate\n }", "Corefile:3 - plugin/file: "},
 	};
 
 	(void)state;
@@ -208,13 +208,13 @@ static void configuration_errors_say_where(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_zone_is_served_with_authority),
-		cmocka_unit_test(only_names_that_do_not_exist_fall_through),
-		cmocka_unit_test(an_alias_that_leaves_the_zone_is_completed_when_someone_can),
-		cmocka_unit_test(ds_of_a_zone_is_asked_of_its_parent),
-		cmocka_unit_test(a_bad_file_changes_nothing_and_a_new_serial_is_taken),
-		cmocka_unit_test(a_missing_file_gives_servfail_until_it_comes),
-		cmocka_unit_test(configuration_errors_say_where),
+	        cmocka_unit_test(a_zone_is_served_with_authority),
+	        cmocka_unit_test(only_names_that_do_not_exist_fall_through),
+	        cmocka_unit_test(an_alias_that_leaves_the_zone_is_completed_when_someone_can),
+	        cmocka_unit_test(ds_of_a_zone_is_asked_of_its_parent),
+	        cmocka_unit_test(a_bad_file_changes_nothing_and_a_new_serial_is_taken),
+	        cmocka_unit_test(a_missing_file_gives_servfail_until_it_comes),
+	        cmocka_unit_test(configuration_errors_say_where),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
