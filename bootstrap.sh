@@ -1,0 +1,169 @@
+#!/bin/sh
+# bootstrap.sh: everything from a bare Debian 12 to a running, tested or installed Seamark.
+#
+#   ./bootstrap.sh deps      install the Debian packages that building needs
+#   ./bootstrap.sh build     configure and build; the daemon is ./seamark
+#   ./bootstrap.sh run       build and serve the lab cluster on 127.0.0.1:1053
+#   ./bootstrap.sh check     build and run the whole test suite
+#                            --sanitize: under AddressSanitizer and UBSan; --tsan: threads
+#   ./bootstrap.sh bench     CPU per answer beside an echo loop, NSD and Knot
+#   ./bootstrap.sh install   build and install (PREFIX, default /usr/local)
+#
+# Each step does the steps before it, and says what it does. Options: -q prints less.
+set -eu
+cd "$(dirname "$0")"
+
+say() { printf 'bootstrap: %s\n' "$*"; }
+die() { printf 'bootstrap: %s\n' "$*" >&2; exit 1; }
+
+build_packages="autoconf automake libtool make gcc libc6-dev pkg-config libuv1-dev libc-ares-dev
+	libldns-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev liburcu-dev"
+run_packages="bind9-dnsutils"
+test_packages="libcmocka-dev libjansson-dev openssl curl clang bind9-dnsutils knot-dnsutils ldnsutils
+	iproute2 procps"
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1; then
+		sudo "$@"
+	else
+		die "need root, or sudo, to run: $*"
+	fi
+}
+
+# Install what is missing of the packages named; quiet when nothing is.
+need() {
+	missing=
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' ||
+			missing="$missing $p"
+	done
+	[ -n "$missing" ] || return 0
+	command -v apt-get >/dev/null 2>&1 ||
+		die "please install what these Debian packages hold:$missing"
+	say "installing$missing"
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		$missing >/dev/null
+}
+
+deps() {
+	need $build_packages
+	say "packages for building are there"
+}
+
+jobs=$(nproc 2>/dev/null || echo 1)
+
+# configure_in DIR ARGUMENTS...: an up-to-date build tree in DIR
+configure_in() {
+	dir=$1
+	shift
+	if [ ! -x configure ] || [ configure.ac -nt configure ] || [ Makefile.am -nt Makefile.in ]; then
+		say "generating configure"
+		autoreconf -fi >/dev/null 2>&1 || autoreconf -fi
+	fi
+	mkdir -p "$dir"
+	top=$(pwd)
+	[ "$dir" = . ] && source=. || source=$top
+	(
+		cd "$dir"
+		if [ ! -e config.status ] || [ "$top/configure" -nt config.status ]; then
+			say "configuring $dir $*"
+			"$source/configure" -q "$@"
+		fi
+	)
+}
+
+build() {
+	deps
+	configure_in . ${PREFIX:+--prefix="$PREFIX"}
+	say "building with $jobs jobs"
+	make -s -j"$jobs"
+	say "the daemon is ./seamark"
+}
+
+run() {
+	need $run_packages
+	build
+	cat <<'EOF'
+
+Seamark serves the lab cluster on 127.0.0.1:1053 (and [::1]:1053). In another terminal try:
+
+  dig @127.0.0.1 -p 1053 web.shop.svc.cluster.local            # ClusterIP
+  dig @127.0.0.1 -p 1053 _http._tcp.web.shop.svc.cluster.local SRV
+  dig @127.0.0.1 -p 1053 db.data.svc.cluster.local             # headless, all endpoints
+  dig @127.0.0.1 -p 1053 db-0.db.data.svc.cluster.local        # one pod of a StatefulSet
+  dig @127.0.0.1 -p 1053 payments.shop.svc.cluster.local       # ExternalName
+  dig @127.0.0.1 -p 1053 +tcp web.shop.svc.cluster.local AAAA  # dual stack, over TCP
+  dig @127.0.0.1 -p 1053 dns-version.cluster.local TXT
+  dig @127.0.0.1 -p 1053 -x 10.96.10.10                        # reverse
+  dig @127.0.0.1 -p 1053 www.debian.org                        # relayed to your resolvers
+
+Change a file in zones/lab/ and ask again. Control-C stops it.
+
+EOF
+	exec ./seamark -conf zones/lab/Corefile
+}
+
+# The last lines of a suite: totals over all test programs, in a form that CI reads.
+totals() {
+	awk '/^# PASS:/ { pass += $3 } /^# SKIP:/ { skip += $3 }
+		/^# (FAIL|XPASS|ERROR):/ { fail += $3 }
+		END { printf "%d passed, %d failed, %d skipped\n", pass, fail, skip; exit fail > 0 || pass == 0 }' \
+		"$1"
+}
+
+check_in() {
+	dir=$1
+	shift
+	need $build_packages $test_packages
+	configure_in "$dir" "$@"
+	say "building with $jobs jobs"
+	make -s -C "$dir" -j"$jobs"
+	say "building and running the tests"
+	if ! make -C "$dir" -j"$jobs" check >"$dir/check.log" 2>&1; then
+		grep -E '^(FAIL|ERROR|XPASS):|error:|\*\*\*' "$dir/check.log" || tail -n 40 "$dir/check.log"
+		[ -e "$dir/test-suite.log" ] && tail -n 200 "$dir/test-suite.log"
+	else
+		grep -E '^(PASS|SKIP):' "$dir/check.log" || true
+	fi
+	totals "$dir/check.log"
+}
+
+check() {
+	case ${1:-} in
+	"") check_in . ;;
+	--sanitize) check_in build-sanitize --enable-sanitize=address,undefined ;;
+	--tsan) check_in build-tsan --enable-sanitize=thread ;;
+	*) die "check knows --sanitize and --tsan, not $1" ;;
+	esac
+}
+
+bench() {
+	build
+	need $test_packages
+	make -s -j"$jobs" tests/bench/echo tests/bench/gen
+	exec tests/bench/run.sh "$@"
+}
+
+install_all() {
+	build
+	say "installing to ${PREFIX:-/usr/local}"
+	as_root make -s install
+	as_root ldconfig
+}
+
+[ $# -gt 0 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 1; }
+step=$1
+shift
+case $step in
+deps) deps ;;
+build) build ;;
+run) run ;;
+check) check "$@" ;;
+bench) bench "$@" ;;
+install) install_all ;;
+-h | --help | help) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
+*) die "no step '$step'; see ./bootstrap.sh help" ;;
+esac
