@@ -145,18 +145,25 @@ struct intern;
 
 /* The kind's name in the API ("Service"), or "object" for OBJECT_NONE. */
 const char *object_kind_name(enum object_kind kind);
-/* The kind called name in the API, with or without "List" behind it; OBJECT_NONE if unknown. */
-enum object_kind object_kind_from(struct str name);
+/*
+ * The kind called name in the API, with or without "List" behind it; OBJECT_NONE if unknown.
+ * api_version tells a Service of Knative from ours; empty (as in items of a list) fits all.
+ */
+enum object_kind object_kind_from(struct str api_version, struct str name);
 /* The value of the label key, or NULL. */
 const char *labels_get(const struct labels *labels, const char *key);
-/* True when both objects say the same; resourceVersion, dropped and trigger time do not count. */
+/* True when both endpoints are equal in every field. */
+bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b);
+/* True when both objects say the same; uid, resourceVersion and trigger time do not count. */
 bool object_is_same(const struct object *a, const struct object *b);
-/* True for a usable name: 1 to max bytes of letters, digits, '-', '_' and '.', no edge dot. */
-bool object_is_name(struct str s, size_t max);
+/* True for 1-253 bytes of lower-case letters, digits, '-', '_', and '.' between others. */
+bool object_is_name(struct str s);
+/* The same with at most 63 bytes and no '.': one label of a DNS name. */
+bool object_is_label(struct str s);
 /*
- * A copy of o in one heap block of extra + struct + data bytes; the object starts extra bytes (a
- * multiple of 16) into it. Texts that many objects share are kept in shared and given back by
- * object_unshare(); NULL keeps all texts in the block. problem and version are not copied.
+ * A copy of o in one heap block; the object starts extra bytes (a multiple of 16) into it. Texts
+ * that many objects share are kept in shared and given back by object_unshare(); NULL keeps all
+ * texts in the block. problem and version are not copied.
  */
 void *object_copy(const struct object *o, size_t extra, struct intern *shared);
 /* Give the shared texts of a copy back, before its block is freed. */

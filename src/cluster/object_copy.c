@@ -1,0 +1,202 @@
+/*
+ * Deep copies of objects in one heap block. The same walk runs twice: first without memory to
+ * learn the size, then to write.
+ */
+#include "base/mem.h"
+#include "base/must.h"
+#include "cluster/intern.h"
+#include "cluster/object.h"
+
+struct packer {
+	uint8_t *base; /* NULL: only measure */
+	size_t at;
+	struct intern *shared;
+};
+
+/* A copy of n bytes at the given alignment; NULL while measuring or for nothing. */
+static void *pack(struct packer *p, const void *from, size_t n, size_t align)
+{
+	void *to;
+
+	if (n == 0)
+		return NULL;
+	p->at = (p->at + align - 1) & ~(align - 1);
+	to = p->base == NULL ? NULL : memcpy(p->base + p->at, from, n);
+	p->at += n;
+	return to;
+}
+
+static const char *pack_text(struct packer *p, const char *s)
+{
+	return s == NULL ? NULL : pack(p, s, strlen(s) + 1, 1);
+}
+
+static const char *pack_shared(struct packer *p, const char *s)
+{
+	if (p->shared == NULL)
+		return pack_text(p, s);
+	return p->base == NULL ? NULL : intern_take(p->shared, s);
+}
+
+static const struct label *pack_labels(struct packer *p, const struct label *at, uint32_t n)
+{
+	struct label *to = pack(p, at, n * sizeof(*at), _Alignof(struct label));
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct label copy = {pack_shared(p, at[i].key), pack_shared(p, at[i].value)};
+
+		if (to != NULL)
+			to[i] = copy;
+	}
+	return to;
+}
+
+static void pack_ports(struct packer *p, struct port_list *l)
+{
+	const struct port *from = l->at;
+	struct port *to = pack(p, from, l->len * sizeof(*from), _Alignof(struct port));
+
+	for (uint32_t i = 0; i < l->len; i++) {
+		const char *name = pack_shared(p, from[i].name);
+		const char *target = pack_shared(p, from[i].target_name);
+
+		if (to == NULL)
+			continue;
+		to[i].name = name;
+		to[i].target_name = target;
+	}
+	l->at = to;
+}
+
+static void pack_ips(struct packer *p, struct ip_list *l)
+{
+	l->at = pack(p, l->at, l->len * sizeof(*l->at), 1);
+}
+
+static void pack_service(struct packer *p, struct service_data *s)
+{
+	s->external_name = pack_text(p, s->external_name);
+	s->ingress_hosts = pack_labels(p, s->ingress_hosts, s->n_ingress_hosts);
+	s->selector.at = pack_labels(p, s->selector.at, s->selector.len);
+	pack_ports(p, &s->ports);
+	pack_ips(p, &s->cluster_ips);
+	pack_ips(p, &s->external_ips);
+	pack_ips(p, &s->ingress_ips);
+}
+
+static void pack_slice(struct packer *p, struct slice_data *s)
+{
+	const struct endpoint *from = s->endpoints;
+	struct endpoint *to =
+	        pack(p, from, s->n_endpoints * sizeof(*from), _Alignof(struct endpoint));
+
+	for (uint32_t i = 0; i < s->n_endpoints; i++) {
+		struct endpoint e = from[i];
+
+		e.hostname = pack_text(p, e.hostname);
+		e.target_name = pack_text(p, e.target_name);
+		e.node = pack_shared(p, e.node);
+		e.zone = pack_shared(p, e.zone);
+		if (to != NULL)
+			to[i] = e;
+	}
+	s->endpoints = to;
+	pack_ports(p, &s->ports);
+	s->service = pack_shared(p, s->service);
+	s->cluster = pack_shared(p, s->cluster);
+}
+
+static void pack_pod(struct packer *p, struct pod_data *d)
+{
+	d->hostname = pack_text(p, d->hostname);
+	d->subdomain = pack_shared(p, d->subdomain);
+	d->node = pack_shared(p, d->node);
+	pack_ports(p, &d->ports);
+	pack_ips(p, &d->ips);
+}
+
+static size_t object_size(enum object_kind kind)
+{
+	switch (kind) {
+	case OBJECT_SERVICE:
+	case OBJECT_IMPORT: return offsetof(struct object, service) + sizeof(struct service_data);
+	case OBJECT_SLICE: return offsetof(struct object, slice) + sizeof(struct slice_data);
+	case OBJECT_POD: return offsetof(struct object, pod) + sizeof(struct pod_data);
+	default: return offsetof(struct object, service);
+	}
+}
+
+static size_t pack_object(struct packer *p, const struct object *o, size_t extra)
+{
+	struct object copy = *o;
+
+	p->at = extra + object_size(o->kind);
+	copy.problem = copy.version = NULL;
+	copy.ns = pack_shared(p, o->ns);
+	copy.name = pack_text(p, o->name);
+	copy.labels.at = pack_labels(p, o->labels.at, o->labels.len);
+	if (o->kind == OBJECT_SERVICE || o->kind == OBJECT_IMPORT)
+		pack_service(p, &copy.service);
+	else if (o->kind == OBJECT_SLICE)
+		pack_slice(p, &copy.slice);
+	else if (o->kind == OBJECT_POD)
+		pack_pod(p, &copy.pod);
+	if (p->base != NULL)
+		memcpy(p->base + extra, &copy, object_size(o->kind));
+	return p->at;
+}
+
+void *object_copy(const struct object *o, size_t extra, struct intern *shared)
+{
+	struct packer p = {NULL, 0, shared};
+	size_t size = pack_object(&p, o, extra);
+
+	must(extra % 16 == 0);
+	p.base = mem_alloc(size);
+	must(pack_object(&p, o, extra) == size);
+	return p.base;
+}
+
+static void drop_labels(const struct label *at, uint32_t n, struct intern *shared)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		intern_drop(shared, at[i].key);
+		intern_drop(shared, at[i].value);
+	}
+}
+
+static void drop_ports(const struct port_list *l, struct intern *shared)
+{
+	for (uint32_t i = 0; i < l->len; i++) {
+		intern_drop(shared, l->at[i].name);
+		intern_drop(shared, l->at[i].target_name);
+	}
+}
+
+static void drop_slice(const struct slice_data *s, struct intern *shared)
+{
+	for (uint32_t i = 0; i < s->n_endpoints; i++) {
+		intern_drop(shared, s->endpoints[i].node);
+		intern_drop(shared, s->endpoints[i].zone);
+	}
+	drop_ports(&s->ports, shared);
+	intern_drop(shared, s->service);
+	intern_drop(shared, s->cluster);
+}
+
+void object_unshare(const struct object *o, struct intern *shared)
+{
+	intern_drop(shared, o->ns);
+	drop_labels(o->labels.at, o->labels.len, shared);
+	if (o->kind == OBJECT_SERVICE || o->kind == OBJECT_IMPORT) {
+		drop_labels(o->service.ingress_hosts, o->service.n_ingress_hosts, shared);
+		drop_labels(o->service.selector.at, o->service.selector.len, shared);
+		drop_ports(&o->service.ports, shared);
+	} else if (o->kind == OBJECT_SLICE) {
+		drop_slice(&o->slice, shared);
+	} else if (o->kind == OBJECT_POD) {
+		intern_drop(shared, o->pod.subdomain);
+		intern_drop(shared, o->pod.node);
+		drop_ports(&o->pod.ports, shared);
+	}
+}
