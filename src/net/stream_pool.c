@@ -84,6 +84,12 @@ static bool is_idle(const struct stream *c)
 	return !list_is_empty(&c->idle.node);
 }
 
+/* A message has begun and nothing else goes on: slow, or on purpose (slowloris). */
+static bool is_unfinished(const struct stream *c)
+{
+	return !list_is_empty(&c->partial.node) && c->in_flight == 0;
+}
+
 static bool evict(struct stream_pool *p, struct stream *c)
 {
 	if (c == NULL)
@@ -96,7 +102,7 @@ static bool evict(struct stream_pool *p, struct stream *c)
 /* Make room for one more connection of this client; false when all it has are busy. */
 static bool make_room_for_client(struct stream_pool *p, const union addr *client)
 {
-	struct stream *oldest = NULL;
+	struct stream *idle = NULL, *half = NULL;
 	unsigned n = 0;
 
 	list_for_each (stream_bucket(p, client), node) {
@@ -105,10 +111,13 @@ static bool make_room_for_client(struct stream_pool *p, const union addr *client
 		if (!is_same_client(&c->client, client))
 			continue;
 		n++;
-		if (is_idle(c) && (oldest == NULL || c->idle.since_ms < oldest->idle.since_ms))
-			oldest = c;
+		if (is_idle(c) && (idle == NULL || c->idle.since_ms < idle->idle.since_ms))
+			idle = c;
+		if (is_unfinished(c) &&
+		        (half == NULL || c->partial.since_ms < half->partial.since_ms))
+			half = c;
 	}
-	return n < p->limits.per_client || evict(p, oldest);
+	return n < p->limits.per_client || evict(p, idle) || evict(p, half);
 }
 
 /* The longest half received message of a connection that waits for no answer. */
@@ -117,7 +126,7 @@ static struct stream *oldest_unfinished(const struct stream_pool *p)
 	list_for_each (&p->partial, node) {
 		struct stream *c = owner_of_wait(node, WAIT_NODE(partial));
 
-		if (c->in_flight == 0)
+		if (is_unfinished(c))
 			return c;
 	}
 	return NULL;
