@@ -21,6 +21,7 @@ static void begin_list(struct reflector *r)
 	if (r->token != NULL)
 		return; /* a further page */
 	r->list_objects = 0;
+	r->is_contradicted = false;
 	r->list_version[0] = '\0';
 	if (!r->is_relisting)
 		store_relist_begin(r->store, r->source, r->kind, r->is_truth);

@@ -64,6 +64,7 @@ struct reflector {
 	bool is_quorum; /* ask for it without a version */
 	bool is_truth; /* believe it though it is older */
 	bool is_confirmed; /* believe it though much is missing */
+	bool is_contradicted; /* it has objects that are older than ours */
 	bool is_relisting; /* between store_relist_begin() and _end() or _abort() */
 	bool is_list_over; /* the decoder saw the end of the page */
 	char list_version[VERSION_BYTES];

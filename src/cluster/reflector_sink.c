@@ -50,6 +50,12 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 		ask_again(r, "its version went back");
 		return false;
 	}
+	/* its version is not older, but some objects are: the server lives in another history */
+	if (r->is_contradicted && !r->is_truth) {
+		r->is_truth = true;
+		ask_again(r, "objects went back");
+		return false;
+	}
 	if (missing > SHRINK_MIN && missing > r->list_objects && !r->is_confirmed) {
 		r->is_confirmed = true;
 		ask_again(r, "more than half of the objects are missing");
@@ -76,10 +82,11 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 
 static void take_list_object(struct reflector *r, const struct object *o)
 {
-	if (o->kind == r->kind) {
-		r->list_objects++;
-		store_apply(r->store, r->source, o);
-	}
+	if (o->kind != r->kind)
+		return;
+	r->list_objects++;
+	if (store_apply(r->store, r->source, o) == STORE_STALE)
+		r->is_contradicted = true;
 }
 
 static void take_watch_object(struct reflector *r, enum event_type type, const struct object *o)

@@ -425,8 +425,8 @@ static const struct {
                 "unsynced\n < 200\n + a 5\n = a\n unsynced\n end 10\n synced\n connected\n"
                 "+ b 11\n ~ a 12\n - b 13\n = a\n nolog\n"},
         {"the watch ends as it should: on at the last version, no list",
-                START "+ c 11\n b 40\n t 400000\n"
-                      "> resourceVersion=40 !sendInitialEvents\n nolog\n errors silent 4\n"},
+                START "+ c 11\n b 40\n t 80000\n b 40\n t 80000\n done\n t 100\n"
+                      "> resourceVersion=40 !sendInitialEvents\n nolog\n errors silent 0\n"},
         {"K01 a clean end goes on at once",
                 START "~ a 12\n t 5000\n done\n wait 0 100\n t 100\n"
                       "> watch=1 resourceVersion=12 !sendInitialEvents\n < 200\n + c 14\n = a b c\n"
@@ -549,7 +549,7 @@ static const struct {
                 "wait 1600 3200\n"},
         {"a redirect is not followed", "< 301\n done\n log HTTP 301\n wait 800 1600\n"},
         {"a list instead of events is no watch",
-                START "cut\n t 1600\n < 200\n [ 4\n ]\n idle\n = a b\n"},
+                START "cut\n t 1600\n < 200\n [ 4\n ]\n done\n = a b\n wait 1000 100000\n"},
 };
 
 static void scripts_hold(void **state)
@@ -599,9 +599,9 @@ static void a_watch_cut_at_any_octet_loses_nothing(void **state)
 		reflector_on_head(b.r, b.now, 200, -1);
 		for (struct str rest = {text.at, text.len}; rest.len > 0;) {
 			struct str line = str_cut(&rest, '\n');
-			const char *v = memmem(line.at, line.len, "Version\":\"", 10);
+			const char *v = memmem(line.at, line.len, "resourceVersion\":\"", 18);
 
-			if (atoi(v + 10) > atoi(at + 17)) {
+			if (atoi(v + 18) > atoi(at + 17)) {
 				feed(&b, line.at, line.len);
 				feed(&b, "\n", 1);
 			}
