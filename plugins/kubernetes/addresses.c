@@ -77,7 +77,6 @@ static void add_endpoint_ptr(struct rrset_builder *b, const struct kube *k, cons
 		const struct endpoint *p = &o->slice.endpoints[owner.item];
 
 		if (p->is_ready && o->slice.service != NULL && !o->slice.is_imported &&
-			store_service(st, o->ns, o->slice.service) != NULL &&
 			kube_is_exposed(k, o->ns) && kube_is_selected(k, o))
 			add_target(b, k, o, p);
 	}

@@ -1,0 +1,35 @@
+/*
+ * From an address to the objects that have it. A multimap of 16 octets an entry: the address
+ * itself is read from the object. Part of the store; control thread only.
+ */
+#pragma once
+
+#include "cluster/store.h"
+
+struct ip_slot {
+	const struct object *object; /* NULL: never used; &dead inside ip_index.c: removed */
+	uint32_t item;
+	uint32_t hash;
+};
+
+struct ip_index {
+	struct ip_slot *slots;
+	size_t cap, len, used;
+	uint64_t seed;
+};
+
+/* Start empty. */
+void ip_index_init(struct ip_index *x);
+/* Free it. */
+void ip_index_fini(struct ip_index *x);
+/* Note every address of o, which must stay where it is until ip_index_remove(). */
+void ip_index_add(struct ip_index *x, const struct object *o);
+/* Forget every address of o. */
+void ip_index_remove(struct ip_index *x, const struct object *o);
+/* Walk the owners of ip: start with *pos = 0; false at the end. */
+bool ip_index_next(
+	const struct ip_index *x, const struct ip *ip, size_t *pos, struct ip_owner *out);
+/* Number of addresses of an object: cluster IPs, endpoints or pod IPs. */
+uint32_t object_ip_count(const struct object *o);
+/* Address i of an object. */
+const struct ip *object_ip(const struct object *o, uint32_t i);

@@ -1,0 +1,596 @@
+#include "cluster/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/vec.h"
+#include "cluster/intern.h"
+#include "cluster/ip_index.h"
+#include "cluster/touches.h"
+
+#define COMMIT_ROUNDS_MAX 16
+
+/* Stands right before each kept object in its block. */
+struct node {
+	struct node *other; /* same key from a later source */
+	void *block;        /* what to free */
+	const char *key;    /* "ns/name", in the block */
+	uint32_t mark;      /* relist in which it was last seen */
+	uint32_t place;     /* index in the list of its namespace or service */
+	uint32_t key_len;
+	int source;
+	_Alignas(16) struct object object[];
+};
+
+/* Objects that have something in common: a namespace, or the service of slices. */
+struct group {
+	VEC(const struct object *) members;
+	size_t key_len;
+	char key[];
+};
+
+struct source {
+	const char *name;
+	unsigned kinds, synced;  /* masks of 1u << kind */
+	unsigned relisting, truth;
+	uint32_t mark[OBJECT_KINDS];
+};
+
+struct store {
+	struct map objects[OBJECT_KINDS]; /* key -> struct node, first source in front */
+	struct map groups[OBJECT_KINDS];  /* namespace, or "ns/service" of slices -> struct group */
+	struct map imported;              /* "ns/import" of imported slices -> struct group */
+	struct ip_index ips[OBJECT_KINDS];
+	struct intern texts;
+	struct source sources[STORE_MAX_SOURCES];
+	int n_sources;
+	uint32_t last_mark;
+	struct touches touches;
+	struct list readers;
+	struct store_stats stats;
+};
+
+struct store *store_new(void)
+{
+	struct store *st = mem_new(struct store);
+
+	for (int k = 0; k < OBJECT_KINDS; k++) {
+		map_init(&st->objects[k]);
+		map_init(&st->groups[k]);
+		ip_index_init(&st->ips[k]);
+	}
+	map_init(&st->imported);
+	intern_init(&st->texts);
+	touches_init(&st->touches);
+	list_init(&st->readers);
+	return st;
+}
+
+static struct node *node_of(const struct object *o)
+{
+	return (struct node *)(uintptr_t)((const char *)o - offsetof(struct node, object));
+}
+
+static void node_free(struct store *st, struct node *n)
+{
+	object_unshare(n->object, &st->texts);
+	free(n->block);
+}
+
+static void groups_free(struct map *groups)
+{
+	struct group *g;
+	size_t pos = 0;
+
+	while ((g = map_next(groups, &pos)) != NULL) {
+		vec_free(&g->members);
+		free(g);
+	}
+	map_fini(groups);
+}
+
+void store_free(struct store *st)
+{
+	if (st == NULL)
+		return;
+	must(list_is_empty(&st->readers));
+	for (int k = 0; k < OBJECT_KINDS; k++) {
+		struct node *n;
+		size_t pos = 0;
+
+		while ((n = map_next(&st->objects[k], &pos)) != NULL)
+			for (struct node *next; n != NULL; n = next) {
+				next = n->other;
+				node_free(st, n);
+			}
+		map_fini(&st->objects[k]);
+		groups_free(&st->groups[k]);
+		ip_index_fini(&st->ips[k]);
+	}
+	groups_free(&st->imported);
+	intern_fini(&st->texts);
+	touches_fini(&st->touches);
+	free(st);
+}
+
+/* --- keys and groups --------------------------------------------------------------------- */
+
+struct key {
+	char text[2 * OBJECT_MAX_NAME + 2];
+	size_t len;
+};
+
+static bool make_key(struct key *k, const char *ns, const char *name)
+{
+	size_t n = strlen(ns), m = strlen(name);
+
+	if (n > OBJECT_MAX_NAME || m > OBJECT_MAX_NAME)
+		return false;
+	memcpy(k->text, ns, n);
+	k->text[n] = '/';
+	memcpy(k->text + n + 1, name, m + 1);
+	k->len = n + 1 + m;
+	return true;
+}
+
+static struct str key_str(const struct key *k)
+{
+	return (struct str){k->text, k->len};
+}
+
+static void group_add(struct map *groups, struct str key, const struct object *o)
+{
+	struct group *g = map_get(groups, key);
+
+	if (g == NULL) {
+		g = mem_alloc(sizeof(*g) + key.len + 1);
+		memcpy(g->key, key.at, key.len);
+		g->key_len = key.len;
+		map_put(groups, (struct str){g->key, key.len}, g);
+	}
+	node_of(o)->place = (uint32_t)g->members.len;
+	vec_push(&g->members, o);
+}
+
+static void group_remove(struct map *groups, struct str key, const struct object *o)
+{
+	struct group *g = map_get(groups, key);
+	uint32_t at = node_of(o)->place;
+
+	must(g != NULL && g->members.at[at] == o);
+	g->members.at[at] = g->members.at[--g->members.len];
+	node_of(g->members.at[at])->place = at;
+	if (g->members.len > 0)
+		return;
+	map_del(groups, key);
+	vec_free(&g->members);
+	free(g);
+}
+
+/* The map and key of the group that o belongs to; false when it belongs to none. */
+static bool find_group(struct store *st, const struct object *o, struct map **groups, struct key *key)
+{
+	if (o->kind == OBJECT_SLICE) {
+		*groups = o->slice.is_imported ? &st->imported : &st->groups[OBJECT_SLICE];
+		return o->slice.service != NULL && make_key(key, o->ns, o->slice.service);
+	}
+	*groups = &st->groups[o->kind];
+	return make_key(key, o->ns, "");
+}
+
+static void index_add(struct store *st, const struct object *o)
+{
+	struct map *groups;
+	struct key key;
+
+	if (find_group(st, o, &groups, &key))
+		group_add(groups, key_str(&key), o);
+	ip_index_add(&st->ips[o->kind], o);
+	st->stats.objects[o->kind]++;
+	if (o->kind == OBJECT_SLICE)
+		st->stats.endpoints += o->slice.n_endpoints;
+}
+
+static void index_remove(struct store *st, const struct object *o)
+{
+	struct map *groups;
+	struct key key;
+
+	if (find_group(st, o, &groups, &key))
+		group_remove(groups, key_str(&key), o);
+	ip_index_remove(&st->ips[o->kind], o);
+	st->stats.objects[o->kind]--;
+	if (o->kind == OBJECT_SLICE)
+		st->stats.endpoints -= o->slice.n_endpoints;
+}
+
+/* --- writing ----------------------------------------------------------------------------- */
+
+static struct node *node_new(struct store *st, int source, const struct object *o, const struct key *k)
+{
+	size_t head = (k->len + 1 + 15) & ~(size_t)15;
+	size_t extra = head + offsetof(struct node, object);
+	char *block = object_copy(o, extra, &st->texts);
+	struct node *n = (struct node *)(void *)(block + head);
+
+	memset(n, 0, offsetof(struct node, object));
+	memcpy(block, k->text, k->len + 1);
+	n->block = block;
+	n->key = block;
+	n->key_len = (uint32_t)k->len;
+	n->source = source;
+	n->mark = st->sources[source].mark[o->kind];
+	return n;
+}
+
+/* The chain of nodes under a key changed from old_first to first: tell indexes and readers. */
+static void show(struct store *st, enum object_kind kind, struct node *old_first, struct node *first)
+{
+	const struct object *old = old_first == NULL ? NULL : old_first->object;
+	const struct object *now = first == NULL ? NULL : first->object;
+
+	if (old == now)
+		return;
+	if (old != NULL)
+		index_remove(st, old);
+	if (now != NULL)
+		index_add(st, now);
+	touches_add_change(&st->touches, old, now);
+	if (now != NULL)
+		map_put(&st->objects[kind], (struct str){first->key, first->key_len}, first);
+	else
+		map_del(&st->objects[kind], (struct str){old_first->key, old_first->key_len});
+}
+
+/* Put n into the chain in the order of sources, in place of `old` when that is not NULL. */
+static void link_node(struct store *st, struct node *first, struct node *old, struct node *n)
+{
+	struct node *head = first, **at = &head;
+
+	while (*at != NULL && *at != old && (*at)->source < n->source)
+		at = &(*at)->other;
+	n->other = old == NULL ? *at : old->other;
+	*at = n;
+	show(st, n->object->kind, first, head);
+}
+
+static struct node *find_first(const struct store *st, enum object_kind kind, const struct key *k)
+{
+	return map_get(&st->objects[kind], key_str(k));
+}
+
+static struct node *find_of_source(struct node *n, int source)
+{
+	while (n != NULL && n->source != source)
+		n = n->other;
+	return n;
+}
+
+static bool has_uid(const struct object *o)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(o->uid, zero, sizeof(zero)) != 0;
+}
+
+static bool is_other_uid(const struct object *a, const struct object *b)
+{
+	return has_uid(a) && has_uid(b) && memcmp(a->uid, b->uid, sizeof(a->uid)) != 0;
+}
+
+static bool is_stale(const struct store *st, int source, const struct object *old,
+	const struct object *o)
+{
+	if ((st->sources[source].truth & 1u << o->kind) != 0 || old->rv == 0 || o->rv == 0)
+		return false;
+	return !is_other_uid(old, o) && o->rv < old->rv;
+}
+
+enum store_result store_apply(struct store *st, int source, const struct object *o)
+{
+	struct node *first, *old;
+	struct key k;
+
+	if (o->kind == OBJECT_NONE || !make_key(&k, o->ns, o->name))
+		return STORE_IGNORED;
+	st->stats.applied++;
+	st->stats.dropped += o->dropped;
+	first = find_first(st, o->kind, &k);
+	old = find_of_source(first, source);
+	if (old != NULL && is_stale(st, source, old->object, o)) {
+		old->mark = st->sources[source].mark[o->kind];
+		st->stats.stale++;
+		return STORE_STALE;
+	}
+	if (old != NULL && !is_other_uid(old->object, o) && object_is_same(old->object, o)) {
+		old->mark = st->sources[source].mark[o->kind];
+		old->object->rv = o->rv;
+		return STORE_SAME;
+	}
+	link_node(st, first, old, node_new(st, source, o, &k));
+	if (old != NULL)
+		node_free(st, old);
+	st->stats.changed++;
+	return STORE_CHANGED;
+}
+
+static void remove_node(struct store *st, struct node *n)
+{
+	enum object_kind kind = n->object->kind;
+	struct str key = {n->key, n->key_len};
+	struct node *first = map_get(&st->objects[kind], key), *head = first, **at = &head;
+
+	while (*at != n)
+		at = &(*at)->other;
+	*at = n->other;
+	show(st, kind, first, head);
+	node_free(st, n);
+	st->stats.deleted++;
+}
+
+enum store_result store_delete(struct store *st, int source, const struct object *o)
+{
+	struct node *n;
+	struct key k;
+
+	if (o->kind == OBJECT_NONE || !make_key(&k, o->ns, o->name))
+		return STORE_IGNORED;
+	n = find_of_source(find_first(st, o->kind, &k), source);
+	if (n == NULL)
+		return STORE_IGNORED;
+	if (is_other_uid(n->object, o)) {
+		st->stats.stale++;
+		return STORE_STALE;
+	}
+	remove_node(st, n);
+	return STORE_CHANGED;
+}
+
+/* --- sources and relists ----------------------------------------------------------------- */
+
+int store_source_add(struct store *st, const char *name, unsigned kinds)
+{
+	int at = 0;
+
+	while (at < st->n_sources && st->sources[at].name != NULL)
+		at++;
+	if (at == STORE_MAX_SOURCES)
+		return -ENOSPC;
+	if (at == st->n_sources)
+		st->n_sources++;
+	st->sources[at] = (struct source){.name = name, .kinds = kinds};
+	for (int k = 0; k < OBJECT_KINDS; k++)
+		if ((kinds & 1u << k) != 0)
+			touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
+	return at;
+}
+
+/* The nodes of a source and kind that were not seen in its present relist (or all). */
+typedef VEC(struct node *) node_list;
+
+static void collect_nodes(const struct store *st, int source, enum object_kind kind, bool all,
+	node_list *out)
+{
+	uint32_t mark = st->sources[source].mark[kind];
+	struct node *n;
+	size_t pos = 0;
+
+	while ((n = map_next(&st->objects[kind], &pos)) != NULL) {
+		struct node *mine = find_of_source(n, source);
+
+		if (mine != NULL && (all || mine->mark != mark))
+			vec_push(out, mine);
+	}
+}
+
+static size_t remove_nodes(struct store *st, int source, enum object_kind kind, bool all)
+{
+	node_list list = {NULL, 0, 0};
+	size_t n;
+
+	collect_nodes(st, source, kind, all, &list);
+	vec_for_each(&list, at)
+		remove_node(st, *at);
+	n = list.len;
+	vec_free(&list);
+	return n;
+}
+
+void store_source_remove(struct store *st, int source)
+{
+	for (int k = 0; k < OBJECT_KINDS; k++)
+		remove_nodes(st, source, (enum object_kind)k, true);
+	st->sources[source] = (struct source){.name = NULL};
+	touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
+	store_commit(st);
+}
+
+void store_source_synced(struct store *st, int source, enum object_kind kind, bool is_synced)
+{
+	struct source *s = &st->sources[source];
+	unsigned before = s->synced;
+
+	s->synced = is_synced ? before | 1u << kind : before & ~(1u << kind);
+	if (s->synced != before)
+		touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
+}
+
+void store_relist_begin(struct store *st, int source, enum object_kind kind, bool is_truth)
+{
+	struct source *s = &st->sources[source];
+
+	s->mark[kind] = ++st->last_mark;
+	s->relisting |= 1u << kind;
+	s->truth = is_truth ? s->truth | 1u << kind : s->truth & ~(1u << kind);
+}
+
+static void relist_over(struct source *s, enum object_kind kind)
+{
+	s->relisting &= ~(1u << kind);
+	s->truth &= ~(1u << kind);
+}
+
+size_t store_relist_missing(const struct store *st, int source, enum object_kind kind)
+{
+	node_list list = {NULL, 0, 0};
+	size_t n;
+
+	collect_nodes(st, source, kind, false, &list);
+	n = list.len;
+	vec_free(&list);
+	return n;
+}
+
+size_t store_relist_end(struct store *st, int source, enum object_kind kind)
+{
+	struct source *s = &st->sources[source];
+
+	if ((s->relisting & 1u << kind) == 0)
+		return 0;
+	relist_over(s, kind);
+	return remove_nodes(st, source, kind, false);
+}
+
+void store_relist_abort(struct store *st, int source, enum object_kind kind)
+{
+	relist_over(&st->sources[source], kind);
+}
+
+/* --- change log -------------------------------------------------------------------------- */
+
+static void tell_readers(struct store *st, const struct changes *c)
+{
+	list_for_each(&st->readers, node) {
+		struct store_reader *r = container_of(node, struct store_reader, link);
+
+		r->on_changes(r->arg, c);
+	}
+}
+
+void store_commit(struct store *st)
+{
+	for (int round = 0; round < COMMIT_ROUNDS_MAX && st->touches.list.len > 0; round++) {
+		struct touches taken = st->touches;
+		struct changes c = {taken.list.at, taken.list.len, ++st->stats.revision,
+			taken.trigger_ms};
+
+		touches_init(&st->touches);
+		tell_readers(st, &c);
+		touches_fini(&taken);
+	}
+}
+
+void store_reader_add(struct store *st, struct store_reader *r)
+{
+	list_push(&st->readers, &r->link);
+}
+
+void store_reader_remove(struct store_reader *r)
+{
+	list_remove(&r->link);
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+const struct object *store_get(
+	const struct store *st, enum object_kind kind, const char *ns, const char *name)
+{
+	const struct node *n;
+	struct key k;
+
+	if (!make_key(&k, ns, name))
+		return NULL;
+	n = find_first(st, kind, &k);
+	return n == NULL ? NULL : n->object;
+}
+
+const struct object *store_namespace(const struct store *st, const char *name)
+{
+	return store_get(st, OBJECT_NAMESPACE, "", name);
+}
+
+const struct object *store_service(const struct store *st, const char *ns, const char *name)
+{
+	return store_get(st, OBJECT_SERVICE, ns, name);
+}
+
+const struct object *store_import(const struct store *st, const char *ns, const char *name)
+{
+	return store_get(st, OBJECT_IMPORT, ns, name);
+}
+
+static struct object_list members(const struct map *groups, const char *ns, const char *name)
+{
+	const struct group *g;
+	struct key k;
+
+	if (!make_key(&k, ns, name) || (g = map_get(groups, key_str(&k))) == NULL)
+		return (struct object_list){NULL, 0};
+	return (struct object_list){g->members.at, g->members.len};
+}
+
+struct object_list store_slices_of(const struct store *st, const char *ns, const char *name)
+{
+	return members(&st->groups[OBJECT_SLICE], ns, name);
+}
+
+struct object_list store_imported_slices_of(
+	const struct store *st, const char *ns, const char *name)
+{
+	return members(&st->imported, ns, name);
+}
+
+struct object_list store_in_namespace(
+	const struct store *st, enum object_kind kind, const char *ns)
+{
+	must(kind != OBJECT_SLICE);
+	return members(&st->groups[kind], ns, "");
+}
+
+const struct object *store_next(const struct store *st, enum object_kind kind, size_t *pos)
+{
+	const struct node *n = map_next(&st->objects[kind], pos);
+
+	return n == NULL ? NULL : n->object;
+}
+
+bool store_ip_next(const struct store *st, enum object_kind kind, const struct ip *ip, size_t *pos,
+	struct ip_owner *out)
+{
+	return ip_index_next(&st->ips[kind], ip, pos, out);
+}
+
+bool store_is_synced(const struct store *st, enum object_kind kind)
+{
+	bool has_source = false;
+
+	for (int i = 0; i < st->n_sources; i++) {
+		const struct source *s = &st->sources[i];
+
+		if (s->name == NULL || (s->kinds & 1u << kind) == 0)
+			continue;
+		if ((s->synced & 1u << kind) == 0)
+			return false;
+		has_source = true;
+	}
+	return has_source;
+}
+
+bool store_source_is_synced(const struct store *st, int source, enum object_kind kind)
+{
+	return (st->sources[source].synced & 1u << kind) != 0;
+}
+
+int store_source_of(const struct object *o)
+{
+	return node_of(o)->source;
+}
+
+void store_stats(const struct store *st, struct store_stats *out)
+{
+	*out = st->stats;
+}
