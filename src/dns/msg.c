@@ -92,9 +92,13 @@ static bool parse_opt(struct edns *o, const uint8_t *wire, const struct rr_view 
 	o->wants_dnssec = (rr->ttl & 0x8000) != 0;
 	o->offset = (uint16_t)rr->start;
 	o->end = (uint16_t)(rr->rdata_at + rr->rdlength);
-	if (o->version != 0)
+	if (parse_options(o, wire + rr->rdata_at, rr->rdlength))
 		return true;
-	return parse_options(o, wire + rr->rdata_at, rr->rdlength);
+	if (o->version == 0)
+		return false;
+	/* BADVERS with or without a cookie: options of a later version may look different */
+	o->cookie_len = 0;
+	return true;
 }
 
 /* The additional section: at most one OPT; anything else is skipped but must be well formed. */

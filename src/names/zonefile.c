@@ -254,6 +254,12 @@ static int convert(const struct source *s, const struct header *h, struct str rd
 	return fail(s, ldns_get_errorstr_by_id(status), rdata);
 }
 
+/* RFC 3597 5: "\# 0" is what it says, for a type whose fields nobody knows. */
+static bool may_be_empty(uint16_t type, struct str rdata)
+{
+	return str_has_prefix(rdata, "\\#") && ldns_rr_descript(type)->_type != type;
+}
+
 static int add_record(struct source *s, struct header *h, struct str rdata)
 {
 	struct tree_record r = {.owner = s->owner.wire, .type = h->type};
@@ -262,7 +268,7 @@ static int add_record(struct source *s, struct header *h, struct str rdata)
 
 	if (rc != 0)
 		return rc;
-	if (n == 0 || n > UINT16_MAX)
+	if ((n == 0 && !may_be_empty(h->type, str_trim(rdata))) || n > UINT16_MAX)
 		return fail(s, "record data of a wrong length", str_trim(rdata));
 	r.rdata = ldns_buffer_begin(s->z->wire);
 	r.rdlength = (uint16_t)n;

@@ -142,11 +142,16 @@ stop_daemon() {
 	wait "$pid" 2>/dev/null
 }
 
-# wait_answer PORT NAME TYPE [DIG-ARGUMENT...]: until the server replies NOERROR or NXDOMAIN.
+# wait_answer PORT NAME TYPE [DIG-ARGUMENT...]: until the server replies NOERROR or NXDOMAIN; gives
+# up after 10 s, or when what was started last has ended.
 wait_answer() {
-	local p=$1 n=$2 t=$3
-	shift 3
-	wait_for 100 answers_well "$p" "$n" "$t" "$@"
+	local i
+	for i in $(seq 100); do
+		answers_well "$@" && return 0
+		[ -z "${spawned:-}" ] || kill -0 "$spawned" 2>/dev/null || return 1
+		sleep 0.1
+	done
+	return 1
 }
 
 answers_well() {

@@ -33,6 +33,7 @@ static void errors_name_file_line_and_reason(void **state)
 	        {SOA "www 60\n", "z:2: record without a type"},
 	        {SOA "www 60 TYPE41 \\# 0\n", NULL},
 	        {SOA "www 60 ANY \\# 1 00\n", NULL},
+	        {SOA "www 60 A \\# 0\n", NULL},
 	        {SOA "www 60 A\n", NULL},
 	        {SOA "www 60 A 1.2.3.4.5\n", NULL},
 	        {SOA "www 60 A 1.2.3.4 5.6.7.8\n", NULL},
@@ -116,6 +117,15 @@ static void ttl_and_class_stand_in_any_order(void **state)
 	tree_free(t);
 }
 
+static void data_of_an_unknown_type_may_be_empty(void **state)
+{
+	struct tree *t = parse(SOA "a 60 TYPE65400 \\# 0\n", "");
+
+	(void)state;
+	assert_int_equal(set_at(t, "a.example.org", 65400)->set->count, 1);
+	tree_free(t);
+}
+
 static void a_missing_ttl_is_taken_from_the_record_before_or_the_soa(void **state)
 {
 	struct tree *t = parse(SOA "a A 192.0.2.1\nb 7 A 192.0.2.1\nc A 192.0.2.1\n", "");
@@ -196,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(errors_name_file_line_and_reason),
 	        cmocka_unit_test(ttl_and_class_stand_in_any_order),
+	        cmocka_unit_test(data_of_an_unknown_type_may_be_empty),
 	        cmocka_unit_test(a_missing_ttl_is_taken_from_the_record_before_or_the_soa),
 	        cmocka_unit_test(a_set_gets_its_lowest_ttl),
 	        cmocka_unit_test(lines_quotes_escapes_and_comments_read_as_in_rfc_1035),
