@@ -28,7 +28,6 @@ struct relay_stats {
 	uint64_t sum_ns[RELAY_RCODES];
 	uint64_t bad[BAD_REASONS];
 	uint64_t sends_udp, sends_tcp;
-	uint64_t retransmits;
 	uint64_t probe_failures;
 	uint64_t cache_hits_udp, cache_misses_udp; /* socket was open already, had to be opened */
 	uint64_t cache_hits_tcp, cache_misses_tcp;

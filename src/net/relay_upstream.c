@@ -1,0 +1,193 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rand.h"
+#include "net/relay_internal.h"
+
+/* --- health --- */
+
+static void set_down(struct upstream *up, bool is_down)
+{
+	up->is_down = is_down;
+	__atomic_store_n(&up->stats->is_down, is_down, __ATOMIC_RELAXED);
+}
+
+void upstream_quiet(struct upstream *up)
+{
+	wheel_cancel(&up->relay->wheel, &up->probe_timer);
+	for (unsigned i = 0; i < PROBES; i++)
+		if (up->probes[i] != NULL)
+			exchange_drop(up->probes[i]);
+}
+
+void upstream_heard(struct upstream *up)
+{
+	struct relay *r = up->relay;
+
+	up->heard_ns = r->host.now_ns(r->host.arg);
+	if (!up->is_suspect)
+		return;
+	up->is_suspect = false;
+	up->fails = 0;
+	set_down(up, false);
+	upstream_quiet(up);
+}
+
+/* Send the next probe; the one that it displaces has not been answered for two intervals. */
+static void probe(struct upstream *up)
+{
+	struct exchange **slot = &up->probes[up->probe_turn++ % PROBES];
+	uint32_t max = up->relay->config.max_fails;
+
+	if (*slot != NULL) {
+		exchange_drop(*slot);
+		stat_add(&up->stats->probe_failures, 1);
+		up->fails++;
+		if (max > 0 && up->fails > max)
+			set_down(up, true);
+	}
+	*slot = exchange_probe(up);
+	relay_timer(up->relay, &up->probe_timer, up->relay->config.probe_interval_ms);
+}
+
+static void on_probe_timer(struct wheel_node *n)
+{
+	probe(container_of(n, struct upstream, probe_timer));
+}
+
+void upstream_suspect(struct upstream *up)
+{
+	stream_retire(up);
+	if (up->is_suspect || up->is_gone)
+		return;
+	up->is_suspect = true;
+	up->fails = 0;
+	probe(up);
+}
+
+/* --- life --- */
+
+struct upstream *upstream_new(struct relay *r, const struct relay_target *t)
+{
+	struct upstream *up = mem_new(struct upstream);
+
+	list_init(&up->node);
+	list_init(&up->retired);
+	up->relay = r;
+	up->addr = t->addr;
+	up->stats = t->stats;
+	wheel_node_init(&up->probe_timer, on_probe_timer);
+	set_down(up, false);
+	return up;
+}
+
+void upstream_remove(struct upstream *up)
+{
+	upstream_quiet(up);
+	up->is_gone = true;
+	set_down(up, false);
+	list_push(&up->relay->gone, &up->node);
+	channels_close(up);
+}
+
+static bool is_quiet(const struct upstream *up)
+{
+	for (unsigned i = 0; i < SOCKETS; i++)
+		if (up->udp[i] != NULL)
+			return false;
+	return up->tcp == NULL && list_is_empty(&up->retired);
+}
+
+void upstreams_free(struct relay *r)
+{
+	list_for_each(&r->gone, node) {
+		struct upstream *up = container_of(node, struct upstream, node);
+
+		if (is_quiet(up)) {
+			list_remove(node);
+			free(up);
+		}
+	}
+}
+
+/* --- choice --- */
+
+/* Ranks: health, plus SECOND when it was asked before. */
+enum { HEALTHY, SUSPECT, DOWN, SECOND, NEVER = SECOND + SECOND };
+
+/* What the attempts of x say about up. */
+struct history {
+	unsigned sends;
+	bool is_final; /* it answered, or cannot be reached */
+	bool has_error;
+};
+
+static struct history history_of(const struct exchange *x, const struct upstream *up)
+{
+	struct history h = {0};
+
+	for (struct list *at = x->attempts.next; at != &x->attempts; at = at->next) {
+		const struct attempt *a = container_of(at, struct attempt, node);
+
+		if (a->upstream != up)
+			continue;
+		h.sends++;
+		h.is_final = h.is_final || a->is_refused;
+		h.has_error = h.has_error || a->has_error;
+	}
+	return h;
+}
+
+/*
+ * How willing we are to ask up for x now; lower is better. A server is asked a second time only
+ * when the schedule says so, after all others.
+ */
+static unsigned rank(const struct exchange *x, const struct upstream *up, bool is_scheduled)
+{
+	struct history h = history_of(x, up);
+	unsigned health = up->is_down ? DOWN : up->is_suspect ? SUSPECT : HEALTHY;
+
+	if (h.sends == 0)
+		return health;
+	if (!is_scheduled || h.is_final || h.sends >= UDP_SENDS_MAX)
+		return NEVER;
+	return SECOND + health;
+}
+
+/* Where to begin in the list: the first of equals wins, but for random. */
+static unsigned first_index(struct relay *r, const struct exchange *x)
+{
+	bool is_first = list_is_empty(&x->attempts);
+
+	if (r->config.policy == RELAY_ROUND_ROBIN && is_first && x->probed == NULL)
+		return r->turn++ % r->upstreams_len;
+	return 0;
+}
+
+struct upstream *upstream_pick(struct exchange *x, bool is_scheduled)
+{
+	struct relay *r = x->relay;
+	unsigned best = NEVER, ties = 0, start;
+	struct upstream *found = NULL;
+
+	if (r->upstreams_len == 0)
+		return NULL;
+	start = first_index(r, x);
+	for (unsigned i = 0; i < r->upstreams_len; i++) {
+		struct upstream *up = r->upstreams[(start + i) % r->upstreams_len];
+		unsigned k = rank(x, up, is_scheduled);
+		bool is_random = r->config.policy == RELAY_RANDOM || k % SECOND == DOWN;
+
+		if (k < best) {
+			best = k;
+			found = up;
+			ties = 1;
+		} else if (k == best && found != NULL && is_random && rand_below(++ties) == 0) {
+			found = up;
+		}
+	}
+	if (best == DOWN && list_is_empty(&x->attempts))
+		stat_add(&r->all_down, 1);
+	return found;
+}

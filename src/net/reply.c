@@ -1,0 +1,440 @@
+#include "net/reply.h"
+
+#include <string.h>
+
+#include "dns/msg.h"
+#include "dns/name.h"
+#include "dns/rr.h"
+#include "dns/wire.h"
+
+#define POINTER_MAX 0x3fffu
+#define CHAIN_PASSES 3u
+
+/* A reply under examination. */
+struct cleaner {
+	const struct reply_question *q;
+	const uint8_t *data; /* copy with a header that no name can use, then the source */
+	const uint8_t *source;
+	size_t n;
+	uint16_t qtype, qclass, counts[3], flags;
+	unsigned chain_len;
+	struct name chain[REPLY_CHAIN_MAX + 1]; /* the question's name and the targets of aliases */
+	uint16_t at[REPLY_CHAIN_MAX + 1];       /* where each stands in the output, 0: nowhere */
+	bool is_negative;
+	bool has_soa; /* a SOA has been kept */
+};
+
+static const char *const bad_texts[BAD_REASONS] = {
+	[BAD_SHORT] = "short",
+	[BAD_QR] = "qr",
+	[BAD_OPCODE] = "opcode",
+	[BAD_ID] = "id",
+	[BAD_QUESTION] = "question",
+	[BAD_MALFORMED] = "malformed",
+};
+
+const char *relay_bad_text(enum relay_bad reason)
+{
+	return bad_texts[reason];
+}
+
+enum relay_bad reply_check_header(const uint8_t *data, size_t n)
+{
+	uint16_t flags;
+
+	if (n < MSG_HEADER)
+		return BAD_SHORT;
+	flags = get16(data + 2);
+	if ((flags & FLAG_QR) == 0)
+		return BAD_QR;
+	return (flags & FLAG_OPCODE) != 0 ? BAD_OPCODE : BAD_REASONS;
+}
+
+bool reply_is_for(const struct reply_question *q, const uint8_t *data, size_t n)
+{
+	size_t name = q->end - MSG_HEADER - 4u;
+	uint8_t ours[NAME_MAX_OCTETS], theirs[NAME_MAX_OCTETS];
+
+	if (n < q->end || get16(data + 4) != 1 ||
+		memcmp(data + q->end - 4, q->query + q->end - 4, 4) != 0)
+		return false;
+	if (q->is_exact)
+		return memcmp(data + MSG_HEADER, q->query + MSG_HEADER, name) == 0;
+	name_fold(ours, q->query + MSG_HEADER, name);
+	name_fold(theirs, data + MSG_HEADER, name);
+	return memcmp(ours, theirs, name) == 0;
+}
+
+static struct reader records_of(const struct cleaner *c)
+{
+	struct reader r = reader_on(c->data, c->n);
+
+	r.at = c->q->end;
+	return r;
+}
+
+/* RDATA whose names or length are wrong makes the whole message malformed. */
+static bool is_rdata_good(const struct reader *r, const struct rr_view *rr)
+{
+	uint8_t out[2 * NAME_MAX_OCTETS + 32];
+
+	switch (rr->type) {
+	case TYPE_A: return rr->rr_class != CLASS_IN || rr->rdlength == 4;
+	case TYPE_AAAA: return rr->rr_class != CLASS_IN || rr->rdlength == 16;
+	case TYPE_NS:
+	case TYPE_CNAME:
+	case TYPE_PTR:
+	case TYPE_DNAME:
+	case TYPE_SOA:
+	case TYPE_MX:
+	case TYPE_RP:
+	case TYPE_AFSDB:
+	case TYPE_KX:
+	case TYPE_PX:
+	case TYPE_SRV: return rr_rdata(r, rr, out, sizeof(out)) >= 0;
+	default: return true;
+	}
+}
+
+/* Index in the chain of an owner, the newest first; -1 when it is not there. */
+static int chain_find(const struct cleaner *c, const uint8_t *owner, size_t len)
+{
+	for (int i = (int)c->chain_len - 1; i >= 0; i--)
+		if (c->chain[i].len == len && name_equal(c->chain[i].wire, owner))
+			return i;
+	return -1;
+}
+
+static size_t cname_target(const struct reader *r, const struct rr_view *rr, uint8_t *out)
+{
+	struct reader in = reader_on(r->base, rr->rdata_at + rr->rdlength);
+
+	in.at = rr->rdata_at;
+	return read_name(&in, out);
+}
+
+/* Follow the alias rr when it starts at the end of the chain. False when it does not belong. */
+static bool extend_chain(struct cleaner *c, const struct reader *r, const struct rr_view *rr)
+{
+	struct name *next = &c->chain[c->chain_len];
+	int i = chain_find(c, rr->owner, rr->owner_len);
+
+	if (i < 0)
+		return false;
+	if (rr->type != TYPE_CNAME || c->qtype == TYPE_CNAME || c->qtype == TYPE_ANY ||
+		i != (int)c->chain_len - 1 || c->chain_len > REPLY_CHAIN_MAX)
+		return true;
+	next->len = (uint8_t)cname_target(r, rr, next->wire);
+	if (next->len > 0 && chain_find(c, next->wire, next->len) < 0)
+		c->chain_len++;
+	return true;
+}
+
+/*
+ * Check the answer section and follow its aliases. They come in order nearly always; a reply with
+ * another order gets two more passes, not one for each alias, so that the work stays linear.
+ */
+static bool build_chain(struct cleaner *c)
+{
+	for (unsigned pass = 0; pass < CHAIN_PASSES; pass++) {
+		struct reader r = records_of(c);
+		unsigned before = c->chain_len;
+		bool has_strangers = false;
+		struct rr_view rr;
+
+		for (unsigned i = 0; i < c->counts[0]; i++) {
+			if (!read_rr(&r, &rr) || (pass == 0 && !is_rdata_good(&r, &rr)))
+				return false;
+			if (rr.rr_class == c->qclass && !extend_chain(c, &r, &rr))
+				has_strangers = true;
+		}
+		if (!has_strangers || c->chain_len == before)
+			break;
+	}
+	return true;
+}
+
+static uint16_t covered_type(const struct cleaner *c, const struct rr_view *rr)
+{
+	return rr->rdlength < 2 ? 0 : get16(c->data + rr->rdata_at);
+}
+
+/* A DNAME above one of the aliased names. */
+static bool is_dname_used(const struct cleaner *c, const struct rr_view *rr)
+{
+	for (unsigned i = 0; i + 1 < c->chain_len; i++)
+		if (rr->owner_len < c->chain[i].len && name_is_under(c->chain[i].wire, rr->owner))
+			return true;
+	return false;
+}
+
+static bool keeps_cname(const struct cleaner *c, const struct rr_view *rr, int i)
+{
+	struct reader r = reader_on(c->data, c->n);
+	uint8_t target[NAME_MAX_OCTETS];
+
+	return i + 1 < (int)c->chain_len && cname_target(&r, rr, target) > 0 &&
+		name_equal(target, c->chain[i + 1].wire);
+}
+
+static bool is_final(const struct cleaner *c, const struct rr_view *rr, int i)
+{
+	return i == (int)c->chain_len - 1 && rr->rr_class == c->qclass &&
+		(rr->type == c->qtype || c->qtype == TYPE_ANY);
+}
+
+static bool keeps_answer(const struct cleaner *c, const struct rr_view *rr)
+{
+	int i;
+
+	if (rr->rr_class != c->qclass)
+		return false;
+	i = chain_find(c, rr->owner, rr->owner_len);
+	if (i >= 0 && is_final(c, rr, i))
+		return true;
+	if (rr->type == TYPE_CNAME)
+		return i >= 0 && keeps_cname(c, rr, i);
+	if (rr->type == TYPE_DNAME)
+		return is_dname_used(c, rr);
+	if (rr->type == TYPE_RRSIG && c->q->wants_dnssec)
+		return i >= 0 || (covered_type(c, rr) == TYPE_DNAME && is_dname_used(c, rr));
+	return false;
+}
+
+static bool keeps_authority(struct cleaner *c, const struct rr_view *rr)
+{
+	uint16_t type = rr->type;
+
+	if (rr->rr_class != c->qclass)
+		return false;
+	if (type == TYPE_SOA) {
+		if (!c->is_negative || c->has_soa ||
+			!name_is_under(c->chain[c->chain_len - 1].wire, rr->owner))
+			return false;
+		c->has_soa = true;
+		return true;
+	}
+	if (!c->q->wants_dnssec)
+		return false;
+	if (type == TYPE_RRSIG)
+		type = covered_type(c, rr);
+	return type == TYPE_NSEC || type == TYPE_NSEC3 || (type == TYPE_SOA && c->is_negative);
+}
+
+/* What one walk over all records found out. */
+struct survey {
+	size_t prefix; /* end of the kept records, when no dropped one lies between them */
+	bool is_prefix;
+	bool has_ns, has_opt;
+	bool has_final;
+	uint16_t kept[3];
+	uint16_t extended_rcode;
+};
+
+static void survey_record(
+	struct cleaner *c, struct survey *s, unsigned section, const struct rr_view *rr)
+{
+	size_t end = rr->rdata_at + rr->rdlength;
+	bool keeps = section == 0 ? keeps_answer(c, rr) : section == 1 && keeps_authority(c, rr);
+
+	s->has_ns = s->has_ns || (section == 1 && rr->type == TYPE_NS);
+	if (section == 2 && rr->type == TYPE_OPT && !s->has_opt) {
+		s->has_opt = true;
+		s->extended_rcode = (uint16_t)(rr->ttl >> 24 << 4);
+	}
+	if (!keeps)
+		return;
+	if (s->prefix != rr->start)
+		s->is_prefix = false;
+	s->prefix = end;
+	s->kept[section]++;
+}
+
+static bool survey_section(struct cleaner *c, struct survey *s, struct reader *r, unsigned section)
+{
+	struct rr_view rr;
+
+	for (unsigned i = 0; i < c->counts[section]; i++) {
+		if (!read_rr(r, &rr) || (section == 1 && !is_rdata_good(r, &rr)))
+			return false;
+		if (section == 0 && is_final(c, &rr, chain_find(c, rr.owner, rr.owner_len)))
+			s->has_final = true;
+		survey_record(c, s, section, &rr);
+	}
+	return true;
+}
+
+static bool survey(struct cleaner *c, struct survey *s)
+{
+	struct reader r = records_of(c);
+
+	memset(s, 0, sizeof(*s));
+	s->prefix = c->q->end;
+	s->is_prefix = true;
+	if (!survey_section(c, s, &r, 0))
+		return false;
+	c->is_negative = !s->has_final;
+	return survey_section(c, s, &r, 1) && survey_section(c, s, &r, 2);
+}
+
+/* Where a name stands in the output, or a longer one that ends in it; 0 when it does not. */
+static size_t find_written(const struct cleaner *c, const uint8_t *owner, size_t len)
+{
+	for (unsigned i = 0; i < c->chain_len; i++) {
+		size_t skip = c->chain[i].len - len;
+
+		if (c->at[i] == 0 || c->chain[i].len < len || c->at[i] + skip > POINTER_MAX)
+			continue;
+		if (name_is_under(c->chain[i].wire, owner))
+			return c->at[i] + skip;
+	}
+	return 0;
+}
+
+static size_t write_owner(
+	const struct cleaner *c, const struct rr_view *rr, uint8_t *out, size_t room)
+{
+	size_t at = rr->owner_len > 1 ? find_written(c, rr->owner, rr->owner_len) : 0;
+
+	if (room < rr->owner_len || room < 2)
+		return 0;
+	if (at != 0) {
+		put16(out, (uint16_t)(0xc000u | at));
+		return 2;
+	}
+	memcpy(out, rr->owner, rr->owner_len);
+	return rr->owner_len;
+}
+
+/* Append a record; returns the new length, 0 when there is no room. */
+static size_t write_record(
+	struct cleaner *c, const struct rr_view *rr, struct reply *out, size_t at)
+{
+	struct reader r = reader_on(c->data, c->n);
+	size_t room = sizeof(out->wire) - at;
+	size_t n = write_owner(c, rr, out->wire + at, room);
+	int rdlength, i;
+
+	if (n == 0 || room - n < 10)
+		return 0;
+	put16(out->wire + at + n, rr->type);
+	put16(out->wire + at + n + 2, rr->rr_class);
+	put32(out->wire + at + n + 4, rr->ttl > INT32_MAX ? 0 : rr->ttl);
+	rdlength = rr_rdata(&r, rr, out->wire + at + n + 10, room - n - 10);
+	if (rdlength < 0 || rdlength > UINT16_MAX)
+		return 0;
+	put16(out->wire + at + n + 8, (uint16_t)rdlength);
+	if (rr->type == TYPE_CNAME) {
+		i = chain_find(c, out->wire + at + n + 10, (size_t)rdlength);
+		if (i > 0 && c->at[i] == 0 && at + n + 10 <= POINTER_MAX)
+			c->at[i] = (uint16_t)(at + n + 10);
+	}
+	return at + n + 10 + (size_t)rdlength;
+}
+
+/* Write the kept records one by one, because a dropped one lies between them. */
+static size_t rewrite(struct cleaner *c, struct reply *out)
+{
+	struct reader r;
+	size_t at = c->q->end;
+	struct rr_view rr;
+
+	c->data = c->source; /* out holds the copy; every name was read from it once and is good */
+	r = records_of(c);
+	c->at[0] = MSG_HEADER;
+	c->has_soa = false;
+	for (unsigned section = 0; section < 2; section++) {
+		for (unsigned i = 0; i < c->counts[section]; i++) {
+			if (!read_rr(&r, &rr))
+				return 0;
+			if (section == 0 ? !keeps_answer(c, &rr) : !keeps_authority(c, &rr))
+				continue;
+			at = write_record(c, &rr, out, at);
+			if (at == 0)
+				return 0;
+		}
+	}
+	return at;
+}
+
+/* The kept records are the first ones: they stay as they are, but for their TTL. */
+static void limit_ttls(struct reply *out, size_t start)
+{
+	struct reader r = reader_on(out->wire, out->len);
+	struct rr_view rr;
+
+	r.at = start;
+	while (r.at < out->len && read_rr(&r, &rr))
+		if (rr.ttl > INT32_MAX)
+			put32(out->wire + rr.ttl_at, 0);
+}
+
+static void write_header(struct reply *out, const struct reply_question *q, const uint16_t *kept)
+{
+	memset(out->wire, 0, MSG_HEADER);
+	put16(out->wire + 2, FLAG_QR);
+	put16(out->wire + 4, 1);
+	put16(out->wire + 6, kept[0]);
+	put16(out->wire + 8, kept[1]);
+	memcpy(out->wire + MSG_HEADER, q->query + MSG_HEADER, q->end - (size_t)MSG_HEADER);
+}
+
+static void start(struct cleaner *c, const struct reply_question *q, const uint8_t *data)
+{
+	c->q = q;
+	c->qtype = get16(q->query + q->end - 4);
+	c->qclass = get16(q->query + q->end - 2);
+	c->flags = get16(data + 2);
+	for (unsigned i = 0; i < 3; i++)
+		c->counts[i] = get16(data + 6 + 2 * (size_t)i);
+	name_set(&c->chain[0], q->query + MSG_HEADER);
+	c->chain_len = 1;
+	memset(c->at, 0, sizeof(c->at));
+	c->is_negative = false;
+	c->has_soa = false;
+}
+
+static bool keep_records(struct cleaner *c, struct reply *out, struct survey *s)
+{
+	if (!build_chain(c) || !survey(c, s))
+		return false;
+	out->has_edns = s->has_opt;
+	out->rcode = (uint16_t)((c->flags & FLAG_RCODE) | s->extended_rcode);
+	out->is_referral = out->rcode == RCODE_NOERROR && s->kept[0] == 0 && !c->has_soa &&
+		s->has_ns && (c->flags & FLAG_AA) == 0;
+	if (s->is_prefix) {
+		out->len = s->prefix;
+		limit_ttls(out, c->q->end);
+		return true;
+	}
+	out->len = rewrite(c, out);
+	return out->len != 0;
+}
+
+bool reply_clean(struct reply *out, const struct reply_question *q, const uint8_t *data, size_t n)
+{
+	struct cleaner c;
+	struct survey s = {.is_prefix = true};
+
+	if (n > sizeof(out->wire))
+		return false;
+	start(&c, q, data);
+	out->rcode = c.flags & FLAG_RCODE;
+	out->is_truncated = (c.flags & FLAG_TC) != 0;
+	out->is_authentic = (c.flags & FLAG_AD) != 0;
+	out->is_referral = false;
+	out->has_edns = false;
+	out->len = q->end;
+	if (!out->is_truncated) {
+		/* no label starts with FF: names that point into the header are malformed */
+		memset(out->wire, 0xff, MSG_HEADER);
+		memcpy(out->wire + MSG_HEADER, data + MSG_HEADER, n - MSG_HEADER);
+		c.data = out->wire;
+		c.n = n;
+		c.source = data;
+		if (!keep_records(&c, out, &s))
+			return false;
+	}
+	write_header(out, q, s.kept);
+	return true;
+}
