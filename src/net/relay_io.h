@@ -3,8 +3,8 @@
  * decisions are in relay.c; this is the thin part that talks to the kernel, and scenario and unit
  * tests link tests/lib/fake_relay_io.c in its place.
  *
- * One struct relay_io a relay, on the loop of its worker. Handlers are called from the loop,
- * never from inside a function of this header, after the host's enter().
+ * One struct relay_io a relay, on the loop of its worker. Handlers are called from the loop, after
+ * the host's enter(), and by relay_io_flush(); never from inside another function of this header.
  */
 #pragma once
 
@@ -67,7 +67,10 @@ int relay_udp_open(
 void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n);
 /* Close it; what is queued on it is dropped and no handler is called any more. */
 void relay_udp_close(struct relay_udp *s);
-/* Send what is queued on all UDP sockets, in as few system calls as possible. */
+/*
+ * Send what is queued on all UDP sockets, in as few system calls as possible; on_udp_error is
+ * called for those that fail.
+ */
 void relay_io_flush(struct relay_io *io);
 
 /* Begin a TCP connection to `to`. 0, or a negative errno. */

@@ -1,0 +1,415 @@
+#include "net/relay_io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+
+#define BATCH 32u
+#define QUEUE 64u
+/* Batches in one wake-up of a socket, so that the others get their turn. */
+#define ROUNDS_MAX 8
+/* A send may meet the error of an earlier datagram; then it was not done and is tried again. */
+#define SEND_TRIES 3u
+#define STREAM_READ 16384u
+
+struct queued {
+	struct relay_udp *socket; /* NULL: sent, or closed meanwhile */
+	uint16_t len;
+	uint8_t data[RELAY_QUERY_MAX];
+};
+
+struct relay_io {
+	struct relay_host host;
+	struct relay_io_handlers handlers;
+	void *relay_arg;
+	uv_timer_t timer;
+	unsigned handles; /* of libuv that are not closed yet; the last one frees this */
+	struct list failed; /* sockets with an error to report */
+	unsigned queued;
+	struct queued queue[QUEUE];
+	uint8_t in[BATCH][RELAY_DATAGRAM_MAX];
+	uint8_t stream_in[STREAM_READ];
+};
+
+struct relay_udp {
+	struct list failed;
+	struct relay_io *io;
+	void *arg;
+	uv_poll_t poll;
+	int fd;
+	int error;
+	bool is_closed;
+};
+
+struct relay_tcp {
+	struct relay_io *io;
+	void *arg;
+	uv_tcp_t tcp;
+	uv_connect_t connect;
+	bool is_closed, has_ended;
+};
+
+struct tcp_write {
+	uv_write_t req;
+	struct relay_tcp *socket;
+	uint8_t data[RELAY_QUERY_MAX + 2];
+};
+
+static void drop_handle(struct relay_io *io)
+{
+	if (--io->handles == 0)
+		free(io);
+}
+
+/* --- timer --- */
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct relay_io *io = timer->data;
+
+	io->host.enter(io->host.arg);
+	io->handlers.on_timer(io->relay_arg);
+}
+
+struct relay_io *relay_io_new(
+	const struct relay_host *host, const struct relay_io_handlers *h, void *relay_arg)
+{
+	struct relay_io *io = mem_new(struct relay_io);
+
+	io->host = *host;
+	io->handlers = *h;
+	io->relay_arg = relay_arg;
+	list_init(&io->failed);
+	must(uv_timer_init(host->loop, &io->timer) == 0);
+	io->timer.data = io;
+	io->handles = 1;
+	return io;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	drop_handle(handle->data);
+}
+
+void relay_io_free(struct relay_io *io)
+{
+	uv_close((uv_handle_t *)&io->timer, on_timer_closed);
+}
+
+void relay_io_arm(struct relay_io *io, uint64_t ms)
+{
+	uv_update_time(io->host.loop);
+	uv_timer_start(&io->timer, on_timer, ms, 0);
+}
+
+/* --- UDP --- */
+
+/* Read what is there into io->in; the number of datagrams, or a negative errno. */
+static int receive(struct relay_udp *s, struct mmsghdr *msgs)
+{
+	struct iovec iov[BATCH];
+	int n;
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		iov[i] = (struct iovec){s->io->in[i], RELAY_DATAGRAM_MAX};
+		memset(&msgs[i].msg_hdr, 0, sizeof(msgs[i].msg_hdr));
+		msgs[i].msg_hdr.msg_iov = &iov[i];
+		msgs[i].msg_hdr.msg_iovlen = 1;
+	}
+	n = recvmmsg(s->fd, msgs, BATCH, MSG_DONTWAIT, NULL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return n;
+}
+
+static void read_socket(struct relay_udp *s)
+{
+	const struct relay_io_handlers *h = &s->io->handlers;
+	struct mmsghdr msgs[BATCH];
+	int n = (int)BATCH;
+
+	for (int round = 0; round < ROUNDS_MAX && n == (int)BATCH && !s->is_closed; round++) {
+		n = receive(s, msgs);
+		if (n < 0)
+			h->on_udp_error(s->arg, n);
+		for (int i = 0; i < n && !s->is_closed; i++)
+			h->on_datagram(s->arg, s->io->in[i], msgs[i].msg_len,
+				(msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
+	}
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct relay_udp *s = poll->data;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	(void)events;
+	s->io->host.enter(s->io->host.arg);
+	if (status == 0) {
+		read_socket(s);
+		return;
+	}
+	/* libuv stops a handle that reports POLLERR, which an ICMP message makes: go on */
+	getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	uv_poll_start(poll, UV_READABLE, on_poll);
+	if (error != 0)
+		s->io->handlers.on_udp_error(s->arg, -error);
+}
+
+static int connect_udp(const union addr *to)
+{
+	int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), rc;
+
+	if (fd < 0)
+		return -errno;
+	/* the kernel binds it to a random port */
+	if (connect(fd, &to->sa, addr_len(to)) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+int relay_udp_open(
+	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out)
+{
+	struct relay_udp *s;
+	int fd = connect_udp(to), rc;
+
+	if (fd < 0)
+		return fd;
+	s = mem_new(struct relay_udp);
+	s->io = io;
+	s->arg = socket_arg;
+	s->fd = fd;
+	list_init(&s->failed);
+	rc = uv_poll_init(io->host.loop, &s->poll, fd);
+	if (rc != 0) {
+		close(fd);
+		free(s);
+		return rc;
+	}
+	s->poll.data = s;
+	io->handles++;
+	uv_poll_start(&s->poll, UV_READABLE, on_poll);
+	*out = s;
+	return 0;
+}
+
+static void note_error(struct relay_udp *s, int error)
+{
+	s->error = error;
+	if (list_is_empty(&s->failed))
+		list_push(&s->io->failed, &s->failed);
+}
+
+/* Send n datagrams on one socket. What does not leave is retransmitted by the schedule. */
+static void send_all(struct relay_udp *s, struct mmsghdr *msgs, unsigned n)
+{
+	unsigned done = 0, tries = 0;
+
+	while (done < n && tries < SEND_TRIES) {
+		int rc = sendmmsg(s->fd, msgs + done, n - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (rc > 0) {
+			done += (unsigned)rc;
+			continue;
+		}
+		tries++;
+		if (errno == EAGAIN)
+			return;
+		if (errno != EINTR)
+			note_error(s, -errno);
+	}
+}
+
+/* Send all queued datagrams of the socket of queue entry `first`. */
+static void send_socket(struct relay_io *io, unsigned first)
+{
+	struct relay_udp *s = io->queue[first].socket;
+	struct mmsghdr msgs[QUEUE];
+	struct iovec iov[QUEUE];
+	unsigned n = 0;
+
+	for (unsigned i = first; i < io->queued; i++) {
+		struct queued *q = &io->queue[i];
+
+		if (q->socket != s)
+			continue;
+		iov[n] = (struct iovec){q->data, q->len};
+		memset(&msgs[n], 0, sizeof(msgs[n]));
+		msgs[n].msg_hdr.msg_iov = &iov[n];
+		msgs[n].msg_hdr.msg_iovlen = 1;
+		n++;
+		q->socket = NULL;
+	}
+	send_all(s, msgs, n);
+}
+
+static void transmit(struct relay_io *io)
+{
+	for (unsigned i = 0; i < io->queued; i++)
+		if (io->queue[i].socket != NULL)
+			send_socket(io, i);
+	io->queued = 0;
+}
+
+void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n)
+{
+	struct relay_io *io = s->io;
+	struct queued *q;
+
+	if (io->queued == QUEUE)
+		transmit(io);
+	q = &io->queue[io->queued++];
+	q->socket = s;
+	q->len = (uint16_t)n;
+	memcpy(q->data, data, n);
+}
+
+void relay_io_flush(struct relay_io *io)
+{
+	struct list *node;
+
+	transmit(io);
+	while ((node = list_first(&io->failed)) != NULL) {
+		struct relay_udp *s = container_of(node, struct relay_udp, failed);
+
+		list_remove(node);
+		io->handlers.on_udp_error(s->arg, s->error);
+	}
+}
+
+static void on_udp_closed(uv_handle_t *handle)
+{
+	struct relay_udp *s = handle->data;
+
+	close(s->fd);
+	drop_handle(s->io);
+	free(s);
+}
+
+void relay_udp_close(struct relay_udp *s)
+{
+	struct relay_io *io = s->io;
+
+	s->is_closed = true;
+	list_remove(&s->failed);
+	for (unsigned i = 0; i < io->queued; i++)
+		if (io->queue[i].socket == s)
+			io->queue[i].socket = NULL;
+	uv_close((uv_handle_t *)&s->poll, on_udp_closed);
+}
+
+/* --- TCP --- */
+
+static void end_tcp(struct relay_tcp *s, int error)
+{
+	if (s->is_closed || s->has_ended)
+		return;
+	s->has_ended = true;
+	s->io->host.enter(s->io->host.arg);
+	s->io->handlers.on_tcp_end(s->arg, error);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct relay_tcp *s = handle->data;
+
+	(void)suggested;
+	*buf = uv_buf_init((char *)s->io->stream_in, STREAM_READ);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct relay_tcp *s = stream->data;
+
+	if (n < 0) {
+		end_tcp(s, n == UV_EOF ? 0 : (int)n);
+		return;
+	}
+	if (n == 0 || s->is_closed)
+		return;
+	s->io->host.enter(s->io->host.arg);
+	s->io->handlers.on_stream(s->arg, (const uint8_t *)buf->base, (size_t)n);
+}
+
+static void on_connect(uv_connect_t *req, int status)
+{
+	struct relay_tcp *s = req->data;
+
+	if (status == 0 && !s->is_closed)
+		status = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_read);
+	if (status != 0)
+		end_tcp(s, status);
+}
+
+static void on_tcp_closed(uv_handle_t *handle)
+{
+	struct relay_tcp *s = handle->data;
+
+	drop_handle(s->io);
+	free(s);
+}
+
+int relay_tcp_open(
+	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out)
+{
+	struct relay_tcp *s = mem_new(struct relay_tcp);
+	int rc = uv_tcp_init(io->host.loop, &s->tcp);
+
+	if (rc != 0) {
+		free(s);
+		return rc;
+	}
+	io->handles++;
+	s->io = io;
+	s->arg = socket_arg;
+	s->tcp.data = s;
+	s->connect.data = s;
+	rc = uv_tcp_connect(&s->connect, &s->tcp, &to->sa, on_connect);
+	if (rc != 0) {
+		relay_tcp_close(s);
+		return rc;
+	}
+	uv_tcp_nodelay(&s->tcp, 1);
+	*out = s;
+	return 0;
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+	struct tcp_write *w = req->data;
+	struct relay_tcp *s = w->socket;
+
+	free(w);
+	if (status != 0)
+		end_tcp(s, status);
+}
+
+void relay_tcp_send(struct relay_tcp *s, const uint8_t *data, size_t n)
+{
+	struct tcp_write *w = mem_new(struct tcp_write);
+	uv_buf_t buf = uv_buf_init((char *)w->data, (unsigned)n + 2);
+
+	w->socket = s;
+	w->req.data = w;
+	w->data[0] = (uint8_t)(n >> 8);
+	w->data[1] = (uint8_t)n;
+	memcpy(w->data + 2, data, n);
+	/* a connection that broke already is reported by reading from it */
+	if (uv_write(&w->req, (uv_stream_t *)&s->tcp, &buf, 1, on_written) != 0)
+		free(w);
+}
+
+void relay_tcp_close(struct relay_tcp *s)
+{
+	s->is_closed = true;
+	uv_close((uv_handle_t *)&s->tcp, on_tcp_closed);
+}
