@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,7 +11,6 @@
 #include "admin/listener.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "conf/args.h"
 
 #define LISTENERS_MAX 64
 #define STACK_SIZE (256u << 10)
@@ -278,29 +277,4 @@ void admin_route_del(struct admin_route *r)
 	pthread_mutex_unlock(&admin.lock);
 	free(r->path);
 	free(r);
-}
-
-int admin_address(const struct directive *d, const char *fallback, char out[ADMIN_ADDRESS_MAX],
-	struct err *e)
-{
-	struct address a;
-	uint16_t port;
-	int rc = args_count(d, 0, 1, e);
-
-	if (rc != 0)
-		return rc;
-	if (d->arg_count == 0) {
-		snprintf(out, ADMIN_ADDRESS_MAX, "%s", fallback);
-		return 0;
-	}
-	port = (uint16_t)strtoul(strrchr(fallback, ':') + 1, NULL, 10);
-	rc = args_address(d, 0, port, &a, e);
-	if (rc != 0)
-		return rc;
-	if (a.has_scheme)
-		return args_error(d, e, "'%s': an address to listen on has no scheme", d->name);
-	if (a.host[0] != '\0' && !a.is_ip && strcmp(a.host, "localhost") != 0)
-		return args_error(d, e, "'%s': '%s' is not an IP address", d->name, a.host);
-	snprintf(out, ADMIN_ADDRESS_MAX, a.is_v6 ? "[%s]:%u" : "%s:%u", a.host, a.port);
-	return 0;
 }

@@ -14,9 +14,6 @@
 #include "base/err.h"
 #include "base/str.h"
 
-struct directive;
-
-#define ADMIN_ADDRESS_MAX 300
 /* Limits of each address. */
 #define ADMIN_CONNECTIONS_MAX 16u
 #define ADMIN_CONNECTIONS_OF_IP_MAX 8u
@@ -47,9 +44,3 @@ struct admin_route *admin_route_add(
  * again; with the last route of an address its port is closed. Control thread.
  */
 void admin_route_del(struct admin_route *r);
-/*
- * Read the only argument of a directive as such an address, or take fallback (":8080") when there
- * is none; its port stands in for a port that is not written. 0, or -EINVAL with e set.
- */
-int admin_address(const struct directive *d, const char *fallback, char out[ADMIN_ADDRESS_MAX],
-	struct err *e);

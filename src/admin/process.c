@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "core/metrics.h"
 
@@ -33,6 +34,9 @@ static const struct metric_family start_time = {"process_start_time_seconds",
 	"When the process was started, in seconds since 1970.", METRIC_GAUGE};
 static const struct metric_family build_info = {
 	"seamark_build_info", "Always 1; the labels tell the build.", METRIC_GAUGE};
+
+static const struct metric_family log_lines = {"seamark_log_dropped_total",
+	"Log lines that standard output did not take in time.", METRIC_COUNTER};
 
 /* When the host was started, in seconds since 1970; 0 when unknown. */
 static double boot_time(void)
@@ -103,5 +107,6 @@ void process_metrics(struct metrics *m)
 {
 	add_stat(m);
 	add_descriptors(m);
+	metrics_sample(m, &log_lines, "", (double)log_dropped());
 	metrics_sample(m, &build_info, "version=\"" PACKAGE_VERSION "\"", 1);
 }
