@@ -181,13 +181,36 @@ static bool may_skip(const union addr *addr, int rc)
 		(rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL);
 }
 
+/*
+ * True when we listen on the same port at the wildcard address that covers addr, or at addresses
+ * that addr covers. The kernel counts that as the same address, and it is ours.
+ */
+static bool overlaps_ours(const struct control *c, const union addr *addr)
+{
+	vec_for_each(&c->sockets, s)
+		if (s->addr.sa.sa_family == addr->sa.sa_family &&
+			addr_port(&s->addr) == addr_port(addr) &&
+			(addr_is_wildcard(addr) || addr_is_wildcard(&s->addr)))
+			return true;
+	return false;
+}
+
+/* Fail when another process holds addr. */
+static int probe_address(const struct control *c, const union addr *addr, struct err *e)
+{
+	int rc;
+
+	if (overlaps_ours(c, addr))
+		return 0;
+	rc = socket_probe(addr, SOCK_DGRAM, e);
+	return rc != 0 ? rc : socket_probe(addr, SOCK_STREAM, e);
+}
+
 /* Sockets of one address for every worker, appended to out. */
 static int open_address(struct control *c, const union addr *addr, socket_list *out, struct err *e)
 {
-	int rc = socket_probe(addr, SOCK_DGRAM, e);
+	int rc = probe_address(c, addr, e);
 
-	if (rc == 0)
-		rc = socket_probe(addr, SOCK_STREAM, e);
 	if (rc != 0)
 		return may_skip(addr, rc) ? 0 : rc;
 	for (unsigned i = 0; i < c->config.workers; i++) {
@@ -379,7 +402,9 @@ static int start_workers(struct control *c, struct err *e)
 static void stop_workers(struct control *c)
 {
 	vec_for_each(&c->workers, t)
-		worker_thread_stop(*t);
+		worker_thread_drain(*t);
+	vec_for_each(&c->workers, t)
+		worker_thread_join(*t);
 	take_detached(c);
 	c->workers.len = 0;
 }

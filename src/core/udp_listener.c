@@ -124,23 +124,11 @@ static unsigned refresh_slots(struct udp_listener *l, unsigned used)
 	return n;
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+/* Read and answer until nothing waits, or enough was done for one turn of the loop. */
+static void serve_queue(struct udp_listener *l)
 {
-	struct udp_listener *l = poll->data;
-	unsigned got = UDP_BATCH, room;
+	unsigned got = UDP_BATCH, room = refresh_slots(l, 0);
 
-	(void)events;
-	if (status < 0) {
-		int error;
-		socklen_t len = sizeof(error);
-
-		/* libuv stops a handle that reports POLLERR; clear the error and go on */
-		getsockopt(l->socket.fd, SOL_SOCKET, SO_ERROR, &error, &len);
-		uv_poll_start(poll, UV_READABLE, on_readable);
-		return;
-	}
-	worker_enter(l->w);
-	room = refresh_slots(l, 0);
 	for (int round = 0; round < ROUNDS_MAX && got == UDP_BATCH; round++) {
 		struct udp_packet *packets[UDP_BATCH];
 
@@ -154,6 +142,24 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		room = refresh_slots(l, got);
 		rcu_quiescent_state();
 	}
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct udp_listener *l = poll->data;
+
+	(void)events;
+	if (status < 0) {
+		int error;
+		socklen_t len = sizeof(error);
+
+		/* libuv stops a handle that reports POLLERR; clear the error and go on */
+		getsockopt(l->socket.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+		uv_poll_start(poll, UV_READABLE, on_readable);
+		return;
+	}
+	worker_enter(l->w);
+	serve_queue(l);
 }
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -251,6 +257,8 @@ struct udp_listener *udp_listener_open(
 void udp_listener_close(struct udp_listener *l)
 {
 	uv_poll_stop(&l->poll);
+	udp_mute(&l->socket);
+	serve_queue(l); /* what the kernel has taken for us nobody else will answer */
 	l->is_closing = true;
 	maybe_free(l);
 }

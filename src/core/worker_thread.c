@@ -11,6 +11,9 @@
 #include "core/udp_listener.h"
 #include "core/worker.h"
 
+/* How long queries may wait for upstream servers after a stop; clients give up about then. */
+#define DRAIN_MS 5000u
+
 /* What the control thread asks of the worker. */
 struct request {
 	struct list node;
@@ -33,6 +36,7 @@ struct worker_thread {
 	uv_loop_t loop;
 	uv_async_t wake;
 	uv_prepare_t before_sleep;
+	uv_timer_t drain;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards requests */
 	struct list requests;
@@ -40,7 +44,7 @@ struct worker_thread {
 	struct generation *current;
 	VEC(struct generation *) retiring;
 	VEC(struct endpoint *) endpoints;
-	bool is_stopping, is_finished;
+	bool is_stopping;
 };
 
 static bool has_parked(const struct worker *w, const struct generation *g)
@@ -125,21 +129,10 @@ static void serve(struct worker_thread *t, const struct request *r)
 	retire(t);
 }
 
-static void on_before_sleep(uv_prepare_t *handle)
+/* Nothing waits any more, or for too long. The loop ends when what is closed here is closed. */
+static void finish(struct worker_thread *t)
 {
-	struct worker_thread *t = handle->data;
-
-	worker_flush_now(&t->w);
-	if (t->retiring.len > 0)
-		retire(t);
-	rcu_thread_offline();
-}
-
-static void stop(struct worker_thread *t)
-{
-	t->is_stopping = true;
-	vec_for_each(&t->endpoints, p)
-		close_endpoint(*p);
+	worker_enter(&t->w);
 	worker_cancel_parked(&t->w, NULL);
 	worker_flush_now(&t->w);
 	stream_server_close_all(&t->w);
@@ -149,6 +142,32 @@ static void stop(struct worker_thread *t)
 	retire(t);
 	uv_close((uv_handle_t *)&t->wake, NULL);
 	uv_close((uv_handle_t *)&t->before_sleep, NULL);
+	uv_close((uv_handle_t *)&t->drain, NULL);
+}
+
+static void on_before_sleep(uv_prepare_t *handle)
+{
+	struct worker_thread *t = handle->data;
+
+	worker_flush_now(&t->w);
+	if (t->retiring.len > 0)
+		retire(t);
+	if (t->is_stopping && list_is_empty(&t->w.parked))
+		finish(t);
+	rcu_thread_offline();
+}
+
+static void on_drained_long_enough(uv_timer_t *timer)
+{
+	finish(timer->data);
+}
+
+static void stop(struct worker_thread *t)
+{
+	t->is_stopping = true;
+	vec_for_each(&t->endpoints, p)
+		close_endpoint(*p);
+	uv_timer_start(&t->drain, on_drained_long_enough, DRAIN_MS, 0);
 }
 
 static struct request *next_request(struct worker_thread *t)
@@ -210,7 +229,8 @@ struct worker_thread *worker_thread_start(const struct worker_thread_config *con
 	t->w.loop = &t->loop;
 	must(uv_async_init(&t->loop, &t->wake, on_wake) == 0);
 	must(uv_prepare_init(&t->loop, &t->before_sleep) == 0);
-	t->wake.data = t->before_sleep.data = t;
+	must(uv_timer_init(&t->loop, &t->drain) == 0);
+	t->wake.data = t->before_sleep.data = t->drain.data = t;
 	uv_prepare_start(&t->before_sleep, on_before_sleep);
 	rc = pthread_create(&t->thread, NULL, thread_main, t);
 	if (rc != 0) {
@@ -240,12 +260,16 @@ void worker_thread_serve(struct worker_thread *t, struct generation *g,
 	post(t, r);
 }
 
-void worker_thread_stop(struct worker_thread *t)
+void worker_thread_drain(struct worker_thread *t)
 {
 	struct request *r = mem_new(struct request);
 
 	list_init(&r->node);
 	post(t, r);
+}
+
+void worker_thread_join(struct worker_thread *t)
+{
 	pthread_join(t->thread, NULL);
 	pthread_mutex_destroy(&t->lock);
 	vec_for_each(&t->endpoints, p)

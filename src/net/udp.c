@@ -84,6 +84,16 @@ int udp_open(struct udp_socket *s, union addr *addr, struct err *e)
 	return 0;
 }
 
+void udp_mute(struct udp_socket *s)
+{
+	union addr self;
+	socklen_t len = sizeof(self);
+
+	/* connected to itself it hears nobody else; sending to named addresses goes on */
+	if (getsockname(s->fd, &self.sa, &len) == 0)
+		(void)!connect(s->fd, &self.sa, len);
+}
+
 void udp_close(struct udp_socket *s)
 {
 	if (s->fd >= 0)

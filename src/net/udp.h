@@ -39,6 +39,11 @@ struct udp_socket {
  * errno with e set. The port that was bound is put into addr when it asked for port 0.
  */
 int udp_open(struct udp_socket *s, union addr *addr, struct err *e);
+/*
+ * Take no more datagrams: from now on they go to the other sockets on the address, if there are
+ * any. What was taken can still be received, and answers can be sent, until udp_close().
+ */
+void udp_mute(struct udp_socket *s);
 /* Close it. */
 void udp_close(struct udp_socket *s);
 /* Receive up to n (at most UDP_BATCH) datagrams; the number of them, 0 when there is none. */

@@ -181,6 +181,42 @@ static void one_datagram_that_cannot_be_sent_does_not_stop_the_others(void **sta
 	udp_close(&other);
 }
 
+static void a_muted_socket_answers_what_it_took_and_takes_no_more(void **state)
+{
+	static const char *const addresses[] = {"127.0.0.1", "0.0.0.0", "::1", "::"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		union addr bound = v4(addresses[i], 0), asked;
+		struct udp_socket s = open_on(&bound), heir;
+		uint8_t buf[16];
+		struct udp_packet p = {.buf = buf, .cap = sizeof(buf)}, *out = &p;
+		int fd;
+
+		asked = v4(bound.sa.sa_family == AF_INET ? "127.0.0.1" : "::1", addr_port(&bound));
+		fd = client_of(&asked);
+		assert_int_equal(send(fd, "before", 6, 0), 6);
+		udp_mute(&s);
+		heir = open_on(&bound);
+		for (unsigned k = 0; k < 16; k++) { /* from so many ports */
+			int other = client_of(&asked);
+			struct udp_packet in = {.buf = buf, .cap = sizeof(buf)};
+
+			assert_int_equal(send(other, "after", 5, 0), 5);
+			receive(&heir, &in);
+			close(other);
+		}
+		receive(&s, &p);
+		assert_int_equal(p.len, 6);
+		assert_int_equal(udp_send(&s, &out, 1), 1);
+		assert_true(is_readable(fd));
+		assert_int_equal(udp_recv(&s, &out, 1), 0);
+		close(fd);
+		udp_close(&s);
+		udp_close(&heir);
+	}
+}
+
 static int option(int fd, int level, int name)
 {
 	int value = -1;
@@ -233,6 +269,7 @@ int main(void)
 	        cmocka_unit_test(what_was_sent_to_all_is_told_apart),
 	        cmocka_unit_test(a_batch_is_taken_and_answered_in_one_call),
 	        cmocka_unit_test(one_datagram_that_cannot_be_sent_does_not_stop_the_others),
+	        cmocka_unit_test(a_muted_socket_answers_what_it_took_and_takes_no_more),
 	        cmocka_unit_test(no_fragment_is_made_and_no_path_mtu_is_believed),
 	        cmocka_unit_test(an_address_held_by_another_is_found_out_before_it_is_shared),
 	};

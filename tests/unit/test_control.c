@@ -1,0 +1,262 @@
+/*
+ * The control thread with real workers on loopback: reloads that move the listeners, and a stop
+ * that answers what waits. The chain ends in a plugin of our own that takes its time.
+ */
+#include "test.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/control.h"
+#include "core/query.h"
+#include "core/worker.h"
+#include "plugin.h"
+
+#define SLOW_MS 30
+
+extern const struct plugin bind_plugin;
+
+static _Atomic unsigned asked;
+
+static int slow_setup(struct setup *s, struct err *e)
+{
+	static int instance;
+
+	(void)e;
+	s->instance = &instance;
+	return 0;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+	struct query *q = timer->data;
+
+	worker_enter(q->worker);
+	uv_close((uv_handle_t *)timer, on_closed);
+	query_resume(q, DONE);
+}
+
+/* Names that begin with "s" are answered late. */
+static enum verdict slow_query(struct query *q, void *instance)
+{
+	uv_timer_t *timer;
+
+	(void)instance;
+	atomic_fetch_add(&asked, 1);
+	if (query_name(q)[1] != 's')
+		return DONE;
+	timer = mem_new(uv_timer_t);
+	uv_timer_init(q->worker->loop, timer);
+	timer->data = q;
+	uv_timer_start(timer, on_time, SLOW_MS, 0);
+	return WAIT;
+}
+
+static const struct plugin slow = {.name = "slow", .setup = slow_setup, .query = slow_query};
+static const struct plugin *const plugins[] = {&bind_plugin, &slow, NULL};
+
+/* A port that is free over TCP on 127.0.0.1, and hopefully over UDP. */
+static uint16_t free_port(void)
+{
+	union addr a = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, &a.sa, sizeof(a.in)), 0);
+	assert_int_equal(getsockname(fd, &a.sa, &len), 0);
+	close(fd);
+	return addr_port(&a);
+}
+
+static char text[256];
+
+static struct control_config config_of(uint16_t port, const char *where)
+{
+	snprintf(text, sizeof(text), ".:%u {\n\tbind %s\n\tslow\n}\n", port, where);
+	return (struct control_config){
+	        .text = text, .name = "test", .workers = 2, .plugins = plugins};
+}
+
+/* A connected socket with a deadline of half a second; -1 when it is refused. */
+static int client_of(const char *ip, uint16_t port, int type)
+{
+	struct timeval patience = {.tv_usec = 500000};
+	union addr a;
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(addr_from_text(&a, str_from(ip), port), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(fd, &a.sa, sizeof(a.in)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Ask for "f." at once, "s." slowly; with a length field before it on TCP. */
+static bool ask(int fd, int type, char name)
+{
+	const uint8_t q[] = {
+	        0, 19, 1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, (uint8_t)name, 0, 0, 1, 0, 1};
+	size_t skip = type == SOCK_STREAM ? 0 : 2;
+
+	return send(fd, q + skip, sizeof(q) - skip, MSG_NOSIGNAL) == (ssize_t)(sizeof(q) - skip);
+}
+
+static bool is_answered(int fd)
+{
+	uint8_t reply[512];
+
+	return recv(fd, reply, sizeof(reply), 0) >= 19;
+}
+
+static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
+
+/* Over UDP and TCP. */
+static bool answers_at(const char *ip, uint16_t port)
+{
+	bool is_good = true;
+
+	for (unsigned i = 2; is_good && i-- > 0;) { /* TCP first: it says at once that it is not */
+		int fd = client_of(ip, port, types[i]);
+
+		if (fd < 0)
+			return false;
+		is_good = is_good && ask(fd, types[i], 'f') && is_answered(fd);
+		close(fd);
+	}
+	return is_good;
+}
+
+/* Workers switch on their own after a reload; who comes to a listener that closes asks again. */
+static bool soon_answers_at(const char *ip, uint16_t port, bool expected)
+{
+	bool answers = answers_at(ip, port);
+
+	for (int left = 100; answers != expected && left > 0; left--) {
+		poll(NULL, 0, 5);
+		answers = answers_at(ip, port);
+	}
+	return answers == expected;
+}
+
+static void a_stop_answers_what_waits(void **state)
+{
+	uint16_t port = free_port();
+	struct control_config config = config_of(port, "127.0.0.1");
+	struct err e = {""};
+	struct control *c = control_start(&config, &e);
+	int fd[2];
+
+	(void)state;
+	assert_string_equal(e.text, "");
+	atomic_store(&asked, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		fd[i] = client_of("127.0.0.1", port, types[i]);
+		ask(fd[i], types[i], 's');
+	}
+	for (int left = 2000; atomic_load(&asked) < 2 && left > 0; left--)
+		poll(NULL, 0, 1);
+	control_stop(c);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(is_answered(fd[i]));
+		close(fd[i]);
+	}
+}
+
+static void a_reload_moves_between_one_address_and_all(void **state)
+{
+	static const struct {
+		const char *where;
+		bool one, two;
+	} rows[] = {
+	        {"127.0.0.1", true, false},
+	        {"0.0.0.0", true, true},
+	        {"127.0.0.2", false, true},
+	        {"127.0.0.1 127.0.0.2", true, true},
+	};
+	uint16_t port = free_port();
+	struct control_config config = config_of(port, rows[0].where);
+	struct err e = {""};
+	struct control *c = control_start(&config, &e);
+
+	(void)state;
+	assert_string_equal(e.text, "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config = config_of(port, rows[i].where);
+		control_configure(c, &config);
+		control_reload(c, &e);
+		assert_string_equal(e.text, "");
+		assert_true(soon_answers_at("127.0.0.1", port, rows[i].one));
+		assert_true(soon_answers_at("127.0.0.2", port, rows[i].two));
+	}
+	control_stop(c);
+}
+
+static void a_connection_lives_through_reloads(void **state)
+{
+	uint16_t port = free_port();
+	struct control_config config = config_of(port, "127.0.0.1");
+	struct err e = {""};
+	struct control *c = control_start(&config, &e);
+	int fd;
+
+	(void)state;
+	assert_string_equal(e.text, "");
+	fd = client_of("127.0.0.1", port, SOCK_STREAM);
+	for (unsigned i = 0; i < 10; i++) {
+		ask(fd, SOCK_STREAM, 's'); /* answered by the generation that took it */
+		assert_int_equal(control_reload(c, &e), 0);
+		assert_true(is_answered(fd));
+		ask(fd, SOCK_STREAM, 'f');
+		assert_true(is_answered(fd));
+	}
+	close(fd);
+	control_stop(c);
+}
+
+static void an_address_of_another_process_fails_the_start(void **state)
+{
+	uint16_t port = free_port();
+	struct control_config config = config_of(port, "127.0.0.1");
+	struct err e = {""};
+	struct control *c = control_start(&config, &e), *second;
+
+	(void)state;
+	assert_non_null(c);
+	second = control_start(&config, &e);
+	assert_null(second);
+	assert_non_null(strstr(e.text, "Address already in use"));
+	assert_true(answers_at("127.0.0.1", port));
+	control_stop(c);
+}
+
+static void ignore_line(void *arg, enum log_level level, const char *line)
+{
+	(void)arg;
+	(void)level;
+	(void)line;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_stop_answers_what_waits),
+	        cmocka_unit_test(a_reload_moves_between_one_address_and_all),
+	        cmocka_unit_test(a_connection_lives_through_reloads),
+	        cmocka_unit_test(an_address_of_another_process_fails_the_start),
+	};
+
+	log_set_sink(ignore_line, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
