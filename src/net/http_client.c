@@ -45,6 +45,7 @@ struct http_request {
 	char *content_type;
 	char *url;
 	char error[CURL_ERROR_SIZE];
+	bool is_added; /* libcurl knows it */
 	bool has_head; /* on_head was called */
 	bool cancelled; /* no more callbacks; freed when libcurl is left */
 };
@@ -58,7 +59,8 @@ struct socket_watch {
 
 static void request_free(struct http_request *r)
 {
-	curl_multi_remove_handle(r->client->multi, r->easy);
+	if (r->is_added)
+		curl_multi_remove_handle(r->client->multi, r->easy);
 	curl_easy_cleanup(r->easy);
 	curl_slist_free_all(r->headers);
 	curl_slist_free_all(r->connect_to);
@@ -101,7 +103,16 @@ static void finish(struct http_request *r, CURLcode code)
 	r->handler.on_done(r->handler.arg, &result);
 }
 
-/* Deliver what has ended and free what was cancelled; never from inside libcurl. */
+static void request_add(struct http_request *r)
+{
+	must(curl_multi_add_handle(r->client->multi, r->easy) == CURLM_OK);
+	r->is_added = true;
+}
+
+/*
+ * Deliver what has ended, free what was cancelled and begin what was asked for meanwhile; never
+ * from inside libcurl, which allows none of this in its callbacks.
+ */
 static void reap(struct http_client *c)
 {
 	CURLMsg *m;
@@ -122,6 +133,8 @@ static void reap(struct http_client *c)
 
 		if (r->cancelled)
 			request_free(r);
+		else if (!r->is_added)
+			request_add(r);
 	}
 }
 
@@ -503,7 +516,8 @@ struct http_request *http_get(struct http_client *c, const struct http_options *
 	set_transport(r, o);
 	set_exchange(r, o);
 	list_push(&c->requests, &r->node);
-	must(curl_multi_add_handle(c->multi, r->easy) == CURLM_OK);
+	if (c->depth == 0)
+		request_add(r);
 	return r;
 }
 
