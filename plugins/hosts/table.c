@@ -207,6 +207,7 @@ static void add_entry(struct hosts_table *t, struct pending *p)
 	t->records += p->a.set.count + p->aaaa.set.count;
 	t->has_wildcards |= p->name.wire[0] == 1 && p->name.wire[1] == '*';
 	e->name = (const uint8_t *)arena_dup(&t->arena, p->name.wire, p->name.len);
+	e->len = p->name.len;
 	e->a = rrset_build_in(&p->a.set, &t->arena);
 	e->aaaa = rrset_build_in(&p->aaaa.set, &t->arena);
 	e->ptr = rrset_build_in(&p->ptr.set, &t->arena);
@@ -267,11 +268,13 @@ size_t hosts_table_records(const struct hosts_table *t)
 const struct hosts_entry *hosts_table_find(const struct hosts_table *t, const uint8_t *folded)
 {
 	uint64_t hash = name_hash(t, folded);
+	size_t len = name_len(folded);
 
 	for (size_t at = hash >> 8 & t->mask; t->slots[at].hash != 0; at = (at + 1) & t->mask) {
 		const struct slot *s = &t->slots[at];
 
-		if (s->hash == hash && memcmp(s->entry->name, folded, name_len(folded)) == 0)
+		if (s->hash == hash && s->entry->len == len &&
+		        memcmp(s->entry->name, folded, len) == 0)
 			return s->entry;
 	}
 	return NULL;

@@ -22,6 +22,7 @@
 /* What a name has; sets that it does not have are NULL. */
 struct hosts_entry {
 	const uint8_t *name; /* wire, lower case */
+	size_t len; /* of name */
 	const struct rrset *a, *aaaa, *ptr;
 };
 

@@ -21,8 +21,8 @@ static const struct tree_node *find_child(
 	        at = (at + 1) & t->mask) {
 		const struct tree_node *n = &t->nodes[t->table[at] - 1];
 
-		if (n->parent == index && n != t->nodes &&
-		        memcmp(n->name, label, label[0] + 1u) == 0)
+		if (n->parent == index && n != t->nodes && n->name[0] == label[0] &&
+		        memcmp(n->name + 1, label + 1, label[0]) == 0)
 			return n;
 	}
 	return NULL;
@@ -98,8 +98,8 @@ struct tree_result tree_lookup(const struct tree *t, const uint8_t *folded, uint
 	uint8_t offsets[128];
 	unsigned labels = label_offsets(folded, offsets);
 
-	if (labels < t->origin_labels || memcmp(name_skip(folded, labels - t->origin_labels),
-	                                         t->origin.wire, t->origin.len) != 0)
+	if (labels < t->origin_labels ||
+	        !name_equal(name_skip(folded, labels - t->origin_labels), t->origin.wire))
 		return r;
 	for (r.above = labels - t->origin_labels; r.above > 0; r.above--, n = child) {
 		if (stops_at(&r, n))
@@ -127,8 +127,8 @@ const struct tree_node *tree_node_at(const struct tree *t, const uint8_t *folded
 	uint8_t offsets[128];
 	unsigned labels = label_offsets(folded, offsets);
 
-	if (labels < t->origin_labels || memcmp(name_skip(folded, labels - t->origin_labels),
-	                                         t->origin.wire, t->origin.len) != 0)
+	if (labels < t->origin_labels ||
+	        !name_equal(name_skip(folded, labels - t->origin_labels), t->origin.wire))
 		return NULL;
 	for (unsigned above = labels - t->origin_labels; above > 0 && n != NULL; above--)
 		n = find_child(t, n, folded + offsets[above - 1]);
