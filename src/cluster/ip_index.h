@@ -7,14 +7,14 @@
 #include "cluster/store.h"
 
 struct ip_slot {
-	const struct object *object; /* NULL: never used; &dead inside ip_index.c: removed */
+	const struct object *object; /* NULL: free */
 	uint32_t item;
 	uint32_t hash;
 };
 
 struct ip_index {
 	struct ip_slot *slots;
-	size_t cap, len, used;
+	size_t cap, len;
 	uint64_t seed;
 };
 
@@ -22,7 +22,11 @@ struct ip_index {
 void ip_index_init(struct ip_index *x);
 /* Free it. */
 void ip_index_fini(struct ip_index *x);
-/* Note every address of o, which must stay where it is until ip_index_remove(). */
+/*
+ * Note every address of o, which must stay where it is until ip_index_remove(). Addresses that
+ * STORE_MAX_SAME_IP others have already are left out: their owners are hostile or broken, and
+ * each would make the walk over them longer.
+ */
 void ip_index_add(struct ip_index *x, const struct object *o);
 /* Forget every address of o. */
 void ip_index_remove(struct ip_index *x, const struct object *o);

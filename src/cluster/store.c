@@ -48,6 +48,7 @@ struct store {
 	struct intern texts;
 	struct source sources[STORE_MAX_SOURCES];
 	int n_sources;
+	unsigned synced; /* mask of the kinds that readers know as synced */
 	uint32_t last_mark;
 	struct touches touches;
 	struct list readers;
@@ -309,6 +310,8 @@ enum store_result store_apply(struct store *st, int source, const struct object 
 	if (old != NULL && !is_other_uid(old->object, o) && object_is_same(old->object, o)) {
 		old->mark = st->sources[source].mark[o->kind];
 		old->object->rv = o->rv;
+		if (has_uid(o))
+			memcpy(old->object->uid, o->uid, sizeof(o->uid));
 		return STORE_SAME;
 	}
 	link_node(st, first, old, node_new(st, source, o, &k));
@@ -342,7 +345,7 @@ enum store_result store_delete(struct store *st, int source, const struct object
 	n = find_of_source(find_first(st, o->kind, &k), source);
 	if (n == NULL)
 		return STORE_IGNORED;
-	if (is_other_uid(n->object, o)) {
+	if (is_other_uid(n->object, o) || is_stale(st, source, n->object, o)) {
 		st->stats.stale++;
 		return STORE_STALE;
 	}
@@ -351,6 +354,18 @@ enum store_result store_delete(struct store *st, int source, const struct object
 }
 
 /* --- sources and relists ----------------------------------------------------------------- */
+
+/* Touch TOUCH_SYNC when the answer of store_is_synced() changed for some kind. */
+static void update_synced(struct store *st)
+{
+	unsigned synced = 0;
+
+	for (int k = 0; k < OBJECT_KINDS; k++)
+		synced |= (unsigned)store_is_synced(st, (enum object_kind)k) << k;
+	if (synced != st->synced)
+		touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
+	st->synced = synced;
+}
 
 int store_source_add(struct store *st, const char *name, unsigned kinds)
 {
@@ -363,9 +378,7 @@ int store_source_add(struct store *st, const char *name, unsigned kinds)
 	if (at == st->n_sources)
 		st->n_sources++;
 	st->sources[at] = (struct source){.name = name, .kinds = kinds};
-	for (int k = 0; k < OBJECT_KINDS; k++)
-		if ((kinds & 1u << k) != 0)
-			touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
+	update_synced(st);
 	return at;
 }
 
@@ -405,18 +418,16 @@ void store_source_remove(struct store *st, int source)
 	for (int k = 0; k < OBJECT_KINDS; k++)
 		remove_nodes(st, source, (enum object_kind)k, true);
 	st->sources[source] = (struct source){.name = NULL};
-	touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
+	update_synced(st);
 	store_commit(st);
 }
 
 void store_source_synced(struct store *st, int source, enum object_kind kind, bool is_synced)
 {
 	struct source *s = &st->sources[source];
-	unsigned before = s->synced;
 
-	s->synced = is_synced ? before | 1u << kind : before & ~(1u << kind);
-	if (s->synced != before)
-		touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
+	s->synced = is_synced ? s->synced | 1u << kind : s->synced & ~(1u << kind);
+	update_synced(st);
 }
 
 void store_relist_begin(struct store *st, int source, enum object_kind kind, bool is_truth)

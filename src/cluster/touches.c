@@ -4,6 +4,8 @@
 
 #include "cluster/ip_index.h"
 
+#define MATCH_WINDOW 8u /* endpoints */
+
 void touches_init(struct touches *t)
 {
 	memset(t, 0, sizeof(*t));
@@ -61,19 +63,37 @@ static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 		same_text(a->target_name, b->target_name);
 }
 
-/* Endpoints of old that are not the same in now, place by place. */
+/* Where p is in at[from..n), looking only MATCH_WINDOW places ahead; n when it is not there. */
+static uint32_t find_ahead(
+	const struct endpoint *p, const struct endpoint *at, uint32_t from, uint32_t n)
+{
+	uint32_t stop = n - from > MATCH_WINDOW ? from + MATCH_WINDOW : n;
+
+	for (uint32_t i = from; i < stop; i++)
+		if (same_endpoint(p, &at[i]))
+			return i;
+	return n;
+}
+
+/*
+ * Endpoints of old that are not the same in now. The controller keeps their order, so that one
+ * pass with a little look-ahead finds the equal ones; to touch too many does no harm.
+ */
 static void add_endpoints(struct touches *t, const struct object *old, const struct object *now)
 {
 	bool may_skip = now != NULL && old->slice.is_imported == now->slice.is_imported &&
 		same_text(old->slice.service, now->slice.service);
+	uint32_t k = 0;
 
 	for (uint32_t i = 0; i < old->slice.n_endpoints; i++) {
 		const struct endpoint *p = &old->slice.endpoints[i];
+		uint32_t n = may_skip ? now->slice.n_endpoints : 0;
+		uint32_t found = may_skip ? find_ahead(p, now->slice.endpoints, k, n) : n;
 
-		if (may_skip && i < now->slice.n_endpoints &&
-			same_endpoint(p, &now->slice.endpoints[i]))
-			continue;
-		touches_add_ip(t, &p->ip);
+		if (found < n)
+			k = found + 1;
+		else
+			touches_add_ip(t, &p->ip);
 	}
 }
 
