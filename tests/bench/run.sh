@@ -89,7 +89,6 @@ write_seamark_conf() {
 		cat >"$dir/Corefile" <<-EOT
 		cluster.local:$port {
 			bind 127.0.0.1
-			errors
 			kubernetes cluster.local {
 				manifests $manifests
 			}
@@ -99,7 +98,6 @@ write_seamark_conf() {
 		cat >"$dir/Corefile" <<-EOT
 		$zone:$port {
 			bind 127.0.0.1
-			errors
 			file $zonefile
 		}
 		EOT

@@ -1,0 +1,49 @@
+#!/bin/bash
+# Out of file descriptors the daemon neither spins nor dies: UDP goes on, and TCP is back as soon
+# as connections close.
+. "$(dirname "$0")/lib.sh"
+
+[ -x "$seamark" ] || skip_all "$seamark is not built"
+cp "$srcdir"/tests/data/wire/cluster.test.zone "$workdir"
+port=$(free_port)
+
+ulimit -Sn 60
+start_daemon limit <<EOT
+cluster.test:$port {
+	bind 127.0.0.1
+	file $workdir/cluster.test.zone
+}
+EOT
+ulimit -Sn "$(ulimit -Hn)"
+wait_answer "$port" cluster.test SOA
+ok "the daemon answers with 60 descriptors"
+
+# CPU that the daemon has used, in ns.
+cpu_ns() {
+	awk '{ sum += $1 } END { print sum }' /proc/"$daemon"/task/*/schedstat
+}
+
+held=()
+for _ in $(seq 150); do
+	exec {fd}<>"/dev/tcp/127.0.0.1/$port" || break
+	held+=("$fd")
+done
+[ "${#held[@]}" -ge 100 ]
+ok "${#held[@]} connections are open or wait to be accepted"
+
+is "$(ask_status "$port" web.prod.cluster.test A)" NOERROR "UDP is answered meanwhile"
+before=$(cpu_ns)
+sleep 1
+after=$(cpu_ns)
+[ $((after - before)) -lt 300000000 ]
+ok "no spinning: $(((after - before) / 1000000)) ms of CPU in a second"
+
+for fd in "${held[@]}"; do
+	exec {fd}>&-
+done
+tcp_works() { [ "$(ask_status "$port" web.prod.cluster.test A +tcp)" = NOERROR ]; }
+wait_for 30 tcp_works
+ok "TCP is answered again when they have closed"
+stop_daemon "$daemon"
+is $? 0 "the daemon ends on SIGTERM"
+done_testing
