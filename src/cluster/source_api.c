@@ -162,22 +162,7 @@ static void forget_request(struct channel *c)
 	c->status = 0;
 }
 
-static void on_done(void *arg, const struct http_result *result)
-{
-	struct channel *c = arg;
-	int status = c->status;
-
-	if (status == 0)
-		count(c, 0);
-	else if (status != 200)
-		report_error_body(c);
-	forget_request(c);
-	reflector_on_done(c->reflector, clock_ms(), result->rc, result->text);
-	set_timer(c->source);
-}
-
-/* ---- what the reflectors ask for ---- */
-
+/* Read credentials again; what goes wrong is said once. */
 static void refresh(struct source_api *s, bool force)
 {
 	struct err e = {{0}};
@@ -190,6 +175,24 @@ static void refresh(struct source_api *s, bool force)
 		s->refresh_error = e;
 	}
 }
+
+static void on_done(void *arg, const struct http_result *result)
+{
+	struct channel *c = arg;
+	int status = c->status;
+
+	if (status == 0)
+		count(c, 0);
+	else if (status != 200)
+		report_error_body(c);
+	forget_request(c);
+	if (result->rc == -EACCES) /* TLS: perhaps the CA or our certificate was renewed */
+		refresh(c->source, true);
+	reflector_on_done(c->reflector, clock_ms(), result->rc, result->text);
+	set_timer(c->source);
+}
+
+/* ---- what the reflectors ask for ---- */
 
 static void on_refresh(void *arg)
 {

@@ -246,7 +246,25 @@ ctl POST "$sim_url/close?resource=services"
 service s1 16 | apply
 expect "pages of a proxy instead of answers are survived" '^service shop/s1 10.96.7.16' 15
 absent "nothing vanished meanwhile" '^-'
-stop_dump "an orderly end frees everything (faults)"
+
+fresh $kubeconfig
+ctl POST "$sim_url/fault?status=302&count=2&resource=services&verb=watch"
+ctl POST "$sim_url/close?resource=services"
+expect "a redirect is not followed" 'cannot watch services: HTTP 302' 8
+service s1 18 | apply
+expect "and is survived" '^service shop/s1 10.96.7.18' 8
+
+# a new CA
+fresh $kubeconfig
+stop_sim
+cp "$dir/kubeconfig" "$dir/kubeconfig.kept"
+rm "$dir"/*.crt "$dir"/*.key
+sh "$srcdir/tests/apisim/certs.sh" "$dir" $port
+mv "$dir/kubeconfig.kept" "$dir/kubeconfig"
+service rotated 60 >"$dir/rotated.yaml"
+start_sim "$dir/world.yaml" "$dir/rotated.yaml"
+expect "a CA that was replaced on disk is used for the next connection" '^service shop/rotated' 15
+stop_dump "an orderly end frees everything (new CA)"
 
 # servers without streaming lists
 ctl POST "$sim_url/watchlist?mode=refuse"
