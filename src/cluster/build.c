@@ -101,7 +101,7 @@ static bool read_uuid(struct str value, uint8_t out[16])
 			d = (unsigned)((c | 0x20) - 'a') + 10;
 		if (d > 15 || (d < 10 && c > '9'))
 			return false;
-		out[n / 2] = (uint8_t)(out[n / 2] << 4 | d);
+		out[n / 2] = (uint8_t)((unsigned)out[n / 2] << 4 | d);
 		n++;
 	}
 	return n == 32 && value.len == 36;

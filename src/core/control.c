@@ -54,6 +54,7 @@ struct control {
 	struct cookie_secrets secrets;
 	VEC(struct worker_thread *) workers;
 	VEC(struct worker_sockets) sockets; /* addresses that the workers listen on */
+	VEC(union addr) held;               /* the same since the start: some may be closing yet */
 	VEC(struct generation *) retired;
 	/* written by the control thread under current_lock, read by others under it */
 	pthread_mutex_t current_lock;
@@ -182,17 +183,27 @@ static bool may_skip(const union addr *addr, int rc)
 }
 
 /*
- * True when we listen on the same port at the wildcard address that covers addr, or at addresses
- * that addr covers. The kernel counts that as the same address, and it is ours.
+ * True when the kernel may find addr in use because of sockets of ours: the wildcard address and
+ * the others conflict, and workers close theirs on their own after a reload.
  */
-static bool overlaps_ours(const struct control *c, const union addr *addr)
+static bool conflicts_with_ours(const struct control *c, const union addr *addr)
 {
-	vec_for_each(&c->sockets, s)
-		if (s->addr.sa.sa_family == addr->sa.sa_family &&
-			addr_port(&s->addr) == addr_port(addr) &&
-			(addr_is_wildcard(addr) || addr_is_wildcard(&s->addr)))
+	vec_for_each(&c->held, h) {
+		if (addr_equal(h, addr))
 			return true;
+		if (h->sa.sa_family == addr->sa.sa_family && addr_port(h) == addr_port(addr) &&
+			(addr_is_wildcard(addr) || addr_is_wildcard(h)))
+			return true;
+	}
 	return false;
+}
+
+static void remember_held(struct control *c, const union addr *addr)
+{
+	vec_for_each(&c->held, h)
+		if (addr_equal(h, addr))
+			return;
+	vec_push(&c->held, *addr);
 }
 
 /* Fail when another process holds addr. */
@@ -200,7 +211,7 @@ static int probe_address(const struct control *c, const union addr *addr, struct
 {
 	int rc;
 
-	if (overlaps_ours(c, addr))
+	if (conflicts_with_ours(c, addr))
 		return 0;
 	rc = socket_probe(addr, SOCK_DGRAM, e);
 	return rc != 0 ? rc : socket_probe(addr, SOCK_STREAM, e);
@@ -265,8 +276,10 @@ static void note_sockets(struct control *c, const struct generation *g, const so
 
 		vec_for_each(opened, o)
 			is_open = is_open || addr_equal(&o->addr, &s.addr);
-		if (is_open)
-			vec_push(&now, s);
+		if (!is_open)
+			continue;
+		vec_push(&now, s);
+		remember_held(c, &s.addr);
 	}
 	vec_free(&c->sockets);
 	c->sockets.at = now.at;
@@ -469,6 +482,7 @@ static void control_free(struct control *c)
 	pthread_cond_destroy(&c->called);
 	vec_free(&c->workers);
 	vec_free(&c->sockets);
+	vec_free(&c->held);
 	vec_free(&c->retired);
 	free(c);
 }

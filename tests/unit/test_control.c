@@ -184,6 +184,8 @@ static void a_reload_moves_between_one_address_and_all(void **state)
 	        {"0.0.0.0", true, true},
 	        {"127.0.0.2", false, true},
 	        {"127.0.0.1 127.0.0.2", true, true},
+	        {"0.0.0.0", true, true},
+	        {"127.0.0.1", true, false},
 	};
 	uint16_t port = free_port();
 	struct control_config config = config_of(port, rows[0].where);
