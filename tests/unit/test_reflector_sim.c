@@ -1,5 +1,5 @@
 /*
- * The reflector against a simulated server under random faults, on a virtual clock: thousands of
+ * The reflector against a simulated server under random faults, on a virtual clock: hundreds of
  * runs, each from its seed. After the faults the store must be what the server has, and names
  * that the server never lost must never have been away.
  */
@@ -16,7 +16,7 @@
 #include "cluster/json_stream.h"
 #include "cluster/reflector.h"
 
-enum { NAMES = 8, KEPT = 3, HISTORY = 4096, RUNS = 1500, FAULTS = 60, PAGE = 2 };
+enum { NAMES = 8, KEPT = 3, HISTORY = 4096, RUNS = 500, FAULTS = 60, PAGE = 2 };
 
 /* The server: rv of each name (0: absent), as it is now and as it was at each version. */
 struct world {
