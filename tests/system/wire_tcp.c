@@ -429,6 +429,25 @@ static const char *reply_from_asked_address(unsigned transport)
 	return NULL;
 }
 
+/* A question to the broadcast address must not bring a reply from everyone. */
+static const char *silence_on_broadcast(unsigned transport)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(target.wild_port)};
+	int fd = bound_udp("127.0.0.1", 0), on = 1;
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	uint8_t out[200];
+	size_t n = frame(out, &web, 3);
+
+	(void)transport;
+	if (target.wild_port == 0)
+		return "skip: no port that is bound to all addresses";
+	(void)setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
+	inet_pton(AF_INET, "127.255.255.255", &to.sin_addr);
+	if (sendto(fd, out + 2, n - 2, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return "skip: no broadcast on this loopback";
+	return poll(&pfd, 1, 1000) > 0 ? "a reply to a broadcast" : NULL;
+}
+
 /* Forge a datagram from port 0, which nobody can be answered at; the server must go on. */
 static const char *query_from_port_0(unsigned transport)
 {
@@ -504,6 +523,8 @@ const struct program programs[] = {
         {"C12", "idle from the start: closed after 10 s", "N", idle_from_start, TCP4},
         {"C13", "idle after a query: closed after 10 s", "N", idle_after_query, TCP4},
         {"A01", "the reply comes from the address that was asked", NULL, reply_from_asked_address,
+                UDP4},
+        {"A04", "a question to a broadcast address is not answered", NULL, silence_on_broadcast,
                 UDP4},
         {"A02", "a query from port 0 harms nothing", NULL, query_from_port_0, UDP4},
         {"A03", "100 datagrams at once, good and bad", "K", burst_from_one_port, UDP},
