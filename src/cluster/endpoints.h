@@ -20,8 +20,6 @@
 struct endpoints;
 struct store;
 
-#define ENDPOINTS_IN_SLICE 1000u
-
 /*
  * Compute for the Services that source number source has and will have. NULL with a sentence in e
  * when the store takes no more sources. Objects already in the store are looked at now.
