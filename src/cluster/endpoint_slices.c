@@ -26,8 +26,7 @@ struct work {
 
 bool endpoint_slices_apply_to(const struct object *service)
 {
-	return service->service.selector.len > 0 &&
-	       service->service.type != SERVICE_EXTERNAL_NAME;
+	return service->service.selector.len > 0 && service->service.type != SERVICE_EXTERNAL_NAME;
 }
 
 bool endpoint_slices_take(const struct object *pod)

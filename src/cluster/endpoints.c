@@ -262,8 +262,8 @@ static void make_index(const struct endpoints *p, struct space *s)
 	for (size_t i = 0; i < pods.len; i++)
 		for (uint32_t k = 0; k < pods.at[i]->labels.len; k++)
 			vec_push(&s->index,
-			        (struct labelled){hash_label(p, &pods.at[i]->labels.at[k]),
-			                pods.at[i]});
+			        (struct labelled){
+			                hash_label(p, &pods.at[i]->labels.at[k]), pods.at[i]});
 	if (s->index.len > 0)
 		qsort(s->index.at, s->index.len, sizeof(*s->index.at), compare_labelled);
 }

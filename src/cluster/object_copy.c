@@ -128,8 +128,10 @@ static size_t object_size(enum object_kind kind)
 
 static size_t pack_object(struct packer *p, const struct object *o, size_t extra)
 {
-	struct object copy = *o;
+	struct object copy = {.kind = OBJECT_NONE};
 
+	/* a copy that is copied again ends behind the fields of its kind */
+	memcpy(&copy, o, object_size(o->kind));
 	p->at = extra + object_size(o->kind);
 	copy.problem = copy.version = NULL;
 	copy.ns = pack_shared(p, o->ns);

@@ -96,8 +96,7 @@ static int read_node(struct reader *r, const struct ynode *node, enum object_kin
 		        "line %u: not a Kubernetes object: it needs apiVersion, kind and metadata",
 		        node->line);
 	if (text != NULL)
-		kind = object_kind_from(
-		        str_from(ynode_text(node, "apiVersion")), str_from(text));
+		kind = object_kind_from(str_from(ynode_text(node, "apiVersion")), str_from(text));
 	if (text != NULL && is_list(text, kind))
 		return read_list(r, node, kind);
 	if (kind != OBJECT_NONE)
