@@ -19,6 +19,7 @@
 #include "core/metrics.h"
 #include "core/shared.h"
 #include "core/worker.h"
+#include "core/worker_metrics.h"
 #include "core/worker_thread.h"
 
 #define RECLAIM_INTERVAL_MS 50
@@ -414,12 +415,19 @@ static int start_workers(struct control *c, struct err *e)
 
 static void stop_workers(struct control *c)
 {
-	vec_for_each(&c->workers, t)
-		worker_thread_drain(*t);
-	vec_for_each(&c->workers, t)
-		worker_thread_join(*t);
+	struct worker_thread **threads = c->workers.at;
+	size_t n = c->workers.len;
+
+	pthread_mutex_lock(&c->current_lock); /* other threads look at the counters */
+	c->workers.at = NULL;
+	c->workers.len = c->workers.cap = 0;
+	pthread_mutex_unlock(&c->current_lock);
+	for (size_t i = 0; i < n; i++)
+		worker_thread_drain(threads[i]);
+	for (size_t i = 0; i < n; i++)
+		worker_thread_join(threads[i]);
+	free(threads);
 	take_detached(c);
-	c->workers.len = 0;
 }
 
 /* Everything that could keep the loop alive is closed; the thread ends. */
@@ -565,6 +573,8 @@ void control_metrics(struct control *c, struct metrics *m)
 	pthread_mutex_lock(&c->current_lock);
 	if (c->current != NULL)
 		generation_metrics(c->current, m);
+	vec_for_each(&c->workers, t)
+		worker_metrics(worker_thread_worker(*t), m);
 	pthread_mutex_unlock(&c->current_lock);
 }
 
@@ -643,11 +653,13 @@ bool control_listen_address(struct control *c, unsigned i, union addr *out)
 	return f.is_found;
 }
 
-uint64_t control_answers(const struct control *c)
+uint64_t control_answers(struct control *c)
 {
 	uint64_t n = 0;
 
+	pthread_mutex_lock(&c->current_lock);
 	vec_for_each(&c->workers, t)
-		n += worker_thread_worker(*t)->answers;
+		n += __atomic_load_n(&worker_thread_worker(*t)->answers, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&c->current_lock);
 	return n;
 }

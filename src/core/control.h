@@ -48,6 +48,6 @@ bool control_is_stopping(const struct control *c);
 /* How many workers run. */
 unsigned control_workers(const struct control *c);
 /* Queries answered so far over all workers, for sm_stats(). */
-uint64_t control_answers(const struct control *c);
+uint64_t control_answers(struct control *c);
 /* Write the i-th listen address; false past the last. */
 bool control_listen_address(struct control *c, unsigned i, union addr *out);

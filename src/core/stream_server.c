@@ -28,7 +28,7 @@ static void finish(struct query *q)
 	if (!q->is_dropped && !stream_is_closed(c)) {
 		q->keepalive = stream_keepalive(c);
 		stream_send(c, w->stream_buf, query_encode(q, w->stream_buf, UINT16_MAX));
-		w->answers++;
+		worker_count(&w->answers, 1);
 	}
 	stream_done(c);
 	query_release(q);

@@ -101,8 +101,8 @@ static void handle_batch(struct udp_listener *l, unsigned n)
 		out[answers++] = &l->slots[i];
 	}
 	sent = answers == 0 ? 0 : udp_send(&l->socket, out, answers);
-	l->w->answers += sent;
-	l->w->udp_send_errors += answers - sent;
+	worker_count(&l->w->answers, sent);
+	worker_count(&l->w->udp_send_errors, answers - sent);
 }
 
 /* Make each slot of the last batch ready for the next packet. */
@@ -205,8 +205,8 @@ static bool flush_batch(struct udp_listener *l)
 		n++;
 	}
 	sent = n == 0 ? 0 : udp_send(&l->socket, out, n);
-	l->w->answers += sent;
-	l->w->udp_send_errors += n - sent;
+	worker_count(&l->w->answers, sent);
+	worker_count(&l->w->udp_send_errors, n - sent);
 	for (unsigned i = 0; i < taken; i++)
 		query_release(queries[i]);
 	l->in_flight -= taken;

@@ -53,6 +53,12 @@ struct worker {
 	struct stream_counters streams;
 };
 
+/* Add n to a counter of this worker that other threads read. */
+static inline void worker_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /* Set up a bare worker (no thread, no loop). */
 void worker_init(struct worker *w, unsigned index);
 /* Free the pool; no query may be in use. */

@@ -81,6 +81,7 @@ void stream_close(struct stream *c)
 	list_remove(&c->partial.node);
 	list_remove(&c->write.node);
 	p->open--;
+	stream_count(&p->counters->closed);
 	/* the buffers go later: a caller up the stack may stand in them */
 	p->memory -= c->in.cap + c->out.cap;
 	uv_close((uv_handle_t *)&c->poll, on_handle_closed);

@@ -40,7 +40,7 @@ extern const struct stream_limits stream_limits_default;
 
 /* Counts of events. Written by the thread of the loop, read by any (relaxed). */
 struct stream_counters {
-	uint64_t accepted;
+	uint64_t accepted, closed;
 	uint64_t refused; /* no room for a newcomer, or no descriptor */
 	uint64_t evicted; /* closed to make room for another */
 	uint64_t timeouts; /* closed by a deadline */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/control.h"
+#include "core/metrics.h"
 #include "core/query.h"
 #include "core/worker.h"
 #include "plugin.h"
@@ -227,6 +228,40 @@ static void a_connection_lives_through_reloads(void **state)
 	control_stop(c);
 }
 
+static void connections_and_messages_are_counted(void **state)
+{
+	static const char *const lines[] = {
+	        "seamark_tcp_connections_total{event=\"closed\"} 1\n",
+	        "seamark_tcp_connections_total{event=\"accepted\"} 2\n",
+	        "seamark_tcp_messages_total 2\n",
+	        "seamark_udp_send_errors_total 0\n",
+	};
+	uint16_t port = free_port();
+	struct control_config config = config_of(port, "127.0.0.1");
+	struct err e = {""};
+	struct control *c = control_start(&config, &e);
+	struct metrics *m = metrics_new();
+	struct buf out = {0};
+	int fd;
+
+	(void)state;
+	assert_string_equal(e.text, "");
+	assert_true(answers_at("127.0.0.1", port));
+	fd = client_of("127.0.0.1", port, SOCK_STREAM);
+	ask(fd, SOCK_STREAM, 'f');
+	assert_true(is_answered(fd));
+	poll(NULL, 0, 20); /* the other connection is closed meanwhile */
+	assert_int_equal(control_answers(c), 3);
+	control_metrics(c, m);
+	metrics_finish(m, &out);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strstr(out.at, lines[i]) == NULL)
+			fail_msg("no %s in\n%s", lines[i], out.at);
+	buf_free(&out);
+	close(fd);
+	control_stop(c);
+}
+
 static void an_address_of_another_process_fails_the_start(void **state)
 {
 	uint16_t port = free_port();
@@ -256,6 +291,7 @@ int main(void)
 	        cmocka_unit_test(a_stop_answers_what_waits),
 	        cmocka_unit_test(a_reload_moves_between_one_address_and_all),
 	        cmocka_unit_test(a_connection_lives_through_reloads),
+	        cmocka_unit_test(connections_and_messages_are_counted),
 	        cmocka_unit_test(an_address_of_another_process_fails_the_start),
 	};
 
