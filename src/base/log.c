@@ -1,7 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -55,6 +55,51 @@ void log_line(enum log_level level, const char *who, const char *fmt, ...)
 	}
 	line[n] = '\n';
 	write_stdout(line, (size_t)n + 1);
+}
+
+static void sink_lines(char *lines, size_t n)
+{
+	char *end;
+
+	for (; n > 0 && (end = memchr(lines, '\n', n)) != NULL; lines = end + 1) {
+		*end = '\0';
+		n -= (size_t)(end + 1 - lines);
+		sink(sink_arg, LOG_INFO, lines);
+	}
+}
+
+/* As many whole lines as one write puts into a pipe in one piece (POSIX: PIPE_BUF octets). */
+static size_t piece(const char *lines, size_t n)
+{
+	const char *end;
+
+	if (n <= PIPE_BUF)
+		return n;
+	end = memrchr(lines, '\n', PIPE_BUF);
+	return end == NULL ? PIPE_BUF : (size_t)(end - lines) + 1;
+}
+
+void log_write(char *lines, size_t n, int wait_ms)
+{
+	struct pollfd p = {STDOUT_FILENO, POLLOUT, 0};
+	ssize_t done;
+
+	if (sink != NULL) {
+		sink_lines(lines, n);
+		return;
+	}
+	while (n > 0) {
+		if (poll(&p, 1, wait_ms) != 1 || (p.revents & POLLOUT) == 0)
+			break;
+		done = write(STDOUT_FILENO, lines, piece(lines, n));
+		if (done <= 0)
+			break;
+		lines += done;
+		n -= (size_t)done;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (lines[i] == '\n')
+			atomic_fetch_add(&dropped, 1);
 }
 
 void log_set_sink(log_sink_fn *fn, void *arg)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_FATAL };
@@ -21,6 +22,13 @@ void log_line(enum log_level level, const char *who, const char *fmt, ...)
 #define log_info(who, ...) log_line(LOG_INFO, (who), __VA_ARGS__)
 #define log_warning(who, ...) log_line(LOG_WARNING, (who), __VA_ARGS__)
 #define log_error(who, ...) log_line(LOG_ERROR, (who), __VA_ARGS__)
+
+/*
+ * Write finished lines of n octets, each with its newline, as they are (the sink gets them one by
+ * one). Waits at most wait_ms while standard output is full and drops the rest then. The text may
+ * be changed. For threads that have nothing else to do.
+ */
+void log_write(char *lines, size_t n, int wait_ms);
 
 /* Send lines to fn instead of standard output; NULL restores it. Call before threads start. */
 void log_set_sink(log_sink_fn *fn, void *arg);

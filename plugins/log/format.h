@@ -1,0 +1,39 @@
+/*
+ * The format of query log lines: compiled at setup into pieces, written for each answer without
+ * allocating. Pure.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "core/query.h"
+
+/* Longest line, with its newline; the rest is cut off. */
+#define FORMAT_LINE_MAX 4096u
+
+#define FORMAT_COMMON                                                                              \
+	"{remote}:{port} - {>id} \"{type} {class} {name} {proto} {size} {>do} {>bufsize}\" "       \
+	"{rcode} {>rflags} {rsize} {duration}"
+#define FORMAT_COMBINED FORMAT_COMMON " \"{>opcode}\""
+
+struct format_piece {
+	struct str literal; /* when key is 0 */
+	unsigned key;
+};
+
+struct format {
+	VEC(struct format_piece) pieces;
+};
+
+/*
+ * Compile text, which must live as long as the format. {common} and {combined} are replaced by
+ * what they stand for; words in braces that are not known stay as they are.
+ */
+void format_init(struct format *f, const char *text);
+/* Free the pieces. */
+void format_fini(struct format *f);
+/*
+ * Write the line of an answered query into out, took_ns after it came; starts with "[INFO] " and
+ * ends with a newline. Returns its length.
+ */
+size_t format_write(
+	const struct format *f, const struct query *q, uint64_t took_ns, char out[FORMAT_LINE_MAX]);

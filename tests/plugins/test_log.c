@@ -1,0 +1,231 @@
+#include "rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/metrics.h"
+#include "test.h"
+
+extern const struct plugin log_plugin;
+
+/* In place of the clock: 37990 ns after each question. */
+uint64_t clock_ns(void)
+{
+	return 1000037990;
+}
+
+uint64_t clock_ms(void)
+{
+	return 1000;
+}
+
+uint64_t clock_wall_s(void)
+{
+	return 0;
+}
+
+static struct buf lines;
+
+static void keep_line(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	(void)level;
+	buf_str(&lines, text);
+	buf_char(&lines, '\n');
+}
+
+static void open_log(struct rig *r, const char *text)
+{
+	assert_int_equal(rig_open(r, &log_plugin, text), 0);
+	assert_int_equal(log_plugin.start(r->setup.instance, &r->err), 0);
+	buf_clear(&lines);
+}
+
+static void answer(struct rig *r, const struct rig_ask *ask, uint16_t rcode)
+{
+	struct query *q = rig_query(r, ask);
+
+	q->answer.rcode = rcode;
+	q->answer.is_authoritative = true;
+	rig_up(r, q, "whoami");
+	query_release(q);
+}
+
+/* Close the rig, which writes what waits, and compare. */
+static void assert_lines(struct rig *r, const char *wanted)
+{
+	rig_close(r);
+	assert_string_equal(buf_text(&lines), wanted);
+}
+
+static void lines_look_like_those_of_coredns(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	open_log(&r, ". {\nlog\n}");
+	answer(&r,
+		&(struct rig_ask){.name = "Example.org.", .type = TYPE_A, .udp_size = 4096,
+			.client = "127.0.0.1:50759"},
+		RCODE_NOERROR);
+	answer(&r,
+		&(struct rig_ask){.name = "a.", .type = TYPE_SRV, .transport = 1,
+			.client = "[::1]:1"},
+		RCODE_NXDOMAIN);
+	assert_lines(&r,
+		"[INFO] 127.0.0.1:50759 - 29008 \"A IN example.org. udp 40 false 4096\" NOERROR "
+		"qr,aa,rd 40 0.00003799s\n"
+		"[INFO] [::1]:1 - 29008 \"SRV IN a. tcp 19 false 65535\" NXDOMAIN "
+		"qr,aa,rd 19 0.00003799s\n");
+}
+
+static void formats_have_words_in_braces(void **state)
+{
+	static const struct {
+		const char *format, *line;
+	} rows[] = {
+		{"{name} {type} {class} {proto}", "a. A IN udp"},
+		{"{remote} {port} {local}", "127.0.0.1 40000 127.0.0.1"},
+		{"{>id} {>ID} {>opcode}", "29008 29008 0"},
+		{"{size} {>do} {>bufsize}", "19 false 512"},
+		{"{rcode} {>rflags} {rsize}", "REFUSED qr,aa,rd 19"},
+		{"x{/kubernetes/client-pod}y", "x-y"},
+		{"{what} {name", "{what} {name"},
+		{"} {{name}}", "} {a.}"},
+		{"a\tb{name}", "a?ba."},
+		{"{combined}", "127.0.0.1:40000 - 29008 \"A IN a. udp 19 false 512\" REFUSED "
+			       "qr,aa,rd 19 0.00003799s \"0\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[256], wanted[256];
+		struct rig r;
+
+		snprintf(text, sizeof(text), ". {\nlog . \"%s\"\n}", rows[i].format);
+		snprintf(wanted, sizeof(wanted), "[INFO] %s\n", rows[i].line);
+		open_log(&r, text);
+		answer(&r, &(struct rig_ask){.name = "a.", .type = TYPE_A}, RCODE_REFUSED);
+		assert_lines(&r, wanted);
+	}
+}
+
+static void names_and_classes_choose_what_is_logged(void **state)
+{
+	static const uint16_t rcodes[] = {RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_SERVFAIL};
+	static const char *const names[] = {"a.org.", "b.net.", "c.net."};
+	struct rig r;
+
+	(void)state;
+	open_log(&r, ". {\nlog org \"1 {name} {rcode}\" {\nclass error\n}\n"
+		     "log b.net ORG \"2 {name} {rcode}\" {\nclass success denial\n}\n}");
+	for (int n = 0; n < 3; n++)
+		for (int i = 0; i < 3; i++)
+			answer(&r, &(struct rig_ask){.name = names[n], .type = TYPE_A}, rcodes[i]);
+	assert_lines(&r, "[INFO] 1 a.org. NXDOMAIN\n" /* without SOA: an error */
+			 "[INFO] 1 a.org. SERVFAIL\n"
+			 "[INFO] 2 b.net. NOERROR\n");
+}
+
+static void a_denial_is_known_by_its_soa(void **state)
+{
+	struct rrset_builder b = {.type = TYPE_SOA, .ttl = 5};
+	struct rrset *soa;
+	struct rig r;
+
+	(void)state;
+	rrset_add(&b, "\0\0aaaabbbbccccddddeeee", 22);
+	soa = rrset_build(&b);
+	open_log(&r, ". {\nlog . {\nclass denial\n}\n}");
+	for (int i = 0; i < 4; i++) {
+		struct query *q =
+			rig_query(&r, &(struct rig_ask){.name = "a.", .type = TYPE_A});
+
+		q->answer.rcode = i < 2 ? RCODE_NOERROR : RCODE_NXDOMAIN;
+		answer_add(&q->answer, SECTION_AUTHORITY, i % 2 == 0 ? soa : NULL);
+		rig_up(&r, q, "file");
+		query_release(q);
+	}
+	rig_close(&r);
+	assert_non_null(strstr(lines.at, "NOERROR"));
+	assert_non_null(strstr(strstr(lines.at, "NOERROR") + 1, "NXDOMAIN"));
+	assert_null(strstr(strstr(lines.at, "NXDOMAIN") + 1, "IN a."));
+	free(soa);
+}
+
+static void a_name_cannot_forge_a_line(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	open_log(&r, ". {\nlog . \"{name}\"\n}");
+	answer(&r, &(struct rig_ask){.name = "x\\010[INFO]\\032y.", .type = TYPE_A}, RCODE_NOERROR);
+	assert_lines(&r, "[INFO] x\\010[info]\\032y.\n");
+}
+
+static void a_slow_reader_loses_lines_that_are_counted(void **state)
+{
+	struct metrics *m = metrics_new();
+	unsigned written = 0, dropped;
+	struct buf out = {0};
+	const char *at;
+	struct rig r;
+
+	(void)state;
+	open_log(&r, ". {\nlog\n}");
+	for (int i = 0; i < 20000; i++)
+		answer(&r, &(struct rig_ask){.name = "a.", .type = TYPE_A}, RCODE_NOERROR);
+	log_plugin.metrics(r.setup.instance, m);
+	metrics_finish(m, &out);
+	at = strstr(out.at, "\nseamark_query_log_dropped_total ");
+	assert_non_null(at);
+	dropped = (unsigned)strtoul(strrchr(at, ' '), NULL, 10);
+	rig_close(&r);
+	for (const char *p = lines.at; (p = strchr(p, '\n')) != NULL; p++)
+		written++;
+	assert_int_equal(written + dropped, 20000);
+	buf_free(&out);
+}
+
+static void mistakes_are_refused(void **state)
+{
+	static const char *const rows[] = {
+		"{\nclass\n}", "{\nclass some\n}", "{\nformat x\n}", "a..b", "example.org x..y {name}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[128];
+		struct rig r;
+
+		snprintf(text, sizeof(text), ". {\nlog %s\n}", rows[i]);
+		assert_int_equal(rig_open(&r, &log_plugin, text), -22);
+		assert_non_null(strstr(r.err.text, "plugin/log: "));
+		rig_close(&r);
+	}
+}
+
+static int free_lines(void **state)
+{
+	(void)state;
+	buf_free(&lines);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_look_like_those_of_coredns),
+		cmocka_unit_test(formats_have_words_in_braces),
+		cmocka_unit_test(names_and_classes_choose_what_is_logged),
+		cmocka_unit_test(a_denial_is_known_by_its_soa),
+		cmocka_unit_test(a_name_cannot_forge_a_line),
+		cmocka_unit_test(a_slow_reader_loses_lines_that_are_counted),
+		cmocka_unit_test(mistakes_are_refused),
+	};
+
+	log_set_sink(keep_line, NULL);
+	return cmocka_run_group_tests(tests, NULL, free_lines);
+}
