@@ -66,7 +66,7 @@ static int add_zone(struct file_instance *f, const struct directive *d, const st
 	z->by_mtime = c->by_mtime;
 	z->fall = c->fall;
 	vec_push(&f->zones, z);
-	vec_push(&f->origins.zones, *origin);
+	zone_list_add(&f->origins, origin);
 	rc = file_zone_load(z, e);
 	if (rc == -ENOENT)
 		rc = 0;

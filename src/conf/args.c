@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/num.h"
@@ -294,13 +295,30 @@ int args_zones_or_block(const struct directive *d, size_t first, struct arena *a
 	return rc;
 }
 
+/* The file of that name beside the one that d stands in, if there is one; else NULL. */
+static const char *path_beside(const struct directive *d, const char *path, struct arena *a)
+{
+	const char *slash = strrchr(d->file, '/');
+	const char *beside;
+
+	if (slash == NULL)
+		return NULL;
+	beside = arena_printf(a, "%.*s/%s", (int)(slash - d->file), d->file, path);
+	return access(beside, F_OK) == 0 ? beside : NULL;
+}
+
 int args_path(const struct directive *d, size_t i, struct arena *a, const char **out, struct err *e)
 {
 	const struct directive *root = block_find(d->block, "root", NULL);
-	const char *dir = root == NULL ? NULL : directive_arg(root, 0);
+	const char *dir = root == NULL ? NULL : directive_arg(root, 0), *beside;
 	int rc = args_text(d, i, out, e);
 
-	if (rc == 0 && dir != NULL && (*out)[0] != '/')
+	if (rc != 0 || (*out)[0] == '/')
+		return rc;
+	beside = dir == NULL ? path_beside(d, *out, a) : NULL;
+	if (dir != NULL)
 		*out = arena_printf(a, "%s/%s", dir, *out);
-	return rc;
+	else if (beside != NULL)
+		*out = beside;
+	return 0;
 }

@@ -15,12 +15,22 @@ struct directive;
 
 struct zone_list {
 	VEC(struct name) zones; /* lower case */
+	/* private: hash table of index + 1, once there are more than a few zones */
+	uint32_t *table;
+	size_t mask;
+	unsigned max_labels;
 };
+
+/* Add a zone; its name is lower case. */
+void zone_list_add(struct zone_list *l, const struct name *zone);
 
 /* Add the zones that args_zones_or_block() reads from argument first on. 0 or -EINVAL. */
 int zone_list_from_args(
         struct zone_list *l, const struct directive *d, size_t first, struct err *e);
-/* Index of the longest zone that the lower-case wire name lies in, or -1. */
+/*
+ * Index of the longest zone that the lower-case wire name lies in (of equal zones, the first), or
+ * -1. Work does not grow with the list.
+ */
 int zone_list_match(const struct zone_list *l, const uint8_t *folded);
 /* Free the list. */
 void zone_list_free(struct zone_list *l);

@@ -205,6 +205,51 @@ static void configuration_errors_say_where(void **state)
 	}
 }
 
+static void the_shipped_zones_answer_for_names_that_must_not_leave(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t type;
+		const char *answer;
+	} rows[] = {
+	        {"localhost", TYPE_A, "NOERROR aa\nlocalhost. 10800 IN A 127.0.0.1\n--\n--\n"},
+	        {"a.localhost", TYPE_AAAA, "NOERROR aa\na.localhost. 10800 IN AAAA ::1\n--\n--\n"},
+	        {"1.0.0.127.in-addr.arpa", TYPE_PTR,
+	                "NOERROR aa\n1.0.0.127.in-addr.arpa. 10800 IN PTR localhost.\n--\n--\n"},
+	        {"2.0.0.127.in-addr.arpa", TYPE_PTR, "NXDOMAIN aa\n--\n127.in-addr.arpa. 10800"},
+	        {"1.2.3.10.in-addr.arpa", TYPE_PTR, "NXDOMAIN aa\n--\n10.in-addr.arpa. 10800"},
+	        {"1.0.31.172.in-addr.arpa", TYPE_PTR, "NXDOMAIN aa\n--\n31.172.in-addr.arpa. 10"},
+	        {"1.0.32.172.in-addr.arpa", TYPE_PTR, "NEXT"},
+	        {"1.0.127.100.in-addr.arpa", TYPE_PTR, "NXDOMAIN aa\n--\n127.100.in-addr.arpa. 1"},
+	        {"1.0.128.100.in-addr.arpa", TYPE_PTR, "NEXT"},
+	        {"1.2.0.192.in-addr.arpa", TYPE_PTR, "NXDOMAIN aa\n--\n2.0.192.in-addr.arpa. 10"},
+	        {"255.255.255.255.in-addr.arpa", TYPE_PTR, "NOERROR aa\n--\n255.255.255.255"},
+	        {"8.8.8.8.in-addr.arpa", TYPE_PTR, "NEXT"},
+	        {"b.e.f.ip6.arpa", TYPE_NS, "NOERROR aa\nb.e.f.ip6.arpa. 10800 IN NS b.e.f.ip6"},
+	        {"1.0.0.0.d.f.ip6.arpa", TYPE_PTR, "NXDOMAIN aa\n--\nd.f.ip6.arpa. 10800 IN"},
+	        {"1.0.0.0.c.f.ip6.arpa", TYPE_PTR, "NEXT"},
+	        {"_dns.resolver.arpa", 64, "NXDOMAIN aa\n--\nresolver.arpa. 10800 IN SOA"},
+	        {"x.onion", TYPE_A, "NXDOMAIN aa\n--\nonion. 10800 IN SOA onion. nobody.invalid. "},
+	        {"www.example.org", TYPE_A, "NEXT"},
+	        {"arpa", TYPE_NS, "NEXT"},
+	};
+	struct rig r;
+
+	(void)state;
+	if (rig_open(&r, &file_plugin,
+	            "import " SRCDIR "/zones/rfc6303.conf\n.:53 {\n    import rfc6303\n}\n") != 0)
+		fail_msg("%s", r.err.text);
+	assert_int_equal(
+	        ((struct file_instance *)r.setup.instance)->zones.len, 1 + 2 + 13 + 19 + 64 + 3);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *text = ask(&r, rows[i].name, rows[i].type);
+
+		if (strncmp(text, rows[i].answer, strlen(rows[i].answer)) != 0)
+			fail_msg("%s: %s", rows[i].name, text);
+	}
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +260,7 @@ int main(void)
 	        cmocka_unit_test(a_bad_file_changes_nothing_and_a_new_serial_is_taken),
 	        cmocka_unit_test(a_missing_file_gives_servfail_until_it_comes),
 	        cmocka_unit_test(configuration_errors_say_where),
+	        cmocka_unit_test(the_shipped_zones_answer_for_names_that_must_not_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
