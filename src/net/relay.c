@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,15 +194,18 @@ static bool is_unreachable(const struct exchange *x)
 /* No server gave an answer: pass on the best of what they said, or say so ourselves. */
 static void fail(struct exchange *x)
 {
+	union addr asked = x->asked;
 	struct relay_reply reply = {.rcode = RCODE_SERVFAIL, .ede = EDE_NONE};
 
+	reply.from = list_is_empty(&x->attempts) ? NULL : &asked;
 	if (x->has_truncated) {
 		reply.rcode = RCODE_NOERROR;
 		reply.is_truncated = true;
 	} else if (x->has_failure) {
 		reply.rcode = x->failure;
 	} else {
-		reply.ede = is_unreachable(x) ? EDE_NETWORK : EDE_NO_REACHABLE;
+		reply.error = is_unreachable(x) && x->error != 0 ? x->error : -ETIMEDOUT;
+		reply.ede = reply.error == -ETIMEDOUT ? EDE_NO_REACHABLE : EDE_NETWORK;
 	}
 	finish(x, &reply);
 }
@@ -228,9 +232,12 @@ static void succeed(struct exchange *x, const struct upstream *up)
 static bool send_to(struct exchange *x, struct upstream *up, bool is_tcp, bool has_edns)
 {
 	struct attempt *a = attempt_new(x, up, is_tcp, has_edns);
+	int rc = attempt_send(a);
 
-	if (attempt_send(a) == 0)
+	x->asked = up->addr;
+	if (rc == 0)
 		return true;
+	x->error = rc;
 	a->has_error = true;
 	upstream_suspect(up);
 	return false;
@@ -496,7 +503,7 @@ struct exchange *exchange_probe(struct upstream *up)
 
 static void answer_at_once(struct relay_waiter *w, uint16_t ede)
 {
-	struct relay_reply reply = {.rcode = RCODE_SERVFAIL, .ede = ede};
+	struct relay_reply reply = {.rcode = RCODE_SERVFAIL, .ede = ede, .error = -EDESTADDRREQ};
 
 	w->on_reply(w, &reply);
 }
@@ -523,7 +530,7 @@ static void shed_oldest(struct relay *r)
 {
 	struct list *node = list_first(&r->in_flight);
 
-	stat_add(&r->shed, 1);
+	stat_add(&r->totals->shed, 1);
 	fail(container_of(node, struct exchange, node));
 }
 
@@ -577,11 +584,12 @@ void relay_cancel(struct relay_waiter *w)
 		exchange_drop(x);
 }
 
-struct relay *relay_new(const struct relay_host *host)
+struct relay *relay_new(const struct relay_host *host, struct relay_totals *totals)
 {
 	struct relay *r = mem_new(struct relay);
 
 	r->host = *host;
+	r->totals = totals;
 	relay_config_init(&r->config);
 	wheel_init(&r->wheel, host->now_ns(host->arg) / 1000000u);
 	r->armed_ms = UINT64_MAX;
@@ -667,14 +675,4 @@ void relay_flush(struct relay *r)
 unsigned relay_in_flight(const struct relay *r)
 {
 	return r->count;
-}
-
-uint64_t relay_shed(const struct relay *r)
-{
-	return __atomic_load_n(&r->shed, __ATOMIC_RELAXED);
-}
-
-uint64_t relay_all_down(const struct relay *r)
-{
-	return __atomic_load_n(&r->all_down, __ATOMIC_RELAXED);
 }

@@ -55,7 +55,9 @@ struct relay_reply {
 	/* header, question (maybe in another case), records; NULL when there are no records */
 	const uint8_t *message;
 	size_t len;
-	const union addr *from; /* NULL when no server answered */
+	/* the server that answered, or the last one asked; NULL when there was none to ask */
+	const union addr *from;
+	int error; /* when nobody answered: -ETIMEDOUT, or what the network said */
 };
 
 /* One client's interest in a question; the caller's memory, until on_reply or relay_cancel(). */
@@ -66,12 +68,21 @@ struct relay_waiter {
 	void *exchange; /* private */
 };
 
+/*
+ * What a relay counts over all servers; written by its worker, read by scrapes. Lifetime: the
+ * caller's, longer than the relay's.
+ */
+struct relay_totals {
+	uint64_t shed;     /* questions given up because in_flight_max was reached */
+	uint64_t all_down; /* times that a server was chosen at random because all were down */
+};
+
 struct relay;
 
 /* Fill in the defaults: random, 2 fails, probes each 0.5 s for ". NS", 10 s, 4.5 s, 2048. */
 void relay_config_init(struct relay_config *c);
 /* A relay without servers. host is copied. */
-struct relay *relay_new(const struct relay_host *host);
+struct relay *relay_new(const struct relay_host *host, struct relay_totals *totals);
 /* Close everything; no waiter may be left. */
 void relay_free(struct relay *r);
 /*
@@ -92,7 +103,3 @@ void relay_cancel(struct relay_waiter *w);
 void relay_flush(struct relay *r);
 /* Distinct questions in flight. */
 unsigned relay_in_flight(const struct relay *r);
-/* Questions given up because in_flight_max was reached. */
-uint64_t relay_shed(const struct relay *r);
-/* Times that a server was chosen at random because all were down. */
-uint64_t relay_all_down(const struct relay *r);

@@ -257,10 +257,10 @@ static void on_udp_error(void *socket_arg, int error)
 	struct relay *r = ch->upstream->relay;
 	struct list *node;
 
-	(void)error;
 	list_for_each(&ch->attempts, at) {
 		struct attempt *a = container_of(at, struct attempt, on_channel);
 
+		a->exchange->error = error;
 		a->has_error = true;
 		a->is_unhandled = true;
 	}
@@ -279,12 +279,13 @@ static void on_udp_error(void *socket_arg, int error)
 }
 
 /* Send a again on a fresh connection, or give it up. */
-static void resend(struct attempt *a, bool may_retry)
+static void resend(struct attempt *a, bool may_retry, int error)
 {
 	bool was_second = a->is_second;
 
 	detach(a);
 	a->is_second = true;
+	a->exchange->error = error == 0 ? -ECONNRESET : error;
 	if (may_retry && !was_second && attempt_send(a) == 0)
 		return;
 	a->has_error = true;
@@ -307,7 +308,7 @@ static void end_stream(struct channel *ch, int error)
 		upstream_suspect(up);
 	ch->is_retired = true;
 	while ((node = list_first(&ch->attempts)) != NULL)
-		resend(container_of(node, struct attempt, on_channel), was_open);
+		resend(container_of(node, struct attempt, on_channel), was_open, error);
 	if (!ch->is_closed)
 		channel_close(ch);
 }

@@ -77,6 +77,8 @@ struct exchange {
 	bool is_settling; /* all servers were asked, one said no: a little time for the others */
 	bool has_failure, has_truncated;
 	uint16_t failure; /* RCODE to pass on */
+	int error;        /* last one of the network, 0: none */
+	union addr asked; /* the last server */
 	struct question question;
 };
 
@@ -114,7 +116,7 @@ struct relay {
 	unsigned turn;    /* of round_robin */
 	uint32_t next_number;
 	uint64_t seed;
-	uint64_t shed, all_down;
+	struct relay_totals *totals;
 	struct exchange *by_question[QUESTION_BUCKETS];
 	struct attempt *by_id[ID_BUCKETS];
 	struct reply reply; /* the one that is being handed out */

@@ -21,8 +21,8 @@ struct relay_tcp;
 
 /* Largest query that is sent by UDP, and by TCP without its length. */
 #define RELAY_QUERY_MAX 400u
-/* Largest datagram that is received whole. */
-#define RELAY_DATAGRAM_MAX 4096u
+/* Largest datagram that is received whole; we offer 1232, and ask again by TCP for larger ones. */
+#define RELAY_DATAGRAM_MAX 2048u
 
 /* What the worker around a relay provides. */
 struct relay_host {

@@ -66,7 +66,7 @@ void question_make(struct question *q, const uint8_t *wire, const struct msg *m,
 	uint8_t key[RELAY_QUERY_MAX], options[OPTIONS_MAX];
 	size_t n = copy_options(options, wire, &m->edns);
 
-	put_header(q, m->flags & (FLAG_RD | FLAG_AD | FLAG_CD));
+	put_header(q, (uint16_t)(FLAG_RD | (m->flags & (FLAG_AD | FLAG_CD))));
 	q->name_len = m->qname_len;
 	q->end = (uint16_t)(MSG_HEADER + q->name_len + 4);
 	memcpy(q->wire + MSG_HEADER, wire + MSG_HEADER, q->name_len + 4u);

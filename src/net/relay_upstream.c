@@ -188,6 +188,6 @@ struct upstream *upstream_pick(struct exchange *x, bool is_scheduled)
 		}
 	}
 	if (best == DOWN && list_is_empty(&x->attempts))
-		stat_add(&r->all_down, 1);
+		stat_add(&r->totals->all_down, 1);
 	return found;
 }

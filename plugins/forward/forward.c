@@ -1,0 +1,241 @@
+#include "forward/forward.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+
+/* A client's query that waits for the relay; in the query's arena. */
+struct waiting {
+	struct relay_waiter waiter;
+	struct query *query;
+	struct forward_rule *rule;
+};
+
+/* --- what a relay needs of its worker --- */
+
+static void host_enter(void *arg)
+{
+	struct forward_worker *fw = arg;
+
+	worker_enter(fw->worker);
+}
+
+static uint64_t host_now_ns(void *arg)
+{
+	struct forward_worker *fw = arg;
+
+	return fw->worker->now_ns;
+}
+
+static void host_flush_later(void *arg)
+{
+	struct forward_worker *fw = arg;
+
+	worker_flush_later(fw->worker, &fw->flush);
+}
+
+static void on_flush(struct worker_flush *f)
+{
+	relay_flush(container_of(f, struct forward_worker, flush)->relay);
+}
+
+static void make_relay(struct forward_worker *fw)
+{
+	struct relay_host host = {
+		.loop = fw->worker->loop,
+		.enter = host_enter,
+		.now_ns = host_now_ns,
+		.flush_later = host_flush_later,
+		.arg = fw,
+	};
+
+	fw->relay = relay_new(&host, &fw->totals);
+}
+
+/* The relay, with the servers that are published now. */
+static struct relay *current_relay(struct forward_worker *fw)
+{
+	const struct forward_set *set = rcu_borrow(fw->rule->set);
+	struct relay_target targets[RELAY_TARGETS_MAX];
+
+	if (fw->relay == NULL)
+		make_relay(fw);
+	if (fw->version == set->version)
+		return fw->relay;
+	for (size_t i = 0; i < set->len; i++) {
+		targets[i].addr = set->servers[i]->addr;
+		targets[i].stats = &set->servers[i]->stats[fw->worker->index];
+	}
+	relay_set(fw->relay, &set->config, targets, set->len);
+	fw->version = set->version;
+	return fw->relay;
+}
+
+static void attach(void *instance, struct worker *w)
+{
+	struct forward *f = instance;
+
+	vec_for_each(&f->rules, rule) {
+		struct forward_worker *fw = &(*rule)->workers[w->index];
+
+		fw->rule = *rule;
+		fw->worker = w;
+		fw->flush.fn = on_flush;
+		list_init(&fw->flush.node);
+	}
+}
+
+static void detach(void *instance, struct worker *w)
+{
+	struct forward *f = instance;
+
+	vec_for_each(&f->rules, rule) {
+		struct forward_worker *fw = &(*rule)->workers[w->index];
+
+		if (fw->relay == NULL)
+			continue;
+		list_remove(&fw->flush.node);
+		relay_free(fw->relay);
+		fw->relay = NULL;
+		fw->version = 0;
+	}
+}
+
+/* --- questions --- */
+
+static struct forward_rule *match(struct forward *f, const struct query *q)
+{
+	vec_for_each(&f->rules, at) {
+		struct forward_rule *rule = *at;
+
+		if (name_is_under(q->folded, rule->from.wire) &&
+			zone_list_match(&rule->except, q->folded) < 0)
+			return rule;
+	}
+	return NULL;
+}
+
+/* Count the query in when there is a limit; false when it is reached. */
+static bool admit(struct forward_rule *rule)
+{
+	if (rule->max_concurrent == 0)
+		return true;
+	if (atomic_fetch_add_explicit(&rule->concurrent, 1, memory_order_relaxed) <
+		rule->max_concurrent)
+		return true;
+	atomic_fetch_sub_explicit(&rule->concurrent, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&rule->rejects, 1, memory_order_relaxed);
+	return false;
+}
+
+static void leave(struct forward_rule *rule)
+{
+	if (rule->max_concurrent != 0)
+		atomic_fetch_sub_explicit(&rule->concurrent, 1, memory_order_relaxed);
+}
+
+/* Why there is no answer, as CoreDNS's errors plugin writes it. */
+static const char *failure_text(struct query *q, const struct relay_reply *reply)
+{
+	char to[ADDR_TEXT_MAX];
+
+	if (reply->ede == EDE_NONE)
+		return NULL;
+	if (reply->from == NULL)
+		return "no upstream server";
+	return arena_printf(&q->arena, "read udp %s: %s", addr_to_text(to, reply->from),
+		reply->error == -ETIMEDOUT ? "i/o timeout" : strerror(-reply->error));
+}
+
+/* The records as they came, under the question as this client wrote it. */
+static void set_message(struct query *q, const struct relay_reply *reply)
+{
+	uint8_t *copy = arena_alloc(&q->arena, reply->len);
+
+	memcpy(copy, reply->message, reply->len);
+	memcpy(copy + MSG_HEADER, query_name(q), q->msg.qname_len);
+	answer_set_message(&q->answer, copy, reply->len);
+}
+
+static void on_reply(struct relay_waiter *w, const struct relay_reply *reply)
+{
+	struct waiting *waiting = container_of(w, struct waiting, waiter);
+	struct query *q = waiting->query;
+
+	leave(waiting->rule);
+	q->plugin_data = NULL;
+	answer_reset(&q->answer);
+	q->answer.rcode = reply->rcode;
+	q->answer.ede = reply->ede;
+	q->answer.has_recursion = true;
+	q->answer.is_truncated = reply->is_truncated;
+	q->answer.is_authentic = reply->is_authentic;
+	q->reason = failure_text(q, reply);
+	if (reply->message != NULL)
+		set_message(q, reply);
+	query_resume(q, DONE);
+}
+
+static enum verdict refuse(struct query *q, const char *why)
+{
+	q->reason = why;
+	return query_fail(q, RCODE_REFUSED);
+}
+
+static enum verdict query(struct query *q, void *instance)
+{
+	struct forward_rule *rule = match(instance, q);
+	struct forward_worker *fw;
+	struct waiting *waiting;
+
+	if (rule == NULL)
+		return NEXT;
+	/* without recursion desired only what is here may be told (RFC 1034 4.3.1) */
+	if ((q->msg.flags & FLAG_RD) == 0 && !q->is_internal)
+		return refuse(q, NULL);
+	if (!admit(rule))
+		return refuse(q, "concurrent queries exceeded maximum");
+	fw = &rule->workers[q->worker->index];
+	waiting = arena_new(&q->arena, struct waiting);
+	waiting->waiter.on_reply = on_reply;
+	waiting->query = q;
+	waiting->rule = rule;
+	q->plugin_data = waiting;
+	relay_ask(current_relay(fw), q->buf, &q->msg, &waiting->waiter);
+	return WAIT;
+}
+
+static void cancel(struct query *q, void *instance)
+{
+	struct waiting *waiting = q->plugin_data;
+
+	(void)instance;
+	if (waiting == NULL)
+		return;
+	q->plugin_data = NULL;
+	leave(waiting->rule);
+	relay_cancel(&waiting->waiter);
+}
+
+void forward_free(void *instance)
+{
+	struct forward *f = instance;
+
+	vec_for_each(&f->rules, rule)
+		forward_rule_free(*rule);
+	vec_free(&f->rules);
+	arena_reset(&f->arena);
+	free(f);
+}
+
+const struct plugin forward_plugin = {
+	.name = "forward",
+	.setup = forward_setup,
+	.start = forward_start,
+	.attach = attach,
+	.query = query,
+	.cancel = cancel,
+	.metrics = forward_metrics,
+	.detach = detach,
+	.teardown = forward_free,
+};

@@ -1,0 +1,100 @@
+/*
+ * forward: questions for names that are not served here go to upstream servers. This header is
+ * what the files of the plugin share.
+ *
+ *   forward         the instance of a server block: its rules, in the order of the Corefile
+ *   forward_rule    one directive: which names, which servers
+ *   forward_set     the servers of a rule at a time, published to the workers
+ *   forward_server  what is counted about a server; lives as long as the rule
+ *   forward_worker  a worker's relay for a rule
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "core/generation.h"
+#include "core/zone_list.h"
+#include "net/relay.h"
+#include "net/resolvconf.h"
+#include "net/resolvconf_watch.h"
+#include "plugin.h"
+
+#define FORWARD_WHO "plugin/forward"
+#define FORWARD_SERVERS_MAX 64 /* addresses a rule may have had; later ones share the last entry */
+
+/*
+ * Lifetime: made by the control thread, never changed after it is linked in, freed with the rule;
+ * stats[i] is written by worker i and read by scrapes.
+ */
+struct forward_server {
+	struct forward_server *next;
+	union addr addr;
+	char text[ADDR_TEXT_MAX];
+	struct relay_stats *stats; /* one a worker */
+};
+
+/* Lifetime: immutable; published under RCU by the control thread. */
+struct forward_set {
+	uint64_t version;
+	struct relay_config config;
+	size_t len;
+	struct forward_server *servers[RELAY_TARGETS_MAX];
+};
+
+/* Lifetime: with the rule; totals is read by scrapes, all else is the worker's own. */
+struct forward_worker {
+	struct forward_rule *rule;
+	struct worker *worker;
+	struct relay *relay; /* NULL until the first question */
+	uint64_t version;    /* of the set that the relay has */
+	struct worker_flush flush;
+	struct relay_totals totals;
+} __attribute__((aligned(64)));
+
+/* A file of resolv.conf form among the TO arguments. */
+struct forward_file {
+	struct forward_rule *rule;
+	const char *path;
+	struct resolvconf_watch *watch;
+	char last[640]; /* the last sentence that was logged about it */
+};
+
+struct forward_rule {
+	struct forward *forward;
+	struct name from;
+	const char *from_text;
+	struct zone_list except;
+	bool has_policy;      /* set by the Corefile: `options rotate` does not change it */
+	uint32_t max_concurrent; /* 0: no limit */
+	struct relay_config config;
+	VEC(union addr) addresses;
+	VEC(struct forward_file *) files;
+	struct resolvconf_watch *systemd;
+	struct forward_set *set;         /* published */
+	struct forward_server *servers;  /* all that there ever were, newest first; published */
+	unsigned servers_len;
+	struct forward_worker *workers;  /* one a worker */
+	_Atomic uint32_t concurrent;     /* only when there is a limit */
+	_Atomic uint64_t rejects;
+};
+
+struct forward {
+	struct arena arena; /* texts */
+	VEC(struct forward_rule *) rules;
+	unsigned workers;
+	struct uv_loop_s *loop;
+	const struct generation *generation; /* for our own listen addresses */
+};
+
+/* setup.c: read the directives. */
+int forward_setup(struct setup *s, struct err *e);
+/* upstreams.c: begin to follow the files, and publish the servers. */
+int forward_start(void *instance, struct err *e);
+/* upstreams.c: publish the servers of the rule when they have changed. */
+void forward_publish(struct forward_rule *rule);
+/* upstreams.c: stop following the files and free the rule. */
+void forward_rule_free(struct forward_rule *rule);
+/* forward.c: free an instance that no worker uses. */
+void forward_free(void *instance);
+/* metrics.c: report. */
+void forward_metrics(void *instance, struct metrics *m);

@@ -1,0 +1,252 @@
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "forward/forward.h"
+
+#define DNS_PORT 53
+
+static int set_except(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	return zone_list_from_args(&rule->except, o, 0, e);
+}
+
+static int set_force_tcp(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	(void)o;
+	(void)e;
+	rule->config.force_tcp = true;
+	return 0;
+}
+
+/* What prefer_udp asks for is what we do: UDP first, TCP when the reply does not fit. */
+static int set_prefer_udp(void *arg, const struct directive *o, struct err *e)
+{
+	(void)arg;
+	(void)o;
+	(void)e;
+	return 0;
+}
+
+static int set_max_fails(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	return args_u32(o, 0, ARGS_RANGE(0, UINT32_MAX), &rule->config.max_fails, e);
+}
+
+static int set_expire(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+	uint64_t ms = 0;
+	int rc = args_duration_ms(o, 0, ARGS_RANGE(100, 3600000), &ms, e);
+
+	rule->config.expire_ms = (uint32_t)ms;
+	return rc;
+}
+
+static int set_max_concurrent(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	return args_u32(o, 0, ARGS_RANGE(0, INT32_MAX), &rule->max_concurrent, e);
+}
+
+static int set_policy(void *arg, const struct directive *o, struct err *e)
+{
+	static const char *const words[] = {"random", "round_robin", "sequential", NULL};
+	struct forward_rule *rule = arg;
+	size_t i = 0;
+	int rc = args_choice(o, 0, words, &i, e);
+
+	rule->config.policy = (enum relay_policy)i;
+	rule->has_policy = true;
+	return rc;
+}
+
+static int read_domain(struct forward_rule *rule, const struct directive *o, size_t i, struct err *e)
+{
+	const char *text;
+	struct err why;
+	int rc = args_text(o, i, &text, e);
+
+	if (rc == 0 && name_from_text(&rule->config.probe_name, str_from(text), &why) != 0)
+		return args_error(o, e, "health_check domain '%s': %s", text, why.text);
+	return rc;
+}
+
+/* health_check DURATION [no_rec] [domain FQDN] */
+static int set_health_check(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+	uint64_t ms = 0;
+	int rc = args_duration_ms(o, 0, ARGS_RANGE(10, 3600000), &ms, e);
+
+	rule->config.probe_interval_ms = (uint32_t)ms;
+	for (size_t i = 1; i < o->arg_count && rc == 0; i++) {
+		const char *word = directive_arg(o, i);
+
+		if (strcmp(word, "no_rec") == 0)
+			rule->config.probe_without_recursion = true;
+		else if (strcmp(word, "domain") == 0)
+			rc = read_domain(rule, o, ++i, e);
+		else
+			rc = args_error(o, e, "health_check: unknown option '%s', expected no_rec or "
+				"domain", word);
+	}
+	return rc;
+}
+
+static int not_supported(void *arg, const struct directive *o, struct err *e)
+{
+	(void)arg;
+	return args_error(o, e, "the option '%s' is not supported; remove it", o->name);
+}
+
+static const struct arg_option options[] = {
+	{.name = "except", .min_args = 1, .max_args = ARGS_ANY, .set = set_except},
+	{.name = "force_tcp", .set = set_force_tcp},
+	{.name = "prefer_udp", .set = set_prefer_udp},
+	{.name = "max_fails", .min_args = 1, .max_args = 1, .set = set_max_fails},
+	{.name = "expire", .min_args = 1, .max_args = 1, .set = set_expire},
+	{.name = "max_concurrent", .min_args = 1, .max_args = 1, .set = set_max_concurrent},
+	{.name = "policy", .min_args = 1, .max_args = 1, .set = set_policy},
+	{.name = "health_check", .min_args = 1, .max_args = 4, .set = set_health_check},
+	{.name = "tls", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "tls_servername", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "next", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "next_on_nodata", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "failover", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "failfast_all_unhealthy_upstreams", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "max_idle_conns", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "max_connect_attempts", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "max_age", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "read_timeout", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "source_address", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "resolver", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = "doh_method", .max_args = ARGS_ANY, .set = not_supported},
+	{.name = NULL},
+};
+
+/* FROM: a name, or an address block, of which only the first reverse zone counts. */
+static int read_from(struct forward_rule *rule, const struct directive *d, struct err *e)
+{
+	struct zone_names zones = {0};
+	const char *text;
+	struct err why;
+	int rc = args_text(d, 0, &text, e);
+
+	if (rc != 0)
+		return rc;
+	if (zone_expand(str_from(text), &rule->forward->arena, &zones, &why) != 0)
+		rc = args_error(d, e, "'%s' is no domain: %s", text, why.text);
+	if (rc == 0 && zones.list.len > 1)
+		log_warning(FORWARD_WHO, "%s:%u: %s stands for %zu zones, only %s is used", d->file,
+			d->line, text, zones.list.len, zones.list.at[0]);
+	if (rc == 0) {
+		rule->from_text = zones.list.at[0];
+		rc = name_from_text(&rule->from, str_from(rule->from_text), e);
+	}
+	vec_free(&zones.list);
+	return rc;
+}
+
+static bool is_path(const char *text)
+{
+	struct stat st;
+
+	return strchr(text, '/') != NULL || stat(text, &st) == 0;
+}
+
+static int add_path(struct forward_rule *rule, const struct directive *d, size_t i, struct err *e)
+{
+	struct forward_file *file = arena_new(&rule->forward->arena, struct forward_file);
+	const char *path = NULL;
+	int rc = args_path(d, i, &rule->forward->arena, &path, e);
+
+	if (rc != 0)
+		return rc;
+	file->rule = rule;
+	file->path = arena_str(&rule->forward->arena, path);
+	vec_push(&rule->files, file);
+	return 0;
+}
+
+/* TO: IP, IP:port, [IPv6]:port, dns://..., or a file. */
+static int add_to(struct forward_rule *rule, const struct directive *d, size_t i, struct err *e)
+{
+	const char *text = d->args[i].text;
+	struct str rest = str_from(text);
+	enum scheme scheme = SCHEME_DNS;
+	union addr a;
+
+	if (scheme_cut(&rest, &scheme) != 0 || scheme != SCHEME_DNS)
+		return args_error(d, e,
+			"'%s': only servers that speak plain DNS are supported, by UDP and TCP", text);
+	if (addr_from_hostport(&a, rest, DNS_PORT) == 0 && rest.len > 0 && rest.at[0] != ':') {
+		vec_push(&rule->addresses, a);
+		return 0;
+	}
+	if (rest.at == text && is_path(text))
+		return add_path(rule, d, i, e);
+	return args_error(d, e,
+		"'%s' is not an IP address or file; servers given by name are not supported", text);
+}
+
+static int read_rule(struct forward_rule *rule, const struct directive *d, struct err *e)
+{
+	int rc = args_count(d, 2, ARGS_ANY, e);
+
+	if (rc == 0)
+		rc = read_from(rule, d, e);
+	for (size_t i = 1; i < d->arg_count && rc == 0; i++)
+		rc = add_to(rule, d, i, e);
+	if (rc == 0 && rule->addresses.len + rule->files.len > RELAY_TARGETS_MAX)
+		rc = args_error(d, e, "more than %u TOs configured: %zu", RELAY_TARGETS_MAX,
+			rule->addresses.len + rule->files.len);
+	return rc == 0 ? args_options(d, options, rule, e) : rc;
+}
+
+static struct forward_rule *rule_new(struct forward *f)
+{
+	struct forward_rule *rule = mem_new(struct forward_rule);
+
+	rule->forward = f;
+	rule->workers = aligned_alloc(
+		_Alignof(struct forward_worker), f->workers * sizeof(*rule->workers));
+	must(rule->workers != NULL);
+	memset(rule->workers, 0, f->workers * sizeof(*rule->workers));
+	relay_config_init(&rule->config);
+	vec_push(&f->rules, rule);
+	return rule;
+}
+
+int forward_setup(struct setup *s, struct err *e)
+{
+	struct forward *f = mem_new(struct forward);
+	int rc = 0;
+
+	arena_init(&f->arena);
+	f->workers = s->workers;
+	f->loop = s->loop;
+	f->generation = s->generation;
+	for (const struct directive *d = s->first; d != NULL && rc == 0;
+		d = block_find(s->block, "forward", d)) {
+		struct forward_rule *rule = rule_new(f);
+
+		rc = read_rule(rule, d, e);
+		if (rc == 0)
+			forward_publish(rule);
+	}
+	if (rc != 0) {
+		forward_free(f);
+		return rc;
+	}
+	s->chain->takes_any_class = true;
+	s->chain->has_forwarder = true;
+	s->instance = f;
+	return 0;
+}

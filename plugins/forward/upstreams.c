@@ -1,0 +1,227 @@
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "base/rcu.h"
+#include "forward/forward.h"
+#include "net/interfaces.h"
+
+#define LOCALS_MAX 256u
+#define LISTENS_MAX 64u
+
+/* What the choice of servers depends on besides the files. */
+struct around {
+	struct upstream_inputs in;
+	union addr listens[LISTENS_MAX], locals[LOCALS_MAX];
+};
+
+/* --- servers and what is counted about them --- */
+
+static struct forward_server *server_new(struct forward_rule *rule, const union addr *a)
+{
+	unsigned workers = rule->forward->workers;
+	struct forward_server *s = mem_new(struct forward_server);
+
+	s->addr = *a;
+	addr_to_text(s->text, a);
+	s->stats = aligned_alloc(_Alignof(struct relay_stats), workers * sizeof(*s->stats));
+	must(s->stats != NULL);
+	memset(s->stats, 0, workers * sizeof(*s->stats));
+	s->next = rule->servers;
+	rcu_publish(rule->servers, s);
+	rule->servers_len++;
+	return s;
+}
+
+/* The entry of an address. A file that has named very many addresses gets no more entries. */
+static struct forward_server *server_of(struct forward_rule *rule, const union addr *a)
+{
+	for (struct forward_server *s = rule->servers; s != NULL; s = s->next)
+		if (addr_equal(&s->addr, a))
+			return s;
+	return rule->servers_len < FORWARD_SERVERS_MAX ? server_new(rule, a) : NULL;
+}
+
+static void add_server(struct forward_rule *rule, struct forward_set *set, const union addr *a)
+{
+	struct forward_server *s = server_of(rule, a);
+
+	if (s == NULL || set->len == RELAY_TARGETS_MAX) {
+		log_warning(FORWARD_WHO, "too many upstream servers: some are not used");
+		return;
+	}
+	for (size_t i = 0; i < set->len; i++)
+		if (set->servers[i] == s)
+			return;
+	set->servers[set->len++] = s;
+}
+
+/* --- our own addresses --- */
+
+static void look_around(struct around *a, const struct forward_rule *rule)
+{
+	const struct generation *g = rule->forward->generation;
+
+	memset(a, 0, sizeof(*a));
+	a->in.listens = a->listens;
+	a->in.locals = a->locals;
+	if (g == NULL)
+		return;
+	vec_for_each(&g->listens, l)
+		if (a->in.listens_len < LISTENS_MAX)
+			a->listens[a->in.listens_len++] = (*l)->addr;
+	if (a->in.listens_len > 0)
+		a->in.locals_len = interface_addresses(a->locals, LOCALS_MAX);
+	if (rule->systemd != NULL)
+		a->in.systemd = resolvconf_watch_conf(rule->systemd);
+}
+
+/* --- the list --- */
+
+/* Options of a file that concern us: not ndots, search and edns0, which are the client's. */
+static void apply_options(
+	const struct forward_rule *rule, struct relay_config *c, const struct resolvconf *file)
+{
+	uint32_t patience_ms = file->timeout_s * (file->attempts == 0 ? 2 : file->attempts) * 1000u;
+
+	if (file->rotate && !rule->has_policy)
+		c->policy = RELAY_ROUND_ROBIN;
+	if (file->use_vc)
+		c->force_tcp = true;
+	if (patience_ms >= 1000 && patience_ms < c->deadline_ms)
+		c->deadline_ms = patience_ms;
+}
+
+static void add_file(struct forward_file *file, struct forward_set *set, struct around *a)
+{
+	static const struct resolvconf nothing;
+	const struct resolvconf *conf =
+		file->watch == NULL ? NULL : resolvconf_watch_conf(file->watch);
+	struct upstream_choice choice;
+
+	if (file->watch == NULL)
+		return;
+	a->in.path = file->path;
+	a->in.file = conf == NULL ? &nothing : conf;
+	upstream_choose(&a->in, &choice);
+	for (unsigned i = 0; i < choice.len; i++)
+		add_server(file->rule, set, &choice.servers[i]);
+	if (conf != NULL)
+		apply_options(file->rule, &set->config, conf);
+	if (choice.text[0] != '\0' && strcmp(choice.text, file->last) != 0)
+		log_warning(FORWARD_WHO, "%s", choice.text);
+	memcpy(file->last, choice.text, sizeof(file->last));
+}
+
+static void add_addresses(struct forward_rule *rule, struct forward_set *set, struct around *a)
+{
+	vec_for_each(&rule->addresses, addr) {
+		char text[ADDR_TEXT_MAX];
+
+		if (!upstream_is_self(&a->in, addr)) {
+			add_server(rule, set, addr);
+			continue;
+		}
+		log_warning(FORWARD_WHO, "%s is this server itself: left out",
+			addr_to_text(text, addr));
+	}
+}
+
+static bool is_same_set(const struct forward_set *a, const struct forward_set *b)
+{
+	return a->len == b->len &&
+		memcmp(a->servers, b->servers, a->len * sizeof(a->servers[0])) == 0 &&
+		a->config.policy == b->config.policy &&
+		a->config.force_tcp == b->config.force_tcp &&
+		a->config.deadline_ms == b->config.deadline_ms;
+}
+
+static void log_change(const struct forward_rule *rule, const struct forward_set *set)
+{
+	struct buf b = {0};
+
+	for (size_t i = 0; i < set->len; i++)
+		buf_printf(&b, "%s%s", i > 0 ? ", " : "", set->servers[i]->text);
+	log_info(FORWARD_WHO, "upstream servers of %s changed: %s", rule->from_text,
+		set->len == 0 ? "none" : buf_text(&b));
+	buf_free(&b);
+}
+
+void forward_publish(struct forward_rule *rule)
+{
+	struct forward_set *set = mem_new(struct forward_set), *old = rule->set;
+	struct around *a = mem_new(struct around);
+	bool is_new;
+
+	set->version = old == NULL ? 1 : old->version + 1;
+	set->config = rule->config;
+	look_around(a, rule);
+	add_addresses(rule, set, a);
+	vec_for_each(&rule->files, file)
+		add_file(*file, set, a);
+	free(a);
+	is_new = old == NULL || !is_same_set(set, old);
+	if (!is_new) {
+		free(set);
+		return;
+	}
+	if (old != NULL && old->len > 0)
+		log_change(rule, set);
+	rcu_publish(rule->set, set);
+	if (old != NULL)
+		rcu_retire(old, free);
+}
+
+/* --- files --- */
+
+static void on_file(void *arg, const struct resolvconf *conf)
+{
+	(void)conf;
+	forward_publish(arg);
+}
+
+static void start_rule(struct forward_rule *rule)
+{
+	bool needs_systemd = false;
+
+	vec_for_each(&rule->files, at) {
+		struct forward_file *file = *at;
+
+		file->watch = resolvconf_watch_start(
+			rule->forward->loop, file->path, FORWARD_WHO, on_file, rule);
+		needs_systemd = needs_systemd || strcmp(file->path, RESOLVCONF_SYSTEMD) != 0;
+	}
+	if (needs_systemd)
+		rule->systemd = resolvconf_watch_start(
+			rule->forward->loop, RESOLVCONF_SYSTEMD, NULL, on_file, rule);
+	forward_publish(rule);
+}
+
+int forward_start(void *instance, struct err *e)
+{
+	struct forward *f = instance;
+
+	(void)e;
+	vec_for_each(&f->rules, rule)
+		start_rule(*rule);
+	return 0;
+}
+
+void forward_rule_free(struct forward_rule *rule)
+{
+	resolvconf_watch_stop(rule->systemd);
+	vec_for_each(&rule->files, file)
+		resolvconf_watch_stop((*file)->watch);
+	while (rule->servers != NULL) {
+		struct forward_server *s = rule->servers;
+
+		rule->servers = s->next;
+		free(s->stats);
+		free(s);
+	}
+	zone_list_free(&rule->except);
+	vec_free(&rule->addresses);
+	vec_free(&rule->files);
+	free(rule->workers);
+	free(rule->set);
+	free(rule);
+}

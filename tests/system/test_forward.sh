@@ -1,0 +1,166 @@
+#!/bin/bash
+# The forward plugin over real sockets: relaying, faults of an upstream, and a resolver file that
+# changes while the server runs.
+. "$(dirname "$0")/lib.sh"
+
+up=$builddir/tests/system/upstream
+[ -x "$up" ] || skip_all "$up is not built"
+
+port=$(free_port)
+a=$(free_port)
+while b=$(free_port); [ "$b" = "$a" ]; do :; done
+spawn "$workdir/a.log" "$up" "$a" 192.0.2.1
+spawn "$workdir/b.log" "$up" "$b" 192.0.2.2
+
+# --- relaying
+
+start_daemon relay <<END
+.:$port {
+    bind 127.0.0.1
+    forward . 127.0.0.1:$a {
+        except internal.example
+    }
+}
+stub.example:$port {
+    bind 127.0.0.1
+    forward stub.example dns://127.0.0.1:$b
+}
+END
+wait_answer "$port" first.example A
+ok "the daemon forwards"
+
+is "$(ask "$port" www.example A)" 192.0.2.1 "an outside name is answered by the upstream"
+is "$(ask_flags "$port" www.example A)" "qr rd ra" "forwarded answers have RA and no AA"
+is "$(ask "$port" www.example A +tcp)" 192.0.2.1 "a question over TCP is answered too"
+is "$(ask "$port" www.stub.example A)" 192.0.2.2 "a stub domain goes to its own upstream"
+is "$(ask_status "$port" www.internal.example A)" SERVFAIL "an excepted name is not forwarded"
+is "$(ask_status "$port" www.example A +norec)" REFUSED "without RD nothing is forwarded"
+is "$(ask_status "$port" nxdomain.example A)" NXDOMAIN "NXDOMAIN is passed on"
+like "$(ask_authority "$port" nxdomain.example A)" "^example\. 30 IN SOA" "with its SOA"
+is "$(ask_status "$port" servfail.example A)" SERVFAIL "SERVFAIL is passed on"
+is "$(ask_status "$port" refused.example A)" REFUSED "REFUSED is passed on"
+for fault in wrongid wrongq qr0 malformed; do
+	is "$(ask "$port" $fault.example A)" 192.0.2.1 "a forged reply ($fault) before the good one is ignored"
+done
+is "$(ask "$port" drop1.example A)" 192.0.2.1 "a lost query is sent again"
+is "$(ask "$port" slow.example A)" 192.0.2.1 "a slow reply is waited for"
+is "$(ask "$port" tc.example A)" 192.0.2.1 "a truncated reply is asked for again by TCP"
+is "$(grep -c '^tcp tc.example. 1$' "$workdir/a.log")" 1 "and TCP was used for it once"
+is "$(ask "$port" extra.example A)" 192.0.2.1 "records that nobody asked for are dropped"
+is "$(ask_authority "$port" extra.example A)" "" "from the authority section too"
+like "$(ask_answer "$port" ttl.example A)" "^ttl.example. 0 IN A" "a TTL with the high bit is 0"
+is "$(ask "$port" cname.example A | tr '\n' ' ')" "192.0.2.1 target.example. " "an alias comes whole"
+like "$(ask_flags "$port" many.example A +noedns +ignore)" "tc" "60 addresses do not fit 512 octets"
+is "$(ask "$port" many.example A | wc -l)" 60 "and come whole by TCP or EDNS"
+is "$(ask_answer "$port" WwW.ExAmPlE A)" "WwW.ExAmPlE. 60 IN A 192.0.2.1" "letters keep their case"
+
+# one query for many equal questions that come to one worker
+before=$(grep -c 'slow.many' "$workdir/a.log")
+for i in $(seq 10); do ask "$port" slow.many.example A >/dev/null & jobs_pids[i]=$!; done
+wait "${jobs_pids[@]}"
+sent=$(($(grep -c 'slow.many' "$workdir/a.log") - before))
+[ "$sent" -le $((2 * $(nproc))) ]
+ok "ten equal questions are sent once a worker, and once again after 400 ms: $sent"
+stop_daemon "$daemon"
+is "$?" 0 "the daemon ends well"
+
+# --- all upstreams dead
+
+dead=$(free_port)
+start_daemon dead <<END
+.:$port {
+    bind 127.0.0.1
+    forward . 127.0.0.1:$dead
+}
+END
+wait_for 50 grep -q . "$workdir/dead.log"
+start=$(date +%s%N)
+is "$(ask_status "$port" www.example A)" SERVFAIL "a dead upstream gives SERVFAIL"
+took=$((($(date +%s%N) - start) / 1000000))
+[ "$took" -lt 1500 ]
+ok "at once, because the kernel says so: $took ms"
+stop_daemon "$daemon"
+
+# --- a resolver file that changes
+
+conf=$workdir/etc/resolv.conf
+mkdir -p "$workdir/etc" "$workdir/other"
+echo "nameserver 127.0.0.1:$a" >"$conf"
+start_daemon file <<END
+.:$port {
+    bind 127.0.0.1
+    forward . $conf
+}
+END
+wait_answer "$port" first.example A
+n=0
+# the answer becomes $1 within a second
+becomes() {
+	n=$((n + 1))
+	for _ in $(seq 10); do
+		[ "$(ask "$port" "try$n-$RANDOM.example" A)" = "$1" ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+becomes 192.0.2.1
+ok "the servers of a file are used"
+echo "nameserver 127.0.0.1:$b" >"$conf.new"
+mv "$conf.new" "$conf"
+becomes 192.0.2.2
+ok "a file renamed over it is noticed within a second"
+echo "nameserver 127.0.0.1:$a" >"$conf"
+becomes 192.0.2.1
+ok "a file rewritten in place is noticed"
+like "$(cat "$workdir/file.log")" "upstream servers of \. changed: 127.0.0.1:$a" "and logged"
+echo "nameserver 127.0.0.1:$b" >"$workdir/other/list"
+ln -sf "$workdir/other/list" "$conf.link"
+mv -T "$conf.link" "$conf"
+becomes 192.0.2.2
+ok "a symbolic link in its place is noticed"
+echo "nameserver 127.0.0.1:$a" >"$workdir/other/new"
+mv "$workdir/other/new" "$workdir/other/list"
+becomes 192.0.2.1
+ok "a change behind the symbolic link is noticed"
+: >"$workdir/other/list"
+sleep 0.7
+is "$(ask "$port" empty.example A)" 192.0.2.1 "an empty file keeps the last good list"
+like "$(cat "$workdir/file.log")" "names no nameserver: keeping the last good list" "with a warning"
+rm "$conf"
+sleep 0.7
+is "$(ask "$port" gone.example A)" 192.0.2.1 "a removed file keeps the last good list"
+echo "nameserver 127.0.0.1:$b" >"$conf"
+for _ in 1 2; do becomes 192.0.2.2 && break; done
+ok "a file that comes back is used"
+printf 'nameserver 127.0.0.1:%s\n' "$port" >"$conf"
+sleep 0.7
+like "$(cat "$workdir/file.log")" "127.0.0.1:$port, which is this server itself" "our own address is never an upstream"
+stop_daemon "$daemon"
+is "$?" 0 "the daemon ends well"
+
+# --- the stub of systemd-resolved, in a mount namespace with a /run of its own
+
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	cat >"$workdir/stub.corefile" <<END
+.:$port {
+    bind 127.0.0.1
+    forward . $workdir/stub.conf
+}
+END
+	echo "nameserver 127.0.0.53" >"$workdir/stub.conf"
+	cat >"$workdir/stub.sh" <<END
+mount -t tmpfs tmpfs /run || exit 1
+mkdir -p /run/systemd/resolve
+echo "nameserver 127.0.0.1:$b" >/run/systemd/resolve/resolv.conf
+exec "$seamark" -conf "$workdir/stub.corefile"
+END
+	spawn "$workdir/stub.log" unshare -m bash "$workdir/stub.sh"
+	wait_answer "$port" first.example A
+	is "$(ask "$port" www.example A)" 192.0.2.2 "the stub 127.0.0.53 is replaced by systemd-resolved's list"
+	like "$(cat "$workdir/stub.log")" \
+		"names only 127.0.0.53:53, which is the stub of systemd-resolved: using /run/systemd/resolve/resolv.conf" \
+		"with a line in the log"
+	is "$(grep -c 'stub of systemd' "$workdir/stub.log")" 1 "only one"
+fi
+
+done_testing
