@@ -8,6 +8,8 @@
 
 void json_init(struct json *j, struct str text, struct arena *arena)
 {
+	if (text.at == NULL)
+		text.at = "";
 	*j = (struct json){.at = text.at, .end = text.at + text.len, .arena = arena};
 }
 

@@ -130,14 +130,25 @@ static int finish_value(struct json_stream *s, struct str value)
 	return rc;
 }
 
+static bool is_value_start(char c)
+{
+	return c != '\0' && strchr("{[\"-0123456789tfn", c) != NULL;
+}
+
 /* Go on with the value at hand; returns the bytes used. */
 static size_t feed_value(struct json_stream *s, const char *p, size_t n)
 {
 	bool is_done = false;
-	size_t used = take_value(s, p, n, &is_done);
-	struct str value = {p, used};
+	struct str value;
+	size_t used;
 	int rc;
 
+	if (s->type == '\0' && !is_value_start(p[0])) {
+		fail(s, -EINVAL, "something that is no value");
+		return 0;
+	}
+	used = take_value(s, p, n, &is_done);
+	value = (struct str){p, used};
 	if (s->span.is_too_deep) {
 		fail(s, -E2BIG, "nested too deep");
 		return used;
