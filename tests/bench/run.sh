@@ -85,7 +85,7 @@ free_port() {
 }
 
 write_seamark_conf() {
-	if [ "$mix" = lab ] || [ -z "${NAMES:-}" ]; then
+	if [ -z "${NAMES:-}" ]; then
 		cat >"$dir/Corefile" <<-EOT
 		cluster.local:$port {
 			bind 127.0.0.1
@@ -271,10 +271,8 @@ choose_names() {
 	if [ -n "${NAMES:-}" ]; then
 		zonefile=${PEER_ZONE:?NAMES needs PEER_ZONE}
 	elif [ "$mix" = lab ]; then
-		manifests=$top/zones/lab
-		names=$dir/lab
-		echo "web.shop.svc.cluster.local A" >"$names"
-		wanted="echo seamark"
+		manifests=$top/zones/lab/manifests
+		"$here/mklab.sh" "$manifests" "$dir"
 	else
 		"$here/mkcluster.sh" "$services" "$dir"
 	fi
