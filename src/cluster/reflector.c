@@ -21,6 +21,7 @@ static void begin_list(struct reflector *r)
 	if (r->token != NULL)
 		return; /* a further page */
 	r->list_objects = 0;
+	r->list_ms = r->now_ms;
 	r->is_contradicted = false;
 	r->list_version[0] = '\0';
 	if (!r->is_relisting)
@@ -32,12 +33,14 @@ void reflector_send(struct reflector *r)
 {
 	struct buf q = {0};
 	struct err e = {{0}};
-	bool stream;
+	bool stream, is_watch;
 
 	if (r->version[0] == '\0') /* a watch from nowhere would never delete anything */
 		r->want_list = true;
 	stream = r->want_list && r->token == NULL && r->now_ms >= r->no_stream_until_ms;
-	r->phase = stream ? STREAMING : r->want_list ? LISTING : WATCHING;
+	r->phase = stream ? STREAMING : r->want_list ? LISTING : r->want_probe ? PROBING : WATCHING;
+	r->want_probe = false;
+	r->probe_objects = r->probe_remaining = 0;
 	r->sent_ms = r->progress_ms = r->now_ms;
 	r->status = 0;
 	r->retry_after_s = -1;
@@ -49,12 +52,15 @@ void reflector_send(struct reflector *r)
 		begin_list(r);
 	if (r->phase == LISTING)
 		query_list(r, &q);
+	else if (r->phase == PROBING)
+		query_probe(&q);
 	else
 		query_watch(r, &q, stream);
 	buf_str(&q, r->selectors);
 	r->stats.lists += r->want_list;
-	r->stats.watches += !r->want_list;
-	if (r->ops.send(r->ops.arg, buf_text(&q), r->phase != LISTING, &e) < 0) {
+	r->stats.watches += r->phase == WATCHING;
+	is_watch = r->phase == STREAMING || r->phase == WATCHING;
+	if (r->ops.send(r->ops.arg, buf_text(&q), is_watch, &e) < 0) {
 		reflector_relist_abort(r);
 		reflector_fail(r, REFLECTOR_CONNECT, e.text);
 	}
@@ -80,6 +86,19 @@ static void page_over(struct reflector *r)
 	reflector_send(r);
 }
 
+/*
+ * A watch has ended in good order, as each does after some minutes. Servers were seen to leave
+ * events out: compare the number of objects, and now and then all of them, before the next watch.
+ */
+static void after_watch(struct reflector *r)
+{
+	if (r->now_ms - r->stats.last_list_ms >= RESYNC_MS)
+		r->want_list = true;
+	else if (r->selectors[0] == '\0') /* with a selector the server does not count */
+		r->want_probe = true;
+	reflector_wait(r, rand_below(SOON_MS));
+}
+
 static void on_watch_over(struct reflector *r, int rc, const char *why)
 {
 	bool is_short = r->now_ms - r->sent_ms < SHORT_WATCH_MS && r->watch_events == 0;
@@ -89,7 +108,7 @@ static void on_watch_over(struct reflector *r, int rc, const char *why)
 	else if (is_short)
 		reflector_fail(r, REFLECTOR_SERVER, "the watch ended at once");
 	else
-		reflector_wait(r, rand_below(SOON_MS));
+		after_watch(r);
 }
 
 void reflector_on_done(struct reflector *r, uint64_t now_ms, int rc, const char *why)
@@ -98,7 +117,11 @@ void reflector_on_done(struct reflector *r, uint64_t now_ms, int rc, const char 
 	if (r->phase == STOPPED || r->phase == WAITING)
 		return;
 	r->stats.is_connected = false;
-	if (r->status != 0 && r->status != 200) {
+	if (r->phase == PROBING) {
+		if (r->status == 200 && rc == 0)
+			reflector_probe_over(r);
+		reflector_send(r); /* what is wrong, if anything, the watch will tell */
+	} else if (r->status != 0 && r->status != 200) {
 		reflector_http_error(r);
 	} else if (r->status == 0) {
 		if (r->phase == STREAMING || r->phase == LISTING)

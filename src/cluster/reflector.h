@@ -13,6 +13,8 @@
  * - Failures back off from 0.8 s, doubling to 30 s (401, 403 and 404: 60 s), with jitter; two
  *   minutes without one reset it. Retry-After is honoured up to 30 s.
  * - A watch without an event or bookmark for 90 s is dead: servers send a bookmark each minute.
+ * - When a watch ends in good order, the number of objects is compared with the server's, and
+ *   once an hour all is listed again: servers were seen to leave events out.
  *
  * One log line is written when a kind begins to fail, fails for another reason, or is well again.
  */

@@ -26,6 +26,7 @@ enum {
 	WATCH_MIN_S = 300,
 	WATCH_SPREAD_S = 301,
 	REWATCH_TRIES = 3,
+	RESYNC_MS = 3600000, /* a whole list at least so often, when a watch ends anyway */
 };
 
 enum phase {
@@ -34,6 +35,7 @@ enum phase {
 	LISTING, /* a page */
 	STREAMING, /* a watch that still sends the initial state */
 	WATCHING,
+	PROBING, /* between two watches: does the server have as many objects as we? */
 };
 
 /* What has to be done when the decoder is through with a piece. */
@@ -61,6 +63,7 @@ struct reflector {
 	char version[VERSION_BYTES]; /* where the watch goes on; "": unknown */
 	uint64_t seen; /* highest version as a number, 0: unknown */
 	bool want_list; /* the next request is a list */
+	bool want_probe; /* the next request asks for the number of objects */
 	bool is_quorum; /* ask for it without a version */
 	bool is_truth; /* believe it though it is older */
 	bool is_confirmed; /* believe it though much is missing */
@@ -69,7 +72,7 @@ struct reflector {
 	bool is_list_over; /* the decoder saw the end of the page */
 	char list_version[VERSION_BYTES];
 	char *token; /* continue */
-	uint64_t list_objects;
+	uint64_t list_objects, list_ms; /* of this list: objects, when it began */
 	unsigned expired_pages, failed_watches;
 	uint64_t no_stream_until_ms;
 	uint64_t doubt_ms, doubt_gap_ms, doubt_at_ms; /* last one, gap, the next one */
@@ -77,6 +80,7 @@ struct reflector {
 
 	enum verdict verdict; /* of the sink */
 	enum reflector_error error;
+	uint64_t probe_objects, probe_remaining;
 	struct err why; /* text of a Status or of the verdict */
 	bool is_version_too_large; /* the Status says so */
 	bool has_complained;
@@ -96,6 +100,8 @@ void reflector_relist_abort(struct reflector *r);
 void query_add(struct buf *q, const char *text);
 /* The query of a watch, of a streaming list when initial is set; without selectors. */
 void query_watch(const struct reflector *r, struct buf *q, bool initial);
+/* The query that asks how many objects there are, by a list of one. */
+void query_probe(struct buf *q);
 /* The query of a list or of its next page; without selectors. */
 void query_list(const struct reflector *r, struct buf *q);
 /* Keep a version to go on from. One that is too long or empty is not kept: the old one is right. */
@@ -124,5 +130,7 @@ void reflector_http_error(struct reflector *r);
 void reflector_give_up(struct reflector *r, enum reflector_error error, const char *why);
 /* Something may have been missed: ask for all again, but not all the time. */
 void reflector_doubt(struct reflector *r, const char *why);
+/* A probe has ended: when the server has another number of objects, ask for all of them. */
+void reflector_probe_over(struct reflector *r);
 /* All objects of a list were applied: believe it or not. True when it was accepted. */
 bool reflector_list_complete(struct reflector *r, const char *version);

@@ -72,3 +72,8 @@ void query_list(const struct reflector *r, struct buf *q)
 		query_add(q, r->version);
 	}
 }
+
+void query_probe(struct buf *q)
+{
+	buf_str(q, "limit=1");
+}

@@ -41,6 +41,21 @@ static void ask_again(struct reflector *r, const char *why)
 }
 
 /* All objects of a list were applied: believe it or not. True when it was accepted. */
+void reflector_probe_over(struct reflector *r)
+{
+	uint64_t theirs = r->probe_objects + r->probe_remaining, ours;
+
+	store_relist_begin(r->store, r->source, r->kind, false);
+	ours = store_relist_missing(r->store, r->source, r->kind);
+	store_relist_abort(r->store, r->source, r->kind);
+	if (!r->is_list_over || ours == theirs)
+		return;
+	log_debug(LOG_NAME, "listing %s again: the server has %llu, we have %llu", r->name,
+	        (unsigned long long)theirs, (unsigned long long)ours);
+	r->stats.doubts++;
+	r->want_list = r->is_quorum = true;
+}
+
 bool reflector_list_complete(struct reflector *r, const char *version)
 {
 	size_t missing = store_relist_missing(r->store, r->source, r->kind);
@@ -73,7 +88,7 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 	r->expired_pages = r->failed_watches = 0;
 	r->doubt_at_ms = 0;
 	log_debug(LOG_NAME, "listed %llu %s in %llu ms", (unsigned long long)r->list_objects,
-	        r->name, (unsigned long long)(r->now_ms - r->sent_ms));
+	        r->name, (unsigned long long)(r->now_ms - r->list_ms));
 	reflector_be_well(r);
 	return true;
 }
@@ -116,6 +131,10 @@ static void on_object(void *arg, enum event_type type, const struct object *o)
 
 	if (r->verdict != KEEP || r->status != 200)
 		return;
+	if (r->phase == PROBING) {
+		r->probe_objects++;
+		return;
+	}
 	r->stats.events++;
 	r->progress_ms = r->now_ms;
 	if (r->phase == WATCHING) {
@@ -198,7 +217,7 @@ static void on_status(void *arg, const struct api_status *s)
 	        s->code == 504 && strstr(s->message, "Too large resource") != NULL;
 	if (r->status != 200)
 		err_set(&r->why, 0, "HTTP %d: %s", r->status, s->message);
-	else if (r->phase == LISTING)
+	else if (r->phase == LISTING || r->phase == PROBING)
 		reflector_give_up(r, REFLECTOR_DECODE, "the answer is no list");
 	else
 		take_error_event(r, s);
@@ -210,6 +229,11 @@ static void on_list_end(void *arg, const struct list_meta *meta)
 
 	if (r->verdict != KEEP || r->status != 200)
 		return;
+	if (r->phase == PROBING) {
+		r->probe_remaining = meta->remaining;
+		r->is_list_over = meta->continue_token == NULL || meta->remaining > 0;
+		return;
+	}
 	if (r->phase != LISTING) {
 		reflector_give_up(r, REFLECTOR_DECODE, "the answer to a watch is a list");
 		return;

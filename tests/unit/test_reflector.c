@@ -15,6 +15,7 @@
  *   done, cut     the answer ends well, or breaks
  *   t MS          time passes;   wait A B   the next deadline is A to B ms away
  *   = NAMES       the services in the store;   touched N   commits that changed something
+ *   bare          first line: without selectors
  *   synced, unsynced, connected, log TEXT, nolog, refreshed N, errors KIND N
  */
 #include "test.h"
@@ -361,12 +362,12 @@ static void run_line(struct bench *b, struct str line)
 	}
 }
 
-static void bench_init(struct bench *b, const char *name, bool optional)
+static void bench_init(struct bench *b, const char *name, bool optional, bool bare)
 {
 	struct reflector_options o = {
 	        .name = "services",
 	        .kind = OBJECT_SERVICE,
-	        .labels = "app in (a,b)",
+	        .labels = bare ? NULL : "app in (a,b)",
 	        .is_optional = optional,
 	};
 	struct reflector_ops ops = {b, on_send, on_cancel, on_refresh};
@@ -401,7 +402,11 @@ static void run(const char *name, bool optional, const char *script)
 	struct bench b;
 	struct str rest = str_from(script);
 
-	bench_init(&b, name, optional);
+	bool bare = str_has_prefix(rest, "bare\n");
+
+	if (bare)
+		str_cut(&rest, '\n');
+	bench_init(&b, name, optional, bare);
 	while (rest.len > 0) {
 		struct str line = str_trim(str_cut(&rest, '\n'));
 
@@ -585,7 +590,7 @@ static void a_watch_cut_at_any_octet_loses_nothing(void **state)
 	for (size_t cut = 1; cut < text.len; cut++) {
 		const char *at;
 
-		bench_init(&b, "cut", false);
+		bench_init(&b, "cut", false, false);
 		b.line = (unsigned)cut;
 		run_line(&b, STR("< 200"));
 		run_line(&b, STR("end 10"));
@@ -619,7 +624,7 @@ static void a_sudden_shrink_is_asked_for_twice(void **state)
 	char line[32];
 
 	(void)state;
-	bench_init(&b, "shrink", false);
+	bench_init(&b, "shrink", false, false);
 	run_line(&b, STR("< 200"));
 	for (unsigned i = 0; i < 250; i++) {
 		snprintf(line, sizeof(line), "+ s%u %u", i, i + 1);

@@ -28,7 +28,8 @@ struct world {
 struct flight {
 	bool on, is_watch, is_open, wants_initial;
 	char query[512];
-	uint64_t sent, bookmark; /* versions and times */
+	uint64_t sent; /* version */
+	uint64_t bookmark, end; /* times */
 };
 
 struct sim {
@@ -38,7 +39,7 @@ struct sim {
 	struct reflector *r;
 	struct json_stream decoder;
 	uint64_t now, seed;
-	bool refuse_stream, down, silent, was_synced, is_faulty;
+	bool refuse_stream, down, silent, was_synced, is_faulty, hides;
 	int next_status; /* answer the next request with this */
 };
 
@@ -107,10 +108,10 @@ static uint64_t parameter(const struct sim *s, const char *name)
 static void put_object(struct buf *b, unsigned name, uint64_t rv)
 {
 	buf_printf(b,
-		"{\"kind\":\"Service\",\"metadata\":{\"name\":\"n%u\",\"namespace\":\"d\",\"uid\":"
-		"\"00000000-0000-0000-0000-00000000000%u\",\"resourceVersion\":\"%llu\"},\"spec\":"
-		"{\"clusterIP\":\"10.0.%u.%u\"}}",
-		name, name, (unsigned long long)rv, (unsigned)rv / 250, (unsigned)rv % 250 + 1);
+	        "{\"kind\":\"Service\",\"metadata\":{\"name\":\"n%u\",\"namespace\":\"d\",\"uid\":"
+	        "\"00000000-0000-0000-0000-00000000000%u\",\"resourceVersion\":\"%llu\"},\"spec\":"
+	        "{\"clusterIP\":\"10.0.%u.%u\"}}",
+	        name, name, (unsigned long long)rv, (unsigned)rv / 250, (unsigned)rv % 250 + 1);
 }
 
 static void put_event(struct buf *b, const char *type, unsigned name, uint64_t rv)
@@ -123,10 +124,10 @@ static void put_event(struct buf *b, const char *type, unsigned name, uint64_t r
 static void put_bookmark(struct buf *b, uint64_t rv, bool end)
 {
 	buf_printf(b,
-		"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Service\",\"metadata\":{"
-		"\"resourceVersion\":\"%llu\"%s}}}\n",
-		(unsigned long long)rv,
-		end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+	        "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Service\",\"metadata\":{"
+	        "\"resourceVersion\":\"%llu\"%s}}}\n",
+	        (unsigned long long)rv,
+	        end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
 }
 
 static void answer_status(struct sim *s, int status)
@@ -160,7 +161,7 @@ static void change(struct sim *s)
 static void answer_list(struct sim *s)
 {
 	const char *token = strstr(s->f.query, "continue=");
-	bool all = strstr(s->f.query, "limit=0") != NULL;
+	unsigned limit = (unsigned)parameter(s, "limit="), left = 0;
 	uint64_t rv = token ? strtoull(token + 9, NULL, 10) : s->w.rv;
 	unsigned i = token ? (unsigned)atoi(strchr(token + 9, '.') + 1) : 0, n = 0;
 	struct buf items = {0}, b = {0};
@@ -173,16 +174,20 @@ static void answer_list(struct sim *s)
 		answer_status(s, 410);
 		return;
 	}
-	for (; i < NAMES && (all || n < PAGE); i++) {
+	limit = limit > PAGE ? PAGE : limit;
+	for (; i < NAMES && (limit == 0 || n < limit); i++) {
 		if (s->w.at[rv][i] == 0)
 			continue;
 		buf_str(&items, n++ ? "," : "");
 		put_object(&items, i, s->w.at[rv][i]);
 	}
 	buf_printf(&b, "{\"kind\":\"ServiceList\",\"metadata\":{\"resourceVersion\":\"%llu\"",
-		(unsigned long long)rv);
-	if (i < NAMES)
-		buf_printf(&b, ",\"continue\":\"%llu.%u\"", (unsigned long long)rv, i);
+	        (unsigned long long)rv);
+	for (unsigned k = i; k < NAMES; k++)
+		left += s->w.at[rv][k] != 0;
+	if (left > 0)
+		buf_printf(&b, ",\"continue\":\"%llu.%u\",\"remainingItemCount\":%u",
+		        (unsigned long long)rv, i, left);
 	buf_printf(&b, "},\"items\":[%s]}", buf_text(&items));
 	reflector_on_head(s->r, s->now, 200, -1);
 	feed(s, &b);
@@ -203,10 +208,11 @@ static void open_watch(struct sim *s)
 	}
 	reflector_on_head(s->r, s->now, 200, -1);
 	s->f.is_open = true;
+	s->f.end = s->now + parameter(s, "timeoutSeconds=") * 1000;
 	s->f.sent = rv;
 	if (!s->f.wants_initial && rv < s->w.compacted) {
 		buf_str(&b, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,"
-			    "\"message\":\"too old\"}}\n");
+		            "\"message\":\"too old\"}}\n");
 		feed(s, &b);
 	}
 	buf_free(&b);
@@ -249,8 +255,11 @@ static void send_events(struct sim *s, struct buf *b)
 		for (unsigned i = 0; i < NAMES; i++) {
 			if (was[i] == is[i])
 				continue;
-			put_event(b, is[i] == 0 ? "DELETED" : was[i] ? "MODIFIED" : "ADDED", i,
-				s->f.sent + 1);
+			put_event(b,
+			        is[i] == 0 ? "DELETED"
+			        : was[i]   ? "MODIFIED"
+			                   : "ADDED",
+			        i, s->f.sent + 1);
 		}
 	}
 }
@@ -271,6 +280,8 @@ static void stream(struct sim *s)
 	if (b.len > 0)
 		feed(s, &b);
 	buf_free(&b);
+	if (s->f.on && s->f.is_open && s->now >= s->f.end)
+		finish(s, 0);
 }
 
 static void check_kept(struct sim *s)
@@ -287,7 +298,9 @@ static void check_kept(struct sim *s)
 
 static void pass_time(struct sim *s, uint64_t ms)
 {
-	for (uint64_t until = s->now + ms; s->now < until; s->now += 50) {
+	uint64_t step = ms > 1000000 ? 500 : 50;
+
+	for (uint64_t until = s->now + ms; s->now < until; s->now += step) {
 		if (reflector_deadline_ms(s->r) <= s->now)
 			reflector_on_time(s->r, s->now);
 		if (s->f.on && !s->silent && !s->f.is_open)
@@ -362,8 +375,8 @@ static void check_same(struct sim *s)
 		o = store_service(s->store, "d", name);
 		if ((o == NULL) != (rv == 0) || (o != NULL && o->rv != rv))
 			fail_msg("seed %llu: %s is at %llu, not at %llu",
-				(unsigned long long)s->seed, name,
-				o ? (unsigned long long)o->rv : 0, (unsigned long long)rv);
+			        (unsigned long long)s->seed, name,
+			        o ? (unsigned long long)o->rv : 0, (unsigned long long)rv);
 	}
 }
 
@@ -378,13 +391,14 @@ static void run(struct sim *s, uint64_t seed)
 	s->down = s->silent = s->refuse_stream = s->was_synced = false;
 	s->next_status = 0;
 	s->is_faulty = true;
+	s->hides = seed % 10 == 0;
 	rand_seed(seed);
 	s->w.rv = s->w.compacted = 1;
 	for (unsigned i = 0; i < NAMES; i++)
 		s->w.at[1][i] = i < KEPT;
 	s->store = store_new();
 	s->r = reflector_new(
-		&o, s->store, store_source_add(s->store, "api", 1u << OBJECT_SERVICE), &ops);
+	        &o, s->store, store_source_add(s->store, "api", 1u << OBJECT_SERVICE), &ops);
 	reflector_start(s->r, s->now);
 	for (unsigned i = 0; i < FAULTS; i++) {
 		for (unsigned n = rand_below(4); n > 0; n--)
@@ -393,7 +407,8 @@ static void run(struct sim *s, uint64_t seed)
 		fault(s);
 	}
 	s->is_faulty = s->down = s->silent = false;
-	pass_time(s, 300000);
+	/* what was left out comes with the list of each hour */
+	pass_time(s, s->hides ? 5400000 : 300000);
 	check_same(s);
 	if (s->f.on)
 		on_cancel(s);
@@ -420,7 +435,7 @@ static void any_mix_of_faults_ends_in_the_state_of_the_server(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_mix_of_faults_ends_in_the_state_of_the_server),
+	        cmocka_unit_test(any_mix_of_faults_ends_in_the_state_of_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
