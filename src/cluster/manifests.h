@@ -34,5 +34,7 @@ void manifests_free(struct manifests *m);
  * Problems are logged when they are new.
  */
 int manifests_load(struct manifests *m);
+/* Its number in the store, for endpoints_new(). */
+int manifests_source(const struct manifests *m);
 /* True once manifests_load() has succeeded. */
 bool manifests_is_loaded(const struct manifests *m);

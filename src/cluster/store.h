@@ -27,6 +27,7 @@
 struct store;
 
 #define STORE_MAX_SOURCES 16
+#define STORE_ALL_KINDS ((1u << OBJECT_KINDS) - (1u << OBJECT_NAMESPACE)) /* for a source */
 #define STORE_MAX_SAME_IP 1024u /* owners of one address that the address index keeps */
 
 /* ---- writing ---- */
