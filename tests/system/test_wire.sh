@@ -11,7 +11,8 @@ sh "$srcdir/tests/data/wire/big.sh" >>"$workdir/cluster.test.zone"
 export WIRE_ZONES=$workdir
 WIRE_PORT=$(free_port)
 WIRE_WILD_PORT=$(free_port)
-export WIRE_PORT WIRE_WILD_PORT
+WIRE_UPSTREAM_PORT=$(free_port)
+export WIRE_PORT WIRE_WILD_PORT WIRE_UPSTREAM_PORT
 
 start_daemon wire <"$srcdir/tests/data/wire/Corefile"
 if ! wait_answer "$WIRE_PORT" cluster.test SOA; then
@@ -23,7 +24,8 @@ fi
 transports=udp4,tcp4
 grep -q . /proc/net/if_inet6 2>/dev/null && transports=udp4,udp6,tcp4,tcp6
 
-"$probe" -p "$WIRE_PORT" -w "$WIRE_WILD_PORT" -t "$transports" "$@"
+"$probe" -p "$WIRE_PORT" -w "$WIRE_WILD_PORT" -u "$WIRE_UPSTREAM_PORT" \
+	-t "$transports" "$@"
 status=$?
 kill -0 "$daemon" 2>/dev/null || { echo "# the daemon died"; status=1; }
 stop_daemon "$daemon"

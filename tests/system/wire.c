@@ -268,10 +268,11 @@ static void parse_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "p:w:4:6:t:kP:v")) != -1) {
+	while ((c = getopt(argc, argv, "p:w:u:4:6:t:kP:v")) != -1) {
 		switch (c) {
 		case 'p': target.port = (uint16_t)atoi(optarg); break;
 		case 'w': target.wild_port = (uint16_t)atoi(optarg); break;
+		case 'u': target.upstream_port = (uint16_t)atoi(optarg); break;
 		case '4': target.v4 = optarg; break;
 		case '6': target.v6 = optarg; break;
 		case 't': target.transports = parse_transports(optarg); break;
@@ -286,8 +287,9 @@ static void parse_options(int argc, char **argv)
 	}
 	if (target.port == 0 || target.transports == 0) {
 		fprintf(stderr,
-		        "usage: wire -p PORT [-w PORT-ON-ALL-ADDRESSES] [-4 ADDR] [-6 ADDR]\n"
-		        "            [-t udp4,udp6,tcp4,tcp6] [-k (no cookies)] [-P nsd|knot] "
+		        "usage: wire -p PORT [-w PORT-ON-ALL-ADDRESSES] [-u PORT-OF-UPSTREAM]\n"
+		        "            [-4 ADDR] [-6 ADDR] [-t udp4,udp6,tcp4,tcp6] [-k (no "
+		        "cookies)] [-P nsd|knot] "
 		        "[-v]\n");
 		exit(2);
 	}

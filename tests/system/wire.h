@@ -141,7 +141,7 @@ struct exchange {
 /* What to ask and how; filled from the command line. */
 struct target {
 	const char *v4, *v6;
-	uint16_t port, wild_port;
+	uint16_t port, wild_port, upstream_port;
 	unsigned transports;
 	bool cookies;
 	char peer; /* 'N', 'K' or 0: the rows' own expectations */

@@ -505,6 +505,47 @@ static const char *burst_from_one_port(unsigned transport)
 	return NULL;
 }
 
+/* Read one reply's ID, or -1. */
+static int reply_id(int fd, int timeout_ms)
+{
+	static uint8_t msg[MSG_MAX + 2];
+
+	return read_message(fd, msg, timeout_ms) >= 12 ? msg[0] << 8 | msg[1] : -1;
+}
+
+/*
+ * RFC 7766 6.2.1.1: what is known here does not wait behind what an upstream is asked. We are the
+ * upstream, and answer when we have seen the other answer.
+ */
+static const char *out_of_order(unsigned transport)
+{
+	static const struct row slow = {.id = "slow", .q = "a.slow.test A", .flags = RD};
+	struct sockaddr_in from;
+	socklen_t from_len = sizeof(from);
+	int hole, fd;
+	uint8_t out[400];
+	ssize_t len;
+	size_t n;
+
+	if (target.upstream_port == 0)
+		return "skip: a server that forwards nothing";
+	hole = bound_udp("127.0.0.1", target.upstream_port);
+	fd = open_transport(transport);
+	n = frame(out, &slow, 1);
+	n += frame(out + n, &web, 2);
+	if (hole < 0 || fd < 0 || !write_all(fd, out, n, ANSWER_MS))
+		return "cannot send";
+	if (reply_id(fd, 500) != 2)
+		return "the answer known here did not come first";
+	len = recvfrom(hole, out, sizeof(out), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
+	if (len < 12)
+		return "the upstream was not asked";
+	out[2] |= 0x80;
+	out[3] |= 0x80;
+	(void)sendto(hole, out, (size_t)len, 0, (struct sockaddr *)&from, from_len);
+	return reply_id(fd, ANSWER_MS) == 1 ? NULL : "the forwarded answer did not come";
+}
+
 /* The rows from C30 on load the server and run one after the other when the rest is done. */
 const struct program programs[] = {
         {"C01", "5 queries in one write", NULL, five_in_one_write, TCP},
@@ -522,6 +563,8 @@ const struct program programs[] = {
         {"C11", "one octet a second: closed by the deadline of the message", "N", drip, TCP4},
         {"C12", "idle from the start: closed after 10 s", "N", idle_from_start, TCP4},
         {"C13", "idle after a query: closed after 10 s", "N", idle_after_query, TCP4},
+        {"C15", "an answer known here does not wait behind a forwarded one", NULL, out_of_order,
+                TCP4},
         {"A01", "the reply comes from the address that was asked", NULL, reply_from_asked_address,
                 UDP4},
         {"A04", "a question to a broadcast address is not answered", NULL, silence_on_broadcast,
