@@ -146,7 +146,8 @@ static int need_config(struct seamark *s)
 {
 	if (s->path != NULL || s->text != NULL)
 		return 0;
-	return err_set(&s->err, -EINVAL, "no Corefile: call sm_load_file() or sm_load_text() first");
+	return err_set(
+	        &s->err, -EINVAL, "no Corefile: call sm_load_file() or sm_load_text() first");
 }
 
 int sm_start(struct seamark *s)

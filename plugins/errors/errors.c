@@ -236,7 +236,8 @@ static const char *reason(const struct query *q, char out[TEXT_MAX])
 		return NULL;
 	if (q->reason != NULL)
 		return q->reason;
-	/* what an upstream says is not our failure, nor is it one again when it comes from the cache */
+	/* what an upstream says is not our failure, nor is it one again when it comes from the
+	 * cache */
 	if (rcode != RCODE_SERVFAIL || q->answer.message != NULL ||
 		strcmp(q->answered_by, "cache") == 0)
 		return NULL;

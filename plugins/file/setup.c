@@ -9,6 +9,7 @@ struct conf {
 	uint64_t reload_ms;
 	bool by_mtime;
 	struct fall *fall;
+	const char *path;
 };
 
 static int set_reload(void *arg, const struct directive *o, struct err *e)
@@ -53,7 +54,7 @@ static const struct arg_option options[] = {
 };
 
 static int add_zone(struct file_instance *f, const struct directive *d, const struct conf *c,
-        const char *path, const struct name *origin, struct err *e)
+        const struct name *origin, struct err *e)
 {
 	struct file_zone *z = arena_new(&f->arena, struct file_zone);
 	char text[NAME_TEXT_MAX];
@@ -61,7 +62,7 @@ static int add_zone(struct file_instance *f, const struct directive *d, const st
 
 	z->origin = *origin;
 	z->text = arena_dup(&f->arena, text, name_to_text(text, origin->wire));
-	z->path = path;
+	z->path = c->path;
 	z->reload_ms = c->reload_ms;
 	z->by_mtime = c->by_mtime;
 	z->fall = c->fall;
@@ -75,7 +76,7 @@ static int add_zone(struct file_instance *f, const struct directive *d, const st
 
 static int add_directive(struct file_instance *f, const struct directive *d, struct err *e)
 {
-	struct conf c = {RELOAD_DEFAULT_MS, false, arena_new(&f->arena, struct fall)};
+	struct conf c = {RELOAD_DEFAULT_MS, false, arena_new(&f->arena, struct fall), NULL};
 	struct zone_list zones = {0};
 	const char *path = NULL;
 	int rc = args_count(d, 1, ARGS_ANY, e);
@@ -88,9 +89,9 @@ static int add_directive(struct file_instance *f, const struct directive *d, str
 	if (rc == 0)
 		rc = zone_list_from_args(&zones, d, 1, e);
 	if (rc == 0)
-		path = arena_str(&f->arena, path);
+		c.path = arena_str(&f->arena, path);
 	for (size_t i = 0; i < zones.zones.len && rc == 0; i++)
-		rc = add_zone(f, d, &c, path, &zones.zones.at[i], e);
+		rc = add_zone(f, d, &c, &zones.zones.at[i], e);
 	zone_list_free(&zones);
 	return rc;
 }

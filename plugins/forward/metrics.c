@@ -93,9 +93,11 @@ static void report_durations(const struct report *r, struct buf *b)
 		}
 		if (all == 0)
 			continue;
-		h.sum = (double)sum(r, offsetof(struct relay_stats, sum_ns) + code * sizeof(uint64_t)) /
-			1e9;
-		labels_of(b, r, "rcode", code == RELAY_RCODES - 1 ? "other" : rcode_text((uint16_t)code, text));
+		h.sum = (double)sum(
+		                r, offsetof(struct relay_stats, sum_ns) + code * sizeof(uint64_t)) /
+		        1e9;
+		labels_of(b, r, "rcode",
+		        code == RELAY_RCODES - 1 ? "other" : rcode_text((uint16_t)code, text));
 		metrics_histogram(r->m, &duration, buf_text(b), &h);
 	}
 }
@@ -145,7 +147,8 @@ void forward_metrics(void *instance, struct metrics *m)
 			metrics_sample(m, &all_down, "", (double)stat_read(&t->all_down));
 			metrics_sample(m, &shed, "", (double)stat_read(&t->shed));
 		}
-		for (const struct forward_server *s = rcu_borrow(rule->servers); s != NULL; s = s->next)
+		for (const struct forward_server *s = rcu_borrow(rule->servers); s != NULL;
+		        s = s->next)
 			report_server(&(struct report){m, s, f->workers}, &b);
 	}
 	buf_free(&b);

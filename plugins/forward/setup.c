@@ -67,7 +67,8 @@ static int set_policy(void *arg, const struct directive *o, struct err *e)
 	return rc;
 }
 
-static int read_domain(struct forward_rule *rule, const struct directive *o, size_t i, struct err *e)
+static int read_domain(
+        struct forward_rule *rule, const struct directive *o, size_t i, struct err *e)
 {
 	const char *text;
 	struct err why;
@@ -94,8 +95,10 @@ static int set_health_check(void *arg, const struct directive *o, struct err *e)
 		else if (strcmp(word, "domain") == 0)
 			rc = read_domain(rule, o, ++i, e);
 		else
-			rc = args_error(o, e, "health_check: unknown option '%s', expected no_rec or "
-				"domain", word);
+			rc = args_error(o, e,
+			        "health_check: unknown option '%s', expected no_rec or "
+			        "domain",
+			        word);
 	}
 	return rc;
 }
@@ -185,7 +188,8 @@ static int add_to(struct forward_rule *rule, const struct directive *d, size_t i
 
 	if (scheme_cut(&rest, &scheme) != 0 || scheme != SCHEME_DNS)
 		return args_error(d, e,
-			"'%s': only servers that speak plain DNS are supported, by UDP and TCP", text);
+		        "'%s': only servers that speak plain DNS are supported, by UDP and TCP",
+		        text);
 	if (addr_from_hostport(&a, rest, DNS_PORT) == 0 && rest.len > 0 && rest.at[0] != ':') {
 		vec_push(&rule->addresses, a);
 		return 0;

@@ -39,7 +39,8 @@ bool kube_is_selected(const struct kube *k, const struct object *o)
 
 static const struct rrset *make_soa(const struct kube *k, const struct kube_zone *z)
 {
-	struct rrset_builder b = {.type = TYPE_SOA, .ttl = k->options.ttl < 300 ? k->options.ttl : 300};
+	struct rrset_builder b = {
+	        .type = TYPE_SOA, .ttl = k->options.ttl < 300 ? k->options.ttl : 300};
 	uint8_t rdata[2 * NAME_MAX_OCTETS + 20];
 	struct name mname = z->name, rname = z->name;
 	struct soa soa = {mname.wire, rname.wire, k->serial, 7200, 1800, 86400, k->options.ttl};
@@ -204,7 +205,8 @@ void kube_compile_zones(struct kube *k)
 static void update_synced(struct kube *k)
 {
 	const struct store *st = cluster_store(k->cluster);
-	bool is_synced = store_is_synced(st, OBJECT_NAMESPACE) && store_is_synced(st, OBJECT_SERVICE);
+	bool is_synced =
+	        store_is_synced(st, OBJECT_NAMESPACE) && store_is_synced(st, OBJECT_SERVICE);
 
 	if (!k->options.no_endpoints)
 		is_synced = is_synced && store_is_synced(st, OBJECT_SLICE);

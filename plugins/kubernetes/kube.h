@@ -137,8 +137,9 @@ bool kube_is_selected(const struct kube *k, const struct object *o);
 void kube_compile_address(struct kube *k, const struct ip *ip);
 /* Build NS records from the services that have this server as an endpoint (addresses.c). */
 void kube_compile_apex(struct kube *k);
-/* Free an entry, an address (entry.c); for rcu_retire(). */
+/* Free an entry (entry.c); for rcu_retire(). */
 void kube_entry_free(void *object);
+/* Free an address (entry.c); for rcu_retire(). */
 void kube_address_free(void *object);
 /* An entry of a service from its objects, or NULL when its name does not exist (entry.c). */
 struct kube_entry *kube_entry_build(
@@ -152,14 +153,15 @@ size_t kube_write_label(uint8_t *out, const char *label, const struct ip *ip);
 /* Hash of a namespace name, for kube_address.pods; any thread. */
 uint64_t kube_namespace_hash(const struct kube *k, const void *name, size_t len);
 
-/* The query and prefetch hooks (answer.c). */
+/* The query hook (answer.c). */
 enum verdict kube_query(struct query *q, void *instance);
+/* The prefetch hook (answer.c). */
 void kube_prefetch(struct query *q, void *instance);
 /* Answer in a reverse zone (reverse.c). */
 enum verdict kube_reverse(struct kube *k, const struct kube_zone *z, struct query *q);
 /* Answer at a service that is an alias (external.c). */
 enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struct query *q);
-/* Add SRV records of the ports that port and protocol select, with addresses (srv.c). */
+/* Which SRV records kube_add_srv() adds. */
 struct kube_srv {
 	const struct kube_entry *entry;
 	const uint8_t *service; /* wire name of the service as asked, in the query */
@@ -167,6 +169,7 @@ struct kube_srv {
 	struct str protocol;    /* "tcp", "udp", "sctp", or "" for all */
 	const struct kube_endpoint *endpoint; /* only this one, or NULL */
 };
+/* Add SRV records of the ports that port and protocol select, with addresses (srv.c). */
 bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv);
 /* True when a port of the entry is called so, with that protocol (srv.c). */
 bool kube_has_port(const struct kube_entry *entry, struct str port, struct str protocol);

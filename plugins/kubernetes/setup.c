@@ -37,7 +37,8 @@ static int set_endpoint(void *conf, const struct directive *o, struct err *e)
 	struct reading *r = conf;
 
 	if (o->arg_count > 1)
-		log_warning(KUBE, "multiple endpoints have been deprecated, only the first is used");
+		log_warning(
+		        KUBE, "multiple endpoints have been deprecated, only the first is used");
 	r->config->api.access.endpoint = directive_arg(o, 0);
 	return one_source(r, o, e);
 }

@@ -1,6 +1,7 @@
 /*
  * Takes query log lines off the workers' hands: each worker puts its lines into a ring of its own,
- * without waiting, and one thread writes them out. A line that finds its ring full is refused. Used by the log plugin; one writer serves all server blocks and outlives reloads.
+ * without waiting, and one thread writes them out. A line that finds its ring full is refused. Used
+ * by the log plugin; one writer serves all server blocks and outlives reloads.
  *
  * Lifetime: made and freed on the control thread; a ring has its worker as only producer and the
  * thread as only consumer.

@@ -246,7 +246,8 @@ static void report_requests(struct report *r)
 	char text[16];
 
 	for (size_t i = 0; i < PROTOS * FAMILIES * TYPES; i++) {
-		size_t type = i % TYPES, family = i / TYPES % FAMILIES, proto = i / TYPES / FAMILIES;
+		size_t type = i % TYPES, family = i / TYPES % FAMILIES,
+		       proto = i / TYPES / FAMILIES;
 		uint64_t n = value(r, AT_REQUESTS + i);
 
 		if (n == 0)

@@ -11,6 +11,7 @@
 #include "admin/listener.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/rcu.h"
 
 #define LISTENERS_MAX 64
 #define STACK_SIZE (256u << 10)
@@ -70,7 +71,9 @@ static bool on_answer(void *owner, const char *path, struct admin_reply *reply)
 
 	if (r == NULL)
 		return false;
+	rcu_thread_online();
 	r->fn(r->arg, reply);
+	rcu_thread_offline();
 	pthread_mutex_lock(&admin.lock);
 	r->running--;
 	pthread_cond_broadcast(&admin.changed);
@@ -136,12 +139,15 @@ static void *thread_main(void *arg)
 	int wait_ms = 0;
 
 	(void)arg;
+	rcu_register_thread();
+	rcu_thread_offline();
 	while (!is_ending()) {
 		epoll_wait(admin.epoll, events, 8, wait_ms);
 		while (read(admin.wake, &count, sizeof(count)) > 0)
 			;
 		wait_ms = serve_all();
 	}
+	rcu_unregister_thread();
 	return NULL;
 }
 

@@ -7,7 +7,8 @@
  * without closing the port, and when it is deleted again - the reload failed - the first is back.
  *
  * Lifetime: the registry is one for the process, guarded by a lock. Handlers run on the HTTP
- * thread; they must not wait for the control thread, which may be waiting for them to end.
+ * thread and may borrow published data (RCU). They must not wait for the control thread, which may
+ * be waiting for them to end.
  */
 #pragma once
 

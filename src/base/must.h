@@ -8,12 +8,13 @@
 #include <stdlib.h>
 
 /* Abort with the place and the text of the broken condition. Never compiled out. */
-#define must(cond)                                                                                 \
-	do {                                                                                       \
-		if (__builtin_expect(!(cond), 0)) {                                                \
-			fprintf(stderr, "seamark: %s:%d: broken: %s\n", __FILE__, __LINE__, #cond); \
-			abort();                                                                   \
-		}                                                                                  \
+#define must(cond)                                                                          \
+	do {                                                                                \
+		if (__builtin_expect(!(cond), 0)) {                                         \
+			fprintf(stderr, "seamark: %s:%d: broken: %s\n", __FILE__, __LINE__, \
+			        #cond);                                                     \
+			abort();                                                            \
+		}                                                                           \
 	} while (0)
 
 #ifdef SEAMARK_CHECKED

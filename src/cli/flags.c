@@ -74,8 +74,9 @@ static int set_number(const struct flag *flag, void *field, const char *value, s
 	uint32_t v;
 
 	if (num_u32(str_from(value), flag->max, &v) != 0)
-		return err_set(e, -EINVAL, "invalid value \"%s\" for flag -%s: not a number up to %u",
-			value, flag->name, flag->max);
+		return err_set(e, -EINVAL,
+		        "invalid value \"%s\" for flag -%s: not a number up to %u", value,
+		        flag->name, flag->max);
 	*(unsigned *)field = v;
 	return 0;
 }

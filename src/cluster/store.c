@@ -173,7 +173,8 @@ static void group_remove(struct map *groups, struct str key, const struct object
 }
 
 /* The map and key of the group that o belongs to; false when it belongs to none. */
-static bool find_group(struct store *st, const struct object *o, struct map **groups, struct key *key)
+static bool find_group(
+        struct store *st, const struct object *o, struct map **groups, struct key *key)
 {
 	if (o->kind == OBJECT_SLICE) {
 		*groups = o->slice.is_imported ? &st->imported : &st->groups[OBJECT_SLICE];
@@ -211,7 +212,8 @@ static void index_remove(struct store *st, const struct object *o)
 
 /* --- writing ----------------------------------------------------------------------------- */
 
-static struct node *node_new(struct store *st, int source, const struct object *o, const struct key *k)
+static struct node *node_new(
+        struct store *st, int source, const struct object *o, const struct key *k)
 {
 	size_t head = (k->len + 1 + 15) & ~(size_t)15;
 	size_t extra = head + offsetof(struct node, object);
@@ -229,7 +231,8 @@ static struct node *node_new(struct store *st, int source, const struct object *
 }
 
 /* The chain of nodes under a key changed from old_first to first: tell indexes and readers. */
-static void show(struct store *st, enum object_kind kind, struct node *old_first, struct node *first)
+static void show(
+        struct store *st, enum object_kind kind, struct node *old_first, struct node *first)
 {
 	const struct object *old = old_first == NULL ? NULL : old_first->object;
 	const struct object *now = first == NULL ? NULL : first->object;

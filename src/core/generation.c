@@ -63,9 +63,10 @@ static int read_keys(struct build *b, struct err *e)
 	vec_for_each(&b->keys.list, k) {
 		if (k->scheme != SCHEME_DNS)
 			return err_set(e, -ENOTSUP,
-				"%s:%u - Error during parsing: %s:// is not part of this version of "
-				"Seamark; serve this block over plain DNS",
-				block->file, block->line, scheme_name(k->scheme));
+			        "%s:%u - Error during parsing: %s:// is not part of this version "
+			        "of "
+			        "Seamark; serve this block over plain DNS",
+			        block->file, block->line, scheme_name(k->scheme));
 		vec_push(&b->setup.zones, k->zone);
 	}
 	b->setup.port = b->keys.list.at[0].port;

@@ -2,8 +2,9 @@
  * What a plugin is. One struct plugin for each kind; one *instance* (whatever setup() makes) for
  * each server block that names it. plugins/plugins.def fixes the order of the chain.
  *
- * setup, start, teardown and ready run on the control thread; attach, detach, query, reply and
- * cancel on the worker that owns the query; metrics on any thread. All hooks are optional but setup.
+ * setup, start, stop and teardown run on the control thread; attach, detach, query, reply and
+ * cancel on the worker that owns the query; metrics and ready on any thread, which may borrow
+ * published data (RCU). All hooks are optional but setup.
  */
 #pragma once
 
@@ -27,9 +28,9 @@ struct plugin {
 	const char *name;
 	/*
 	 * Read the directives of one server block (s->first and those behind it), make an instance
-	 * and put it in s->instance. Leaving it NULL keeps the plugin out of the chain (bind). It must
-	 * not touch the outside world beyond reading files. 0, or a negative errno with file, line
-	 * and remedy in e; what it allocated is then its own to free.
+	 * and put it in s->instance. Leaving it NULL keeps the plugin out of the chain (bind). It
+	 * must not touch the outside world beyond reading files. 0, or a negative errno with file,
+	 * line and remedy in e; what it allocated is then its own to free.
 	 */
 	int (*setup)(struct setup *s, struct err *e);
 	/* Begin side work (listeners, watches) once the whole configuration is known to be good. */
@@ -50,7 +51,7 @@ struct plugin {
 	void (*metrics)(void *instance, struct metrics *m);
 	/* This worker has no more queries for the instance: free per-worker state. */
 	void (*detach)(void *instance, struct worker *w);
-	/* A shutdown begins: the server still answers while this returns false (health: lameduck). */
+	/* A shutdown begins: the server goes on while this returns false (health: lameduck). */
 	bool (*stop)(void *instance);
 	/* Stop side work and free the instance; no worker uses it any more. */
 	void (*teardown)(void *instance);

@@ -107,6 +107,11 @@ void query_resume(struct query *q, enum verdict verdict);
  * Returns its length.
  */
 size_t query_encode(struct query *q, uint8_t *out, size_t room);
+/* What query_sub() asks. */
+struct query_question {
+	const uint8_t *name; /* wire */
+	uint16_t type;
+};
 /*
  * Ask name/type through the chain from the top on behalf of q (CNAME targets, autopath, dns64).
  * on_sub is called exactly once, maybe before this returns; child->answer lives until q is
@@ -114,10 +119,6 @@ size_t query_encode(struct query *q, uint8_t *out, size_t room);
  * returns WAIT, and on_sub calls query_resume(q, ...). 0, or -ELOOP beyond QUERY_SUB_DEPTH,
  * -ENOBUFS when the pool is empty (then on_sub is not called).
  */
-struct query_question {
-	const uint8_t *name; /* wire */
-	uint16_t type;
-};
 int query_sub(struct query *q, struct query_question question,
 	void (*on_sub)(struct query *parent, struct query *child, void *arg), void *arg);
 /*

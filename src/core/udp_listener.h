@@ -16,7 +16,7 @@ struct udp_listener;
 struct udp_listener *udp_listener_open(
 	struct worker *w, struct udp_socket socket, const struct serving *serving);
 /*
- * Answer what waits in the socket and stop reading; the socket is closed and the memory freed once the last parked query that came
- * through it is answered.
+ * Answer what waits in the socket and stop reading; the socket is closed and the memory freed once
+ * the last parked query that came through it is answered.
  */
 void udp_listener_close(struct udp_listener *l);

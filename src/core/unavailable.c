@@ -21,9 +21,10 @@ int unavailable_explain(const struct directive *d, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(names[i], d->name) == 0)
 			return err_set(e, -ENOTSUP,
-				"%s:%u - plugin '%s' is not part of this version of Seamark; remove "
-				"the directive",
-				d->file, d->line, d->name);
+			        "%s:%u - plugin '%s' is not part of this version of Seamark; "
+			        "remove "
+			        "the directive",
+			        d->file, d->line, d->name);
 	return err_set(e, -ENOTSUP, "%s:%u - Error during parsing: Unknown directive '%s'", d->file,
 		d->line, d->name);
 }

@@ -189,7 +189,8 @@ static void copy_permuted(uint8_t *out, const struct rrset *s)
 		r = i % 3 == 2 ? rand_u64() : r >> 16;
 	}
 	for (unsigned i = 0; i < s->count; i++)
-		memcpy(out + (size_t)i * s->stride, s->wire + (size_t)order[i] * s->stride, s->stride);
+		memcpy(out + (size_t)i * s->stride, s->wire + (size_t)order[i] * s->stride,
+		        s->stride);
 }
 
 /* n records of s from a random start, around the end. */

@@ -10,7 +10,8 @@
 #define RENEW_AGE_S 1800
 #define MAX_AHEAD_S 300
 
-/* Hash of client cookie | version | reserved | timestamp | address, little-endian (RFC 9018 4.4). */
+/* Hash of client cookie | version | reserved | timestamp | address, little-endian (RFC 9018 4.4).
+ */
 static void hash_cookie(uint8_t out[8], const uint8_t secret[16], const uint8_t *head16,
 	struct cookie_client from)
 {

@@ -225,8 +225,8 @@ void name_from_addr(struct name *n, int family, const uint8_t *addr)
 	char text[80], *p = text;
 
 	if (family == AF_INET) {
-		p += snprintf(p, sizeof(text), "%u.%u.%u.%u.in-addr.arpa", addr[3], addr[2], addr[1],
-			addr[0]);
+		p += snprintf(p, sizeof(text), "%u.%u.%u.%u.in-addr.arpa", addr[3], addr[2],
+		        addr[1], addr[0]);
 	} else {
 		for (int i = 15; i >= 0; i--)
 			p += snprintf(p, 5, "%x.%x.", addr[i] & 15u, addr[i] >> 4);

@@ -27,7 +27,11 @@ static const struct mnemonic types[] = {
 };
 
 static const struct mnemonic classes[] = {
-	{CLASS_IN, "IN"}, {CLASS_CH, "CH"}, {CLASS_HS, "HS"}, {CLASS_NONE, "NONE"}, {CLASS_ANY, "ANY"},
+        {CLASS_IN, "IN"},
+        {CLASS_CH, "CH"},
+        {CLASS_HS, "HS"},
+        {CLASS_NONE, "NONE"},
+        {CLASS_ANY, "ANY"},
 };
 
 static const struct mnemonic rcodes[] = {

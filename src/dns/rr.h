@@ -63,7 +63,14 @@ enum rcode {
 };
 
 /* Extended DNS errors (RFC 8914) that we send. */
-enum ede { EDE_NONE = 0xffff, EDE_OTHER = 0, EDE_STALE = 3, EDE_NOT_READY = 14, EDE_NO_REACHABLE = 22, EDE_NETWORK = 23 };
+enum ede {
+	EDE_NONE = 0xffff,
+	EDE_OTHER = 0,
+	EDE_STALE = 3,
+	EDE_NOT_READY = 14,
+	EDE_NO_REACHABLE = 22,
+	EDE_NETWORK = 23
+};
 
 /* Mnemonic of a type such as "AAAA", or "TYPE65400" written to out (16 octets); returns it. */
 const char *rr_type_text(uint16_t type, char out[16]);

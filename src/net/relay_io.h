@@ -39,11 +39,13 @@ struct relay_host {
 struct relay_io_handlers {
 	/* A datagram from the upstream; is_cut when it was longer than RELAY_DATAGRAM_MAX. */
 	void (*on_datagram)(void *socket_arg, const uint8_t *data, size_t n, bool is_cut);
-	/* The kernel reports a negative errno (ICMP, routing, firewall); the socket stays usable. */
+	/* The kernel reports a negative errno (ICMP, routing, firewall); the socket stays usable.
+	 */
 	void (*on_udp_error)(void *socket_arg, int error);
 	/* Octets of the TCP stream. */
 	void (*on_stream)(void *socket_arg, const uint8_t *data, size_t n);
-	/* The connection could not be made, broke, or the peer closed it (error 0); close it now. */
+	/* The connection could not be made, broke, or the peer closed it (error 0); close it now.
+	 */
 	void (*on_tcp_end)(void *socket_arg, int error);
 	/* The timer of relay_io_arm() is due. */
 	void (*on_timer)(void *relay_arg);

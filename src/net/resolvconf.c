@@ -194,7 +194,8 @@ static void explain(
 	const char *what = "no nameserver";
 
 	if (example != NULL) {
-		what = addr_is_stub(example) ? "the stub of systemd-resolved" : "this server itself";
+		what = addr_is_stub(example) ? "the stub of systemd-resolved"
+		                             : "this server itself";
 		addr_to_text(text, example);
 	}
 	if (example != NULL && out->len > 0 && !out->is_systemd)

@@ -57,7 +57,7 @@ struct upstream_choice {
 	unsigned len;     /* 0: there is no upstream */
 	unsigned dropped; /* stubs and own addresses left out of the configured file's list */
 	bool is_systemd;  /* the list of systemd-resolved was taken instead */
-	char text[640];   /* what was repaired and why, a sentence for the log; "" when nothing was */
+	char text[640]; /* what was repaired and why, a sentence for the log; "" when nothing was */
 };
 
 /*

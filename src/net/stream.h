@@ -65,16 +65,16 @@ struct stream_callbacks {
 	void *arg;
 };
 
-/*
- * Serve the bound, listening, non-blocking socket fd, which then belongs to the pool. counters
- * must outlive it. NULL when the loop cannot watch fd, which is then still the caller's.
- */
 struct stream_config {
 	struct uv_loop_s *loop;
 	const struct stream_limits *limits; /* NULL: the defaults */
 	struct stream_callbacks callbacks;
 	struct stream_counters *counters;
 };
+/*
+ * Serve the bound, listening, non-blocking socket fd, which then belongs to the pool. counters
+ * must outlive it. NULL when the loop cannot watch fd, which is then still the caller's.
+ */
 struct stream_pool *stream_pool_new(int fd, const struct stream_config *config);
 /*
  * Stop gracefully: take what waits to be accepted, close the listening socket and idle

@@ -13,7 +13,8 @@ static int fail(struct err *e, const union addr *addr, const char *what)
 	char text[ADDR_TEXT_MAX];
 	int code = errno;
 
-	return err_set(e, -code, "listen %s: %s: %s", addr_to_text(text, addr), what, strerror(code));
+	return err_set(
+	        e, -code, "listen %s: %s: %s", addr_to_text(text, addr), what, strerror(code));
 }
 
 static int set_int(int fd, int level, int option, int value)

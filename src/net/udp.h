@@ -23,7 +23,8 @@ struct udp_packet {
 	bool is_cut;      /* it was longer than cap */
 	bool is_broadcast; /* or multicast; known of wildcard sockets, others get none */
 	union addr peer;  /* who sent it, or where to send it */
-	union addr local; /* address it was sent to, where the socket is a wildcard; else family 0 */
+	union addr
+	        local; /* address it was sent to, where the socket is a wildcard; else family 0 */
 	void *owner;      /* the caller's */
 };
 

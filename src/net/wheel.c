@@ -51,7 +51,8 @@ void wheel_set(struct wheel *w, struct wheel_node *n, uint64_t due_ms)
 	w->count++;
 }
 
-/* Run one slot. Nodes of a later turn of the wheel stay; new ones never land in this slot's turn. */
+/* Run one slot. Nodes of a later turn of the wheel stay; new ones never land in this slot's turn.
+ */
 static void run_slot(struct wheel *w, struct list *slot)
 {
 	struct list due, *node;
@@ -78,7 +79,8 @@ static void run_slot(struct wheel *w, struct list *slot)
 void wheel_run(struct wheel *w, uint64_t now_ms)
 {
 	uint64_t now = now_ms / WHEEL_TICK_MS;
-	/* after a long sleep one turn visits every slot, and each node is checked by its due time */
+	/* after a long sleep one turn visits every slot, and each node is checked by its due time
+	 */
 	uint64_t turns = now > w->tick ? now - w->tick : 0;
 
 	if (turns > WHEEL_SLOTS)
