@@ -255,6 +255,8 @@ static void send_events(struct sim *s, struct buf *b)
 		for (unsigned i = 0; i < NAMES; i++) {
 			if (was[i] == is[i])
 				continue;
+			if (s->hides && s->is_faulty && rand_below(4) == 0)
+				continue; /* K36: a server that leaves events out */
 			put_event(b,
 			        is[i] == 0 ? "DELETED"
 			        : was[i]   ? "MODIFIED"
