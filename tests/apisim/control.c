@@ -18,6 +18,7 @@
  *   POST   set?resource=[&absent=0|1][&forbidden=0|1]
  *   POST   bookmarks?ms=                            interval of bookmarks
  *   POST   generate?services=&endpoints=&pods=      fill the world
+ *   POST   churn?rate=&seconds=                     flip endpoints, rate a second
  */
 #include "sim.h"
 
@@ -222,6 +223,13 @@ static enum MHD_Result on_generate(struct MHD_Connection *c, struct buf *body)
 	return done(c);
 }
 
+static enum MHD_Result on_churn(struct MHD_Connection *c, struct buf *body)
+{
+	(void)body;
+	churn_start((unsigned)number(c, "rate", 10), (unsigned)number(c, "seconds", 10));
+	return done(c);
+}
+
 enum MHD_Result control_serve(
         struct MHD_Connection *c, const char *method, const char *path, struct buf *body)
 {
@@ -246,6 +254,7 @@ enum MHD_Result control_serve(
 	        {"POST", "set", on_set},
 	        {"POST", "bookmarks", on_bookmarks},
 	        {"POST", "generate", on_generate},
+	        {"POST", "churn", on_churn},
 	};
 	enum MHD_Result rc = MHD_NO;
 

@@ -1,11 +1,14 @@
 /* A large cluster: services, each with its slices, and pods. */
 #include "sim.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/must.h"
+#include "base/rand.h"
 
 enum { SERVICES_A_NAMESPACE = 100, ENDPOINTS_A_SLICE = 100 };
 
@@ -103,4 +106,62 @@ int generate_cluster(unsigned services, unsigned per_service, unsigned pods)
 	}
 	pthread_mutex_unlock(&world.lock);
 	return 0;
+}
+
+/* A running churn. */
+struct churn {
+	unsigned rate, seconds;
+};
+
+/* One endpoint of some slice becomes ready, or is so no more. */
+static void flip_one(struct kind *k)
+{
+	struct object *o = k->objects.all.at[rand_below((uint32_t)k->objects.all.len)], *next;
+	json_t *j = json_loadb(o->json, o->len, 0, NULL);
+	json_t *all = json_object_get(j, "endpoints");
+	json_t *e = json_array_get(
+	        all, json_array_size(all) ? rand_below((uint32_t)json_array_size(all)) : 0);
+	json_t *conditions = json_object_get(e, "conditions");
+	const char *why = "";
+
+	if (conditions != NULL) {
+		json_object_set_new(conditions, "ready",
+		        json_boolean(!json_is_true(json_object_get(conditions, "ready"))));
+		next = object_build(k, j, &why);
+		must(next != NULL);
+		world_put(k, next);
+	}
+	json_decref(j);
+}
+
+static void *run_churn(void *arg)
+{
+	struct churn c = *(struct churn *)arg;
+	uint64_t start = now_ms(), done = 0;
+
+	free(arg);
+	while (now_ms() - start < c.seconds * 1000u) {
+		uint64_t due = (now_ms() - start) * c.rate / 1000;
+
+		pthread_mutex_lock(&world.lock);
+		for (; done < due && !world.stopping; done++) {
+			struct kind *k = kind_find("discovery.k8s.io", "endpointslices");
+
+			if (k->objects.all.len > 0)
+				flip_one(k);
+		}
+		pthread_mutex_unlock(&world.lock);
+		poll(NULL, 0, 5);
+	}
+	return NULL;
+}
+
+void churn_start(unsigned rate, unsigned seconds)
+{
+	struct churn *c = mem_new(struct churn);
+	pthread_t thread;
+
+	*c = (struct churn){rate, seconds};
+	must(pthread_create(&thread, NULL, run_churn, c) == 0);
+	pthread_detach(thread);
 }

@@ -213,3 +213,5 @@ enum MHD_Result control_serve(
 
 /* Make n services, each with per_service endpoints, and pods. Takes the lock as needed. */
 int generate_cluster(unsigned services, unsigned per_service, unsigned pods);
+/* Flip the readiness of rate random endpoints a second, for some seconds, in a thread. */
+void churn_start(unsigned rate, unsigned seconds);

@@ -57,85 +57,84 @@ static int remove_dir(void **state)
 	"certificate-authority-data: " PEM64 ", tls-server-name: kube.example}\n"
 #define USERS "users:\n- name: u\n  user: {token: abc}\n"
 
+static const struct {
+	const char *text, *context, *url, *token, *server_name, *error;
+} kubeconfigs[] = {
+        {HEAD CONTEXTS CLUSTERS USERS, NULL, "https://10.0.0.1:6443", "abc", NULL, NULL},
+        {HEAD CONTEXTS CLUSTERS USERS, "second", "https://two:6443", "abc", "kube.example", NULL},
+        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {tokenFile: token}\n", NULL,
+                "https://10.0.0.1:6443", "from-file", NULL, NULL},
+        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {tokenFile: token, token: x}\n", NULL,
+                "https://10.0.0.1:6443", "from-file", NULL, NULL},
+        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {client-certificate: ca.crt, "
+                                "client-key-data: " PEM64 "}\n",
+                NULL, "https://10.0.0.1:6443", NULL, NULL, NULL},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: '127.0.0.1:8080', "
+                             "certificate-authority: ca.crt}\n",
+                NULL, "https://127.0.0.1:8080", "abc", NULL, NULL},
+        {HEAD CONTEXTS CLUSTERS USERS, "third", NULL, NULL, NULL, "no context \"third\""},
+        {HEAD CLUSTERS USERS, NULL, NULL, NULL, NULL, "no current-context"},
+        {HEAD CONTEXTS USERS, NULL, NULL, NULL, NULL, "no cluster \"c\""},
+        {HEAD CONTEXTS CLUSTERS, NULL, NULL, NULL, NULL, "no user \"u\""},
+        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user:\n    exec: {command: aws}\n", NULL,
+                NULL, NULL, NULL, "exec is not supported"},
+        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {auth-provider: {name: gcp}}\n", NULL,
+                NULL, NULL, NULL, "auth-provider is not supported"},
+        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {client-certificate: ca.crt}\n", NULL,
+                NULL, NULL, NULL, "go together"},
+        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {token: \"a\\nb\"}\n", NULL, NULL, NULL,
+                NULL, "control characters"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
+                             "insecure-skip-tls-verify: true}\n",
+                NULL, NULL, NULL, NULL, "insecure-skip-tls-verify is refused"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {}\n", NULL, NULL, NULL, NULL,
+                "has no server"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'ftp://x'}\n", NULL, NULL,
+                NULL, NULL, "not an http or https URL"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'http://x'}\n", NULL, NULL,
+                NULL, NULL, "not sent without TLS"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
+                             "certificate-authority: missing.crt}\n",
+                NULL, NULL, NULL, NULL, "missing.crt: No such file"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
+                             "certificate-authority-data: '!!'}\n",
+                NULL, NULL, NULL, NULL, "not base64 of PEM"},
+        {"a: [", NULL, NULL, NULL, NULL, "not YAML"},
+        {"", NULL, NULL, NULL, NULL, "no current-context"},
+};
+
 static void kubeconfigs_give_access_or_one_clear_sentence(void **state)
 {
-	static const struct {
-		const char *text, *context, *url, *token, *server_name, *error;
-	} rows[] = {
-	        {HEAD CONTEXTS CLUSTERS USERS, NULL, "https://10.0.0.1:6443", "abc", NULL, NULL},
-	        {HEAD CONTEXTS CLUSTERS USERS, "second", "https://two:6443", "abc", "kube.example",
-	                NULL},
-	        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {tokenFile: token}\n", NULL,
-	                "https://10.0.0.1:6443", "from-file", NULL, NULL},
-	        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {tokenFile: token, token: x}\n",
-	                NULL, "https://10.0.0.1:6443", "from-file", NULL, NULL},
-	        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {client-certificate: ca.crt, "
-	                                "client-key-data: " PEM64 "}\n",
-	                NULL, "https://10.0.0.1:6443", NULL, NULL, NULL},
-	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: '127.0.0.1:8080', "
-	                             "certificate-authority: ca.crt}\n",
-	                NULL, "https://127.0.0.1:8080", "abc", NULL, NULL},
-	        {HEAD CONTEXTS CLUSTERS USERS, "third", NULL, NULL, NULL, "no context \"third\""},
-	        {HEAD CLUSTERS USERS, NULL, NULL, NULL, NULL, "no current-context"},
-	        {HEAD CONTEXTS USERS, NULL, NULL, NULL, NULL, "no cluster \"c\""},
-	        {HEAD CONTEXTS CLUSTERS, NULL, NULL, NULL, NULL, "no user \"u\""},
-	        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user:\n    exec: {command: aws}\n",
-	                NULL, NULL, NULL, NULL, "exec is not supported"},
-	        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {auth-provider: {name: gcp}}\n",
-	                NULL, NULL, NULL, NULL, "auth-provider is not supported"},
-	        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {client-certificate: ca.crt}\n",
-	                NULL, NULL, NULL, NULL, "go together"},
-	        {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {token: \"a\\nb\"}\n", NULL,
-	                NULL, NULL, NULL, "control characters"},
-	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
-	                             "insecure-skip-tls-verify: true}\n",
-	                NULL, NULL, NULL, NULL, "insecure-skip-tls-verify is refused"},
-	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {}\n", NULL, NULL, NULL,
-	                NULL, "has no server"},
-	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'ftp://x'}\n", NULL,
-	                NULL, NULL, NULL, "not an http or https URL"},
-	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'http://x'}\n",
-	                NULL, NULL, NULL, NULL, "not sent without TLS"},
-	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
-	                             "certificate-authority: missing.crt}\n",
-	                NULL, NULL, NULL, NULL, "missing.crt: No such file"},
-	        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
-	                             "certificate-authority-data: '!!'}\n",
-	                NULL, NULL, NULL, NULL, "not base64 of PEM"},
-	        {"a: [", NULL, NULL, NULL, NULL, "not YAML"},
-	        {"", NULL, NULL, NULL, NULL, "no current-context"},
-	};
-
 	(void)state;
 	put("ca.crt", PEM);
 	put("token", "from-file\n");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(kubeconfigs) / sizeof(kubeconfigs[0]); i++) {
 		char path[512];
-		struct access_options o = {.kubeconfig = path, .context = rows[i].context};
+		struct access_options o = {.kubeconfig = path, .context = kubeconfigs[i].context};
 		struct access_credentials c;
 		struct err e = {{0}};
 		struct access *a;
 
-		put("config", rows[i].text);
+		put("config", kubeconfigs[i].text);
 		snprintf(path, sizeof(path), "%s", path_of("config"));
 		a = access_new(&o, &e);
-		if (rows[i].error != NULL) {
+		if (kubeconfigs[i].error != NULL) {
 			assert_null(a);
-			if (strstr(e.text, rows[i].error) == NULL)
+			if (strstr(e.text, kubeconfigs[i].error) == NULL)
 				fail_msg("row %zu: \"%s\"", i, e.text);
 			continue;
 		}
 		if (a == NULL)
 			fail_msg("row %zu: %s", i, e.text);
 		c = access_credentials(a);
-		assert_string_equal(access_url(a), rows[i].url);
+		assert_string_equal(access_url(a), kubeconfigs[i].url);
 		assert_true(c.use_proxy);
 		assert_true(c.ca_pem.len > 40);
-		assert_true((c.token == NULL) == (rows[i].token == NULL));
+		assert_true((c.token == NULL) == (kubeconfigs[i].token == NULL));
 		if (c.token != NULL)
-			assert_string_equal(c.token, rows[i].token);
-		if (rows[i].server_name != NULL)
-			assert_string_equal(c.server_name, rows[i].server_name);
+			assert_string_equal(c.token, kubeconfigs[i].token);
+		if (kubeconfigs[i].server_name != NULL)
+			assert_string_equal(c.server_name, kubeconfigs[i].server_name);
 		else
 			assert_null(c.server_name);
 		access_free(a);
