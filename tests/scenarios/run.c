@@ -1,0 +1,286 @@
+/*
+ * Plays scenario files in the real core: run FILE... prints one TAP line a file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "base/rcu.h"
+#include "conf/corefile.h"
+#include "core/generation.h"
+#include "core/query.h"
+#include "core/shared.h"
+#include "core/worker.h"
+#include "fake_cluster.h"
+#include "fake_relay_io.h"
+#include "packet.h"
+#include "script.h"
+#include "table.h"
+
+/* The clock of the whole core is that of the fake network. */
+uint64_t clock_ns(void)
+{
+	return fake_net.now_ns;
+}
+
+uint64_t clock_ms(void)
+{
+	return fake_net.now_ns / 1000000;
+}
+
+uint64_t clock_wall_s(void)
+{
+	return 1700000000 + fake_net.now_ns / 1000000000;
+}
+
+struct sent {
+	struct list node;
+	struct fake_sent packet;
+};
+
+static struct play {
+	struct generation *g;
+	struct worker w;
+	uv_loop_t loop;
+	struct shared *shared;
+	struct query *q; /* the question under way */
+	uint8_t reply[65536];
+	size_t reply_len; /* 0: none yet */
+	struct list sent; /* questions that were relayed, oldest first */
+	struct fake_sent last;
+	bool has_last;
+	uint16_t next_id;
+	struct buf why;
+} play;
+
+static void on_send(const struct fake_sent *sent)
+{
+	struct sent *s = mem_new(struct sent);
+
+	s->packet = *sent;
+	list_push(&play.sent, &s->node);
+}
+
+static void keep_reply(struct query *q)
+{
+	play.reply_len = q->is_dropped ? 0 : query_encode(q, play.reply, sizeof(play.reply));
+	query_release(q);
+	play.q = NULL;
+}
+
+/* Let everything happen that is due now. */
+static void settle(void)
+{
+	for (int i = 0; i < 20; i++) {
+		worker_enter(&play.w);
+		worker_flush_now(&play.w);
+		fake_advance(0);
+	}
+}
+
+static bool do_corefile(const struct step *s)
+{
+	struct generation_options options = {
+		.plugins = plugin_table(),
+		.default_port = 53,
+		.workers = 1,
+		.loop = &play.loop,
+		.shared = play.shared,
+	};
+	struct corefile *c;
+	struct err e;
+
+	if (corefile_parse("Corefile", (struct str){s->text.at, s->text.len}, NULL, &c, &e) == 0)
+		play.g = generation_new(c, &options, &e);
+	if (play.g == NULL || generation_start(play.g, &e) != 0) {
+		buf_printf(&play.why, "    %s\n", e.text);
+		return false;
+	}
+	generation_attach(play.g, &play.w);
+	return true;
+}
+
+static bool do_ask(const struct step *s)
+{
+	struct query *q = worker_query(&play.w);
+
+	must(play.g != NULL);
+	worker_enter(&play.w);
+	q->wire_len = packet_ask(s, play.next_id++, q->buf);
+	q->transport = step_has(s, 3, "tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
+	must(addr_from_text(&q->client, STR("10.9.9.9"), 40000) == 0);
+	q->generation = play.g;
+	q->on_done = keep_reply;
+	q->start_ns = play.w.now_ns;
+	play.reply_len = 0;
+	play.q = q;
+	if (!query_prepare(q, &play.g->listens.at[0]->group) || query_run(q) != QUERY_PARKED)
+		keep_reply(q);
+	settle();
+	return true;
+}
+
+static bool do_expect(const struct step *s)
+{
+	if (play.reply_len == 0) {
+		buf_printf(&play.why, "    there is no reply\n");
+		return false;
+	}
+	return packet_expect(s, play.reply, play.reply_len, &play.why);
+}
+
+static bool do_quiet(void)
+{
+	if (play.reply_len != 0)
+		buf_printf(&play.why, "    there is a reply already\n");
+	return play.reply_len == 0;
+}
+
+static bool do_upstream(const struct step *s)
+{
+	struct list *node = list_first(&play.sent);
+	struct buf got = {0}, want = {0};
+	bool same;
+
+	if (node == NULL) {
+		buf_printf(&play.why, "    nothing was relayed\n");
+		return false;
+	}
+	play.last = container_of(node, struct sent, node)->packet;
+	play.has_last = true;
+	list_remove(node);
+	free(container_of(node, struct sent, node));
+	packet_question(play.last.data, play.last.len, &got);
+	buf_printf(&want, "%s %s", step_word(s, 1), step_word(s, 2));
+	same = strcmp(got.at, want.at) == 0;
+	if (!same)
+		buf_printf(&play.why, "    relayed %s, not %s\n", got.at, want.at);
+	buf_free(&got);
+	buf_free(&want);
+	return same;
+}
+
+static bool do_reply(const struct step *s)
+{
+	static uint8_t wire[65536];
+
+	must(play.has_last);
+	fake_reply(&play.last, 0, wire, packet_reply(s, play.last.data, play.last.len, wire));
+	settle();
+	return true;
+}
+
+static bool do_wait(const struct step *s)
+{
+	fake_advance((uint64_t)atoi(step_word(s, 1)));
+	settle();
+	return true;
+}
+
+static bool do_step(const struct step *s)
+{
+	const char *verb = step_word(s, 0);
+	struct str text = {s->text.at, s->text.len};
+
+	if (strcmp(verb, "corefile") == 0)
+		return do_corefile(s);
+	if (strcmp(verb, "objects") == 0 || strcmp(verb, "delete") == 0)
+		return fake_cluster_change(text, verb[0] == 'd'), true;
+	if (strcmp(verb, "synced") == 0)
+		return fake_cluster_synced(), true;
+	if (strcmp(verb, "ask") == 0)
+		return do_ask(s);
+	if (strcmp(verb, "expect") == 0)
+		return do_expect(s);
+	if (strcmp(verb, "quiet") == 0)
+		return do_quiet();
+	if (strcmp(verb, "upstream") == 0)
+		return do_upstream(s);
+	if (strcmp(verb, "reply") == 0)
+		return do_reply(s);
+	if (strcmp(verb, "wait") == 0)
+		return do_wait(s);
+	buf_printf(&play.why, "    unknown step '%s'\n", verb);
+	return false;
+}
+
+static void begin(void)
+{
+	memset(&play, 0, sizeof(play));
+	fake_net_reset();
+	fake_net.on_send = on_send;
+	list_init(&play.sent);
+	worker_init(&play.w, 0);
+	must(uv_loop_init(&play.loop) == 0);
+	play.shared = shared_new();
+	play.next_id = 1000;
+}
+
+static void end(void)
+{
+	worker_cancel_parked(&play.w, NULL);
+	settle();
+	if (play.g != NULL) {
+		generation_detach(play.g, &play.w);
+		generation_free(play.g);
+	}
+	rcu_reclaim();
+	uv_run(&play.loop, UV_RUN_DEFAULT);
+	must(uv_loop_close(&play.loop) == 0);
+	shared_free(play.shared);
+	worker_fini(&play.w);
+	while (!list_is_empty(&play.sent)) {
+		struct list *node = list_first(&play.sent);
+
+		list_remove(node);
+		free(container_of(node, struct sent, node));
+	}
+	buf_free(&play.why);
+}
+
+/* Play one file; prints its TAP line. */
+static bool run(const char *path, int number)
+{
+	struct script *s = script_read(path);
+	const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+	bool is_good = s->steps.len > 0;
+
+	begin();
+	for (size_t i = 0; is_good && i < s->steps.len; i++) {
+		is_good = do_step(s->steps.at[i]);
+		if (!is_good)
+			printf("# %s:%u: %s\n%s", path, s->steps.at[i]->line,
+				step_word(s->steps.at[i], 0), buf_text(&play.why));
+	}
+	printf("%s %d - %.*s\n", is_good ? "ok" : "not ok", number, (int)strcspn(name, "."), name);
+	end();
+	script_free(s);
+	return is_good;
+}
+
+static void drop_log(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	(void)level;
+	(void)text;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (getenv("SCENARIO_LOG") == NULL)
+		log_set_sink(drop_log, NULL);
+	rcu_register_thread();
+	printf("1..%d\n", argc - 1);
+	for (int i = 1; i < argc; i++)
+		failed += !run(argv[i], i);
+	rcu_unregister_thread();
+	printf("# %d scenarios, %d failed\n", argc - 1, failed);
+	return failed > 0 || argc < 2;
+}
