@@ -71,28 +71,25 @@ int cluster_embed(struct shared *shared, struct str text, bool is_delete, struct
 	return 0;
 }
 
-static void on_object(void *arg, const struct object *o, uint32_t line)
-{
-	const bool *is_delete = arg;
-
-	(void)line;
-	if (*is_delete)
-		store_delete(the_cluster.store, the_cluster.source, o);
-	else
-		store_apply(the_cluster.store, the_cluster.source, o);
-}
-
 void fake_cluster_change(struct str text, bool is_delete)
 {
-	struct yaml_sink sink = {&is_delete, on_object};
+	struct cluster *c = open_cluster();
+	struct yaml_objects objects;
 	struct err e;
 
-	open_cluster();
-	if (yaml_objects_decode(text, &sink, &e) != 0) {
+	memset(&objects, 0, sizeof(objects));
+	if (yaml_objects_read(&objects, text, &e) != 0) {
 		fprintf(stderr, "objects: %s\n", e.text);
 		abort();
 	}
-	store_commit(the_cluster.store);
+	vec_for_each(&objects.list, o) {
+		if (is_delete)
+			store_delete(c->store, c->source, o->object);
+		else
+			store_apply(c->store, c->source, o->object);
+	}
+	yaml_objects_fini(&objects);
+	store_commit(c->store);
 }
 
 void fake_cluster_synced(void)

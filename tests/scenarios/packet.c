@@ -59,9 +59,11 @@ static void list_section(struct buf *out, const char *section, const ldns_rr_lis
 static ldns_rr *read_record(const char *line, char **section)
 {
 	struct str rest = str_from(line), word = str_word(&rest);
-	char *text = mem_dup(rest.at, rest.len);
+	char *text;
 	ldns_rr *rr;
 
+	rest = str_trim(rest);
+	text = mem_dup(rest.at, rest.len);
 	*section = mem_dup(word.at, word.len);
 	if (ldns_rr_new_frm_str(&rr, text, 0, NULL, NULL) != LDNS_STATUS_OK) {
 		fprintf(stderr, "bad record: %s\n", line);
