@@ -13,7 +13,7 @@
 #include "core/check.h"
 #include "core/control.h"
 #include "core/metrics.h"
-
+#include "kubernetes/cluster.h"
 #include "table.h"
 
 struct seamark {
@@ -199,7 +199,7 @@ static void make_change(struct control *c, void *arg)
 {
 	struct change *change = arg;
 
-	(void)c; change->rc = -ENOTSUP;
+	change->rc = cluster_embed(control_shared(c), change->text, change->is_delete, change->err);
 }
 
 static int pass_change(struct seamark *s, struct str text, bool is_delete)
