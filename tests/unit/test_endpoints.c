@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "base/rand.h"
 #include "cluster/endpoints.h"
 #include "cluster/store.h"
 #include "cluster/yaml.h"
@@ -393,6 +394,99 @@ static void big_services_take_several_slices(void **state)
 	stop(&f);
 }
 
+/* Every computed slice of every service in random_step(), in one text. */
+static void describe_all(const struct store *st, struct buf *out)
+{
+	for (unsigned i = 0; i < 5; i++) {
+		char name[16];
+		struct object_list l;
+		const struct object *sorted[16];
+
+		snprintf(name, sizeof(name), "s%u", i);
+		l = store_slices_of(st, "default", name);
+		assert_true(l.len <= ARRAY_LEN(sorted));
+		if (l.len > 0)
+			memcpy(sorted, l.at, l.len * sizeof(*sorted));
+		qsort(sorted, l.len, sizeof(*sorted), compare_slices);
+		for (size_t k = 0; k < l.len; k++) {
+			buf_printf(out, "%s:%u", sorted[k]->name, sorted[k]->slice.ports.len);
+			for (uint32_t e = 0; e < sorted[k]->slice.n_endpoints; e++)
+				describe_endpoint(out, &sorted[k]->slice.endpoints[e]);
+			buf_char(out, '\n');
+		}
+	}
+}
+
+/* Text of a random object; small numbers, so that the same ones come again. */
+static void random_object(struct buf *b)
+{
+	unsigned i = rand_below(5);
+
+	buf_str(b, "---\n");
+	if (rand_below(8) == 0)
+		buf_printf(b,
+		        "kind: EndpointSlice\nmetadata: {name: given-%u, labels: "
+		        "{kubernetes.io/service-name: s%u}}\naddressType: IPv4\nendpoints: "
+		        "[{addresses: [10.9.9.9], targetRef: {kind: Pod, name: x}}]\n",
+		        i, i);
+	else if (rand_below(3) == 0)
+		buf_printf(b,
+		        "kind: Service\nmetadata: {name: s%u}\nspec: {%sselector: {a: l%u%s}, "
+		        "ports: [{port: 80, targetPort: h}]}\n",
+		        i, rand_below(6) == 0 ? "type: ExternalName, " : "", rand_below(3),
+		        rand_below(2) == 0 ? ", b: x" : "");
+	else
+		buf_printf(b,
+		        "kind: Pod\nmetadata: {name: p%u, labels: {a: l%u, b: %s}}\nspec: "
+		        "{containers: [{ports: [{name: h, containerPort: %u}]}]}\n"
+		        "status: {podIP: '%s%u', phase: %s}\n",
+		        rand_below(12), rand_below(3), rand_below(2) == 0 ? "x" : "y",
+		        80 + rand_below(2), rand_below(4) == 0 ? "fd00::" : "10.0.0.",
+		        1 + rand_below(9), rand_below(4) == 0 ? "Failed" : "Running");
+}
+
+/* The same objects in a fresh store, computed from nothing. */
+static void describe_fresh(const struct fixture *from, struct buf *out)
+{
+	struct fixture f;
+	const struct object *o;
+
+	start(&f);
+	for (int kind = OBJECT_SERVICE; kind < OBJECT_KINDS; kind++)
+		for (size_t pos = 0;
+		        (o = store_next(from->store, (enum object_kind)kind, &pos)) != NULL;)
+			if (store_source_of(o) == from->source)
+				store_apply(f.store, f.source, o);
+	store_commit(f.store);
+	describe_all(f.store, out);
+	stop(&f);
+}
+
+static void changes_give_what_a_fresh_start_gives(void **state)
+{
+	struct buf text = {0}, ours = {0}, fresh = {0};
+	struct fixture f;
+
+	(void)state;
+	rand_seed(7);
+	start(&f);
+	for (unsigned step = 0; step < 500; step++) {
+		buf_clear(&text);
+		buf_clear(&ours);
+		buf_clear(&fresh);
+		for (unsigned n = rand_below(step % 20 == 0 ? 60 : 3) + 1; n > 0; n--)
+			random_object(&text);
+		write_objects(&f, f.source, buf_text(&text), rand_below(3) == 0);
+		describe_all(f.store, &ours);
+		describe_fresh(&f, &fresh);
+		assert_string_equal(buf_text(&ours), buf_text(&fresh));
+	}
+	stop(&f);
+	buf_free(&text);
+	buf_free(&ours);
+	buf_free(&fresh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +498,7 @@ int main(void)
 	        cmocka_unit_test(objects_from_before_are_computed),
 	        cmocka_unit_test(many_services_and_pods_meet),
 	        cmocka_unit_test(big_services_take_several_slices),
+	        cmocka_unit_test(changes_give_what_a_fresh_start_gives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
