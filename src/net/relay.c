@@ -593,6 +593,7 @@ struct relay *relay_new(const struct relay_host *host, struct relay_totals *tota
 	relay_config_init(&r->config);
 	wheel_init(&r->wheel, host->now_ns(host->arg) / 1000000u);
 	r->armed_ms = UINT64_MAX;
+	r->flushes = 1;
 	list_init(&r->gone);
 	list_init(&r->in_flight);
 	list_init(&r->free_exchanges);
@@ -669,6 +670,7 @@ void relay_free(struct relay *r)
 
 void relay_flush(struct relay *r)
 {
+	r->flushes++;
 	relay_io_flush(r->io);
 }
 

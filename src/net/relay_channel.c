@@ -135,9 +135,22 @@ static void on_channel_timer(struct wheel_node *n)
 	channel_retire(container_of(n, struct channel, timer));
 }
 
+/*
+ * A random socket, the same one for all queries of a turn, so that they leave in one system call
+ * and come back in one. Whoever wants to forge a reply has to guess among as many ports as before.
+ */
+static unsigned draw_slot(struct upstream *up)
+{
+	if (up->slot_turn != up->relay->flushes) {
+		up->slot_turn = up->relay->flushes;
+		up->slot = rand_secure_u16() % SOCKETS;
+	}
+	return up->slot;
+}
+
 static int udp_channel(struct upstream *up, struct channel **out)
 {
-	unsigned slot = rand_secure_u16() % SOCKETS;
+	unsigned slot = draw_slot(up);
 	struct channel *ch = up->udp[slot];
 	int rc;
 

@@ -13,7 +13,7 @@
 #include "net/reply.h"
 #include "net/wheel.h"
 
-#define SOCKETS 16u         /* UDP sockets a server, chosen at random for each query */
+#define SOCKETS 16u         /* UDP sockets a server, chosen at random for each turn of the loop */
 #define SOCKET_USES 200u    /* queries after which a socket is retired, and its port with it */
 #define ID_BUCKETS 4096u
 #define QUESTION_BUCKETS 2048u
@@ -88,6 +88,8 @@ struct upstream {
 	union addr addr;
 	struct relay_stats *stats;
 	struct channel *udp[SOCKETS];
+	unsigned slot;      /* the one that is used until the next flush */
+	uint32_t slot_turn; /* for which the slot was drawn */
 	struct channel *tcp;
 	struct list retired; /* channels that wait for the end of their attempts */
 	bool is_gone;
@@ -114,6 +116,7 @@ struct relay {
 	struct list free_exchanges, free_attempts;
 	struct list dead; /* channels to free when no function uses them any more */
 	unsigned turn;    /* of round_robin */
+	uint32_t flushes; /* counts the loop's turns */
 	uint32_t next_number;
 	uint64_t seed;
 	struct relay_totals *totals;

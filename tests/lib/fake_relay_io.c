@@ -32,14 +32,15 @@ struct fake_queued {
 };
 
 struct relay_io {
+	struct list node;
 	const struct relay_io_handlers *h;
 	void *relay_arg;
 	uint64_t timer_ms;
+	unsigned open;
 };
 
 struct fake_net fake_net;
-static struct list events, queue, sockets;
-static struct relay_io *the_io;
+static struct list events, queue, sockets, ios;
 static struct relay *owner;
 static bool wants_flush;
 
@@ -89,6 +90,8 @@ void fake_net_reset(void)
 	free_all(&events, offsetof(struct fake_event, node));
 	free_all(&queue, offsetof(struct fake_queued, node));
 	free_all(&sockets, offsetof(struct fake_socket, node));
+	if (ios.next == NULL)
+		list_init(&ios);
 	memset(&fake_net, 0, sizeof(fake_net));
 	fake_net.now_ns = 100000000000u;
 	wants_flush = false;
@@ -109,15 +112,15 @@ struct relay_io *relay_io_new(
 	io->h = h;
 	io->relay_arg = relay_arg;
 	io->timer_ms = UINT64_MAX;
-	the_io = io;
+	list_push(&ios, &io->node);
 	return io;
 }
 
 void relay_io_free(struct relay_io *io)
 {
-	must(fake_net.udp_open == 0 && fake_net.tcp_open == 0);
+	must(io->open == 0);
+	list_remove(&io->node);
 	free(io);
-	the_io = NULL;
 }
 
 void relay_io_arm(struct relay_io *io, uint64_t ms)
@@ -135,6 +138,7 @@ static struct fake_socket *socket_new(
 	s->arg = arg;
 	s->is_tcp = is_tcp;
 	list_push(&sockets, &s->node);
+	io->open++;
 	return s;
 }
 
@@ -183,15 +187,22 @@ void relay_tcp_send(struct relay_tcp *s, const uint8_t *data, size_t n)
 	enqueue((struct fake_socket *)s, data, n);
 }
 
+static void close_socket(struct fake_socket *s)
+{
+	must(!s->is_closed);
+	s->is_closed = true;
+	s->io->open--;
+}
+
 void relay_udp_close(struct relay_udp *s)
 {
-	((struct fake_socket *)s)->is_closed = true;
+	close_socket((struct fake_socket *)s);
 	fake_net.udp_open--;
 }
 
 void relay_tcp_close(struct relay_tcp *s)
 {
-	((struct fake_socket *)s)->is_closed = true;
+	close_socket((struct fake_socket *)s);
 	fake_net.tcp_open--;
 }
 
@@ -295,9 +306,28 @@ static uint64_t next_ms(uint64_t end_ms)
 
 	if (node != NULL && container_of(node, struct fake_event, node)->at_ms < at)
 		at = container_of(node, struct fake_event, node)->at_ms;
-	if (the_io != NULL && the_io->timer_ms < at)
-		at = the_io->timer_ms;
+	list_for_each(&ios, io)
+		if (container_of(io, struct relay_io, node)->timer_ms < at)
+			at = container_of(io, struct relay_io, node)->timer_ms;
 	return at;
+}
+
+/* Fire the timers that are due; false when there was none. */
+static bool run_timers(void)
+{
+	bool has_fired = false;
+
+	list_for_each(&ios, node) {
+		struct relay_io *io = container_of(node, struct relay_io, node);
+
+		if (io->timer_ms > fake_now_ms())
+			continue;
+		io->timer_ms = UINT64_MAX;
+		io->h->on_timer(io->relay_arg);
+		end_turn();
+		has_fired = true;
+	}
+	return has_fired;
 }
 
 void fake_advance(uint64_t ms)
@@ -311,12 +341,7 @@ void fake_advance(uint64_t ms)
 		if (at > fake_now_ms())
 			fake_net.now_ns = at * 1000000u;
 		run_events();
-		if (the_io != NULL && the_io->timer_ms <= fake_now_ms()) {
-			the_io->timer_ms = UINT64_MAX;
-			the_io->h->on_timer(the_io->relay_arg);
-			end_turn();
-		} else if (at >= end) {
+		if (!run_timers() && at >= end)
 			return;
-		}
 	}
 }

@@ -1,0 +1,269 @@
+#include "test.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "core/metrics.h"
+#include "dns/wire.h"
+#include "fake_relay_io.h"
+#include "rig.h"
+
+extern const struct plugin forward_plugin;
+
+static unsigned done;
+static uint16_t port_asked;
+static bool is_silent;
+
+static void on_done(struct query *q)
+{
+	(void)q;
+	done++;
+}
+
+/* An upstream that answers everything with the address 192.0.2.1, in lower case. */
+static void on_send(const struct fake_sent *sent)
+{
+	uint8_t out[512];
+	size_t end = MSG_HEADER + name_len(sent->data + MSG_HEADER) + 4;
+	static const uint8_t rr[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1};
+
+	port_asked = addr_port(&sent->to);
+	if (is_silent)
+		return;
+	memcpy(out, sent->data, end);
+	name_fold(out + MSG_HEADER, sent->data + MSG_HEADER, end - MSG_HEADER - 4);
+	put16(out + 2, FLAG_QR | FLAG_RA | FLAG_AA);
+	put16(out + 6, 1);
+	put16(out + 10, 0);
+	memcpy(out + end, rr, sizeof(rr));
+	fake_reply(sent, 1, out, end + sizeof(rr));
+}
+
+static void start(struct rig *r, const char *rest)
+{
+	struct buf text = {0};
+
+	fake_net_reset();
+	fake_net.on_send = on_send;
+	is_silent = false;
+	done = 0;
+	buf_printf(&text, ".:53 {\n%s\n}\n", rest);
+	if (rig_open(r, &forward_plugin, buf_text(&text)) != 0)
+		fail_msg("%s", r->err.text);
+	r->worker.now_ns = fake_net.now_ns;
+	buf_free(&text);
+}
+
+static void finish(struct rig *r)
+{
+	rig_close(r);
+	fake_net_reset();
+}
+
+/* Let time pass for the network and for the worker. */
+static void pass(struct rig *r, uint64_t ms)
+{
+	worker_flush_now(&r->worker);
+	for (uint64_t i = 0; i < ms; i += 10) {
+		fake_advance(ms - i < 10 ? ms - i : 10);
+		r->worker.now_ns = fake_net.now_ns;
+		worker_flush_now(&r->worker);
+	}
+}
+
+static struct query *ask(struct rig *r, const char *name)
+{
+	struct query *q = rig_query(r, &(struct rig_ask){.name = name, .type = TYPE_A});
+
+	q->on_done = on_done;
+	return q;
+}
+
+static void a_question_is_forwarded_and_keeps_its_letters(void **state)
+{
+	struct rig r;
+	struct query *q;
+
+	(void)state;
+	start(&r, "forward . 192.0.2.53");
+	assert_true(r.chain.has_forwarder && r.chain.takes_any_class);
+	q = ask(&r, "WwW.example.org");
+	assert_int_equal(query_run(q), QUERY_PARKED);
+	pass(&r, 20);
+	assert_int_equal(done, 1);
+	assert_string_equal(rig_answer(&r, q),
+		"NOERROR ra\nWwW.example.org. 60 IN A 192.0.2.1\n--\n--\n");
+	assert_string_equal(q->answered_by, "forward");
+	query_release(q);
+	finish(&r);
+}
+
+static void the_first_rule_that_takes_the_name_is_used(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t port; /* 0: the next plugin is asked */
+	} rows[] = {
+		{"www.example.org", 1001},
+		{"a.corp.example", 1000},
+		{"corp.example", 1000},
+		{"xcorp.example", 1001},
+		{"in.side.corp.example", 1001}, /* the first rule excepts it, the second takes it */
+		{"LAB.example", 0},
+		{"a.lab.example", 0},
+		{"4.3.2.10.in-addr.arpa", 1002},
+	};
+	struct rig r;
+
+	(void)state;
+	start(&r, "forward corp.example 192.0.2.1:1000 {\n except side.corp.example\n}\n"
+		  "forward 10.0.0.0/8 192.0.2.1:1002\n"
+		  "forward . 192.0.2.1:1001 {\n except lab.example\n}");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct query *q = ask(&r, rows[i].name);
+		enum query_state s = query_run(q);
+
+		port_asked = 0;
+		pass(&r, 20);
+		assert_int_equal(port_asked, rows[i].port);
+		assert_int_equal(s, rows[i].port == 0 ? QUERY_ANSWERED : QUERY_PARKED);
+		query_release(q);
+	}
+	finish(&r);
+}
+
+static void without_recursion_desired_nothing_is_forwarded(void **state)
+{
+	struct rig r;
+	struct query *q;
+
+	(void)state;
+	start(&r, "forward . 192.0.2.53");
+	q = ask(&r, "www.example.org");
+	q->msg.flags &= (uint16_t)~FLAG_RD;
+	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	assert_int_equal(q->answer.rcode, RCODE_REFUSED);
+	query_release(q);
+	finish(&r);
+}
+
+static void questions_over_max_concurrent_are_refused_and_counted(void **state)
+{
+	struct rig r;
+	struct query *q[3];
+	struct metrics *m = metrics_new();
+	struct buf b = {0};
+
+	(void)state;
+	start(&r, "forward . 192.0.2.53 {\n max_concurrent 2\n}");
+	is_silent = true;
+	for (int i = 0; i < 3; i++) {
+		q[i] = ask(&r, "www.example.org");
+		assert_int_equal(query_run(q[i]), i < 2 ? QUERY_PARKED : QUERY_ANSWERED);
+	}
+	assert_int_equal(q[2]->answer.rcode, RCODE_REFUSED);
+	query_release(q[2]);
+	pass(&r, 5000);
+	assert_int_equal(done, 2);
+	assert_string_equal(q[0]->reason, "read udp 192.0.2.53:53: i/o timeout");
+	assert_int_equal(q[0]->answer.ede, EDE_NO_REACHABLE);
+	query_release(q[0]);
+	query_release(q[1]);
+	q[0] = ask(&r, "again.example.org");
+	assert_int_equal(query_run(q[0]), QUERY_PARKED);
+	query_cancel(q[0]);
+	query_release(q[0]);
+	forward_plugin.metrics(r.setup.instance, m);
+	metrics_finish(m, &b);
+	assert_non_null(strstr(buf_text(&b), "coredns_forward_max_concurrent_rejects_total 1\n"));
+	assert_non_null(strstr(buf_text(&b), "coredns_proxy_healthcheck_failures_total{"
+					     "proxy_name=\"forward\",to=\"192.0.2.53:53\"}"));
+	buf_free(&b);
+	finish(&r);
+}
+
+static void a_cancelled_question_is_forgotten(void **state)
+{
+	struct rig r;
+	struct query *q;
+
+	(void)state;
+	start(&r, "forward . 192.0.2.53");
+	q = ask(&r, "www.example.org");
+	assert_int_equal(query_run(q), QUERY_PARKED);
+	query_cancel(q);
+	assert_true(q->is_dropped);
+	query_release(q);
+	pass(&r, 50);
+	assert_int_equal(done, 1);
+	finish(&r);
+}
+
+static void mistakes_are_named(void **state)
+{
+	static const char *const rows[][2] = {
+		{"forward", "Corefile:2 - plugin/forward: wrong number of arguments"},
+		{"forward .", "Corefile:2 - plugin/forward: wrong number of arguments"},
+		{"forward . dns.example.org",
+			"Corefile:2 - plugin/forward: 'dns.example.org' is not an IP address or file"},
+		{"forward . tls://9.9.9.9", "'tls://9.9.9.9': only servers that speak plain DNS"},
+		{"forward . https://9.9.9.9", "only servers that speak plain DNS"},
+		{"forward . :53", "':53' is not an IP address or file"},
+		{"forward a..b 1.1.1.1", "'a..b' is no domain"},
+		{"forward . 1.1.1.1 {\n tls\n}",
+			"Corefile:3 - plugin/forward: the option 'tls' is not supported"},
+		{"forward . 1.1.1.1 {\n read_timeout 1s\n}", "the option 'read_timeout' is not supported"},
+		{"forward . 1.1.1.1 {\n nonsense\n}", "unknown property 'nonsense'"},
+		{"forward . 1.1.1.1 {\n policy best\n}", "best"},
+		{"forward . 1.1.1.1 {\n max_fails -1\n}", "max_fails"},
+		{"forward . 1.1.1.1 {\n expire x\n}", "expire"},
+		{"forward . 1.1.1.1 {\n force_tcp yes\n}", "force_tcp"},
+		{"forward . 1.1.1.1 {\n health_check 1s sometimes\n}", "unknown option 'sometimes'"},
+		{"forward . 1.1.1.1 {\n health_check 1s domain\n}", "health_check"},
+		{"forward . 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", "is not an IP address or file"},
+		{"forward . 1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8 1.0.0.9 "
+		 "1.0.0.10 1.0.0.11 1.0.0.12 1.0.0.13 1.0.0.14 1.0.0.15 1.0.0.16",
+			"more than 15 TOs configured: 16"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct rig r;
+		struct buf text = {0};
+
+		buf_printf(&text, ".:53 {\n%s\n}\n", rows[i][0]);
+		if (rig_open(&r, &forward_plugin, buf_text(&text)) == 0)
+			fail_msg("taken: %s", rows[i][0]);
+		if (strstr(r.err.text, rows[i][1]) == NULL)
+			fail_msg("%s: %s", rows[i][0], r.err.text);
+		rig_close(&r);
+		buf_free(&text);
+	}
+}
+
+static void every_option_is_read(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	start(&r, "forward . 192.0.2.53 [2001:db8::53]:5353 dns://192.0.2.54 {\n"
+		  "except a.example b.example\nforce_tcp\nprefer_udp\nmax_fails 0\nexpire 20s\n"
+		  "max_concurrent 1000\npolicy round_robin\n"
+		  "health_check 1s no_rec domain example.org\n}");
+	finish(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_question_is_forwarded_and_keeps_its_letters),
+		cmocka_unit_test(the_first_rule_that_takes_the_name_is_used),
+		cmocka_unit_test(without_recursion_desired_nothing_is_forwarded),
+		cmocka_unit_test(questions_over_max_concurrent_are_refused_and_counted),
+		cmocka_unit_test(a_cancelled_question_is_forgotten),
+		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(every_option_is_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
