@@ -135,6 +135,38 @@ const struct tree_node *tree_node_at(const struct tree *t, const uint8_t *folded
 	return n;
 }
 
+int tree_compare(const uint8_t *a, const uint8_t *b)
+{
+	uint8_t at_a[128], at_b[128];
+	unsigned na = label_offsets(a, at_a), nb = label_offsets(b, at_b);
+
+	for (unsigned i = 1; i <= na && i <= nb; i++) {
+		const uint8_t *la = a + at_a[na - i], *lb = b + at_b[nb - i];
+		int c = memcmp(la + 1, lb + 1, la[0] < lb[0] ? la[0] : lb[0]);
+
+		if (c != 0)
+			return c;
+		if (la[0] != lb[0])
+			return la[0] < lb[0] ? -1 : 1;
+	}
+	return na < nb ? -1 : na > nb;
+}
+
+const struct tree_node *tree_nsec(const struct tree *t, const uint8_t *folded)
+{
+	size_t low = 0, high = t->len; /* nodes[low] <= name < nodes[high] */
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (tree_compare(t->nodes[middle].name, folded) <= 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &t->nodes[t->nodes[low].nsec];
+}
+
 void tree_free(struct tree *t)
 {
 	if (t == NULL)

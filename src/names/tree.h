@@ -34,6 +34,7 @@ struct tree_node {
 	const struct tree_set *sets;
 	const struct tree_node *wildcard; /* its child "*", or NULL */
 	uint32_t parent; /* index */
+	uint32_t nsec; /* index of the last node with NSEC up to this one */
 	uint16_t sets_len; /* 0: an empty non-terminal */
 	bool is_cut; /* NS below the apex: a delegation */
 	bool is_below_cut; /* glue */
@@ -50,7 +51,9 @@ struct tree {
 	size_t mask;
 	uint64_t seed;
 	const struct tree_set *soa;
-	const struct rrset *negative_soa; /* TTL as RFC 2308 5 has it: min(TTL, MINIMUM) */
+	/* TTL as RFC 2308 5 has it: min(TTL, MINIMUM) */
+	const struct rrset *negative_soa, *negative_soa_sigs;
+	bool has_nsec;
 	uint32_t serial;
 	size_t records; /* resource records in the zone */
 };
@@ -106,5 +109,12 @@ void tree_free(struct tree *t);
 struct tree_result tree_lookup(const struct tree *t, const uint8_t *folded, uint16_t type);
 /* The node of exactly that lower-case name, glue included, or NULL. */
 const struct tree_node *tree_node_at(const struct tree *t, const uint8_t *folded);
+/* The order of names of RFC 4034 6.1, for lower-case wire names: as memcmp(). */
+int tree_compare(const uint8_t *a, const uint8_t *b);
+/*
+ * The node whose NSEC record is of that name or spans it (RFC 4034 4), for a name of a zone with
+ * has_nsec. Work grows with the logarithm of the zone.
+ */
+const struct tree_node *tree_nsec(const struct tree *t, const uint8_t *folded);
 /* The set of a type at a node, or NULL. */
 const struct tree_set *tree_node_set(const struct tree_node *n, uint16_t type);

@@ -218,28 +218,11 @@ static void add_ancestors(struct tree_builder *b)
 	}
 }
 
-/* Canonical order of lower-case names (RFC 4034 6.1): by labels from the right. */
-static int compare_names(const uint8_t *a, const uint8_t *b)
-{
-	unsigned na = name_labels(a), nb = name_labels(b);
-
-	for (unsigned i = 1; i <= na && i <= nb; i++) {
-		const uint8_t *la = name_skip(a, na - i), *lb = name_skip(b, nb - i);
-		int c = memcmp(la + 1, lb + 1, la[0] < lb[0] ? la[0] : lb[0]);
-
-		if (c != 0)
-			return c;
-		if (la[0] != lb[0])
-			return la[0] < lb[0] ? -1 : 1;
-	}
-	return na < nb ? -1 : na > nb;
-}
-
 static int compare_owners(const void *a, const void *b)
 {
 	const struct owner *const *x = a, *const *y = b;
 
-	return compare_names((*x)->name.wire, (*y)->name.wire);
+	return tree_compare((*x)->name.wire, (*y)->name.wire);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -358,7 +341,7 @@ static void link_nodes(struct tree_builder *b, struct tree *t)
 	}
 }
 
-/* Parents come before their children: one pass marks everything below cuts and DNAMEs. */
+/* Parents come before their children: one pass marks all below cuts and DNAMEs. */
 static void mark_cuts(struct tree_builder *b, struct tree *t)
 {
 	for (size_t i = 0; i < t->len; i++) {
@@ -366,6 +349,9 @@ static void mark_cuts(struct tree_builder *b, struct tree *t)
 		const struct tree_node *parent = &t->nodes[n->parent];
 		bool is_wildcard = n->name[0] == 1 && n->name[1] == '*';
 
+		n->nsec = i > 0 ? n[-1].nsec : 0;
+		if (t->has_nsec && tree_node_set(n, TYPE_NSEC) != NULL)
+			n->nsec = (uint32_t)i;
 		n->has_dname = !is_wildcard && tree_node_set(n, TYPE_DNAME) != NULL;
 		if (i == 0)
 			continue;
@@ -433,23 +419,37 @@ static void fill_extras(struct tree *t, struct tree_set *s)
 	}
 }
 
+static const struct rrset *with_ttl(struct tree *t, const struct rrset *set, uint32_t ttl)
+{
+	struct rrset_builder b = {.type = set->type, .ttl = ttl};
+	const uint8_t *rdata;
+	uint16_t n;
+
+	for (unsigned i = 0; i < set->count; i++) {
+		rdata = rrset_rdata(set, i, &n);
+		must(rrset_add(&b, rdata, n) == 0);
+	}
+	return rrset_build_in(&b, &t->arena);
+}
+
 /* Negative answers carry the SOA with the TTL that they may be kept for (RFC 2308 3). */
 static int fill_soa(struct tree *t, struct err *e)
 {
 	const struct tree_set *soa = tree_node_set(t->nodes, TYPE_SOA);
-	struct rrset_builder set = {.type = TYPE_SOA};
-	const uint8_t *rdata, *numbers;
+	const uint8_t *rdata;
+	uint32_t ttl = soa->set->ttl, minimum;
 	uint16_t n;
 
-	t->soa = soa;
 	rdata = rrset_rdata(soa->set, 0, &n);
 	if (n < 22)
 		return err_set(e, -EINVAL, "SOA record is cut short");
-	numbers = rdata + n - 20;
-	t->serial = get32(numbers);
-	set.ttl = soa->set->ttl < get32(numbers + 16) ? soa->set->ttl : get32(numbers + 16);
-	must(rrset_add(&set, rdata, n) == 0);
-	t->negative_soa = rrset_build_in(&set, &t->arena);
+	t->soa = soa;
+	t->serial = get32(rdata + n - 20);
+	minimum = get32(rdata + n - 4);
+	ttl = minimum < ttl ? minimum : ttl;
+	t->negative_soa = with_ttl(t, soa->set, ttl);
+	if (soa->sigs != NULL)
+		t->negative_soa_sigs = with_ttl(t, soa->sigs, ttl);
 	return 0;
 }
 
@@ -473,6 +473,7 @@ static int fill(struct tree_builder *b, struct tree *t, struct err *e)
 	if (rc != 0)
 		return rc;
 	link_nodes(b, t);
+	t->has_nsec = tree_node_set(t->nodes, TYPE_NSEC) != NULL;
 	mark_cuts(b, t);
 	for (size_t i = 0; i < t->len; i++)
 		for (unsigned k = 0; k < t->nodes[i].sets_len; k++)

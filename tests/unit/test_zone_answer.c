@@ -156,15 +156,15 @@ static const struct {
                 "www.example.org.\n" WWW("www.example.org.")},
         {"x.owild.example.org", TYPE_A, ZONE_LEAVES,
                 "NOERROR aa\nAN x.owild.example.org. 300 IN CNAME www.example.net.\n"},
-        {"x.child.example.org", TYPE_A, ZONE_ANSWERED, "NOERROR\n" CHILD "NS " CHILD_DS CHILD_GLUE},
-        {"child.example.org", TYPE_NS, ZONE_ANSWERED, "NOERROR\n" CHILD "NS " CHILD_DS CHILD_GLUE},
+        {"x.child.example.org", TYPE_A, ZONE_ANSWERED, "NOERROR\n" CHILD CHILD_GLUE},
+        {"child.example.org", TYPE_NS, ZONE_ANSWERED, "NOERROR\n" CHILD CHILD_GLUE},
         {"child.example.org", TYPE_DS, ZONE_ANSWERED, "NOERROR aa\nAN " CHILD_DS},
         {"insecure.example.org", TYPE_DS, ZONE_ANSWERED, "NOERROR aa\n" SOA_NEGATIVE},
         {"insecure.example.org", TYPE_A, ZONE_ANSWERED,
                 "NOERROR\nNS insecure.example.org. 300 IN NS ns2.example.net.\n"},
         {"to-child.example.org", TYPE_A, ZONE_ANSWERED,
                 "NOERROR aa\nAN to-child.example.org. 300 IN CNAME x.child.example.org.\n" CHILD
-                "NS " CHILD_DS CHILD_GLUE},
+                        CHILD_GLUE},
         {"host.old.example.org", TYPE_A, ZONE_ANSWERED,
                 "NOERROR aa\nAN old.example.org. 300 IN DNAME new.example.org.\n"
                 "AN host.old.example.org. 300 IN CNAME host.new.example.org.\n"
