@@ -40,21 +40,31 @@ static void add_number(struct line *l, uint64_t v)
 	add(l, digits + at, sizeof(digits) - at);
 }
 
+static void add_ipv4(struct line *l, const union addr *a)
+{
+	size_t n;
+	const uint8_t *ip = addr_ip(a, &n);
+
+	for (size_t i = 0; i < 4; i++) {
+		add_number(l, ip[i]);
+		add(l, ".", i < 3 ? 1 : 0);
+	}
+}
+
 /* An IP address, IPv6 in brackets. */
 static void add_ip(struct line *l, const union addr *a)
 {
 	char text[ADDR_TEXT_MAX];
-	bool is_v6 = a->sa.sa_family == AF_INET6;
 
-	if (a->sa.sa_family == AF_UNSPEC) {
-		add(l, "-", 1);
-		return;
-	}
-	if (is_v6)
+	if (a->sa.sa_family == AF_INET) {
+		add_ipv4(l, a);
+	} else if (a->sa.sa_family == AF_INET6) {
 		add(l, "[", 1);
-	add_text(l, addr_ip_to_text(text, a));
-	if (is_v6)
+		add_text(l, addr_ip_to_text(text, a));
 		add(l, "]", 1);
+	} else {
+		add(l, "-", 1);
+	}
 }
 
 static void put_remote(struct line *l)

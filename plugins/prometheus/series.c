@@ -146,13 +146,17 @@ static size_t type_slot(uint16_t type)
 	return place[type] - 1u;
 }
 
+/* The bucket of a size; most are below 400 octets, where the buckets are equal. */
 static size_t size_slot(size_t n)
 {
+	static const uint32_t bounds[] = {511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000};
 	size_t i = 0;
 
-	while (i < SIZE_BOUNDS && n > (size_t)size_bounds[i])
+	if (n <= 400)
+		return (n + 99) / 100;
+	while (i < ARRAY_LEN(bounds) && n > bounds[i])
 		i++;
-	return i;
+	return i + 5;
 }
 
 static size_t time_slot(uint64_t ns)
@@ -165,51 +169,52 @@ static size_t time_slot(uint64_t ns)
 	return i;
 }
 
-struct line {
-	struct counters *counters;
-	unsigned worker;
-};
-
-static void add(const struct line *l, size_t i, uint64_t v)
+static void add(uint64_t *counter, uint64_t v)
 {
-	counters_add(l->counters, l->worker, i, v);
+	__atomic_store_n(counter, *counter + v, __ATOMIC_RELAXED);
 }
 
-/* One value into the histogram that begins at counter i. */
-static void observe(const struct line *l, size_t i, size_t bucket, size_t bounds, uint64_t v)
+/* One value into a histogram: its bucket, and the sum behind the buckets. */
+static void observe(uint64_t *histogram, size_t bucket, size_t bounds, uint64_t v)
 {
-	add(l, i + bucket, 1);
-	add(l, i + bounds + 1, v);
+	add(histogram + bucket, 1);
+	add(histogram + bounds + 1, v);
+}
+
+/* Counters of the query's server on its worker; NULL when the server is not of this block. */
+static uint64_t *counters_of(const struct series *s, const struct query *q)
+{
+	size_t at = slot_of(s, q->server);
+
+	while (s->slots[at].server != q->server) {
+		if (s->slots[at].server == NULL)
+			return NULL;
+		at = (at + 1) & s->mask;
+	}
+	return s->counters->at + q->worker->index * s->counters->stride + s->slots[at].base;
 }
 
 void series_count(struct series *s, const struct query *q)
 {
-	const struct line l = {s->counters, q->worker->index};
 	size_t proto = q->transport == TRANSPORT_UDP ? 0 : 1;
 	size_t family = q->client.sa.sa_family == AF_INET6 ? 1 : 0;
 	size_t rcode = q->answer.rcode < RCODES - 1 ? q->answer.rcode : RCODES - 1;
 	size_t hooks = s->chain->query_hooks.len;
 	size_t by = q->position < hooks ? q->position : hooks;
-	size_t asked = q->wire_len, answered = answer_size(&q->answer, &q->msg);
+	size_t answered = answer_size(&q->answer, &q->msg);
 	uint64_t ns = q->worker->now_ns - q->start_ns;
-	size_t at = slot_of(s, q->server), base;
+	uint64_t *c = counters_of(s, q);
 
-	while (s->slots[at].server != q->server) {
-		if (s->slots[at].server == NULL)
-			return;
-		at = (at + 1) & s->mask;
-	}
-	base = s->slots[at].base;
-	add(&l, base + AT_REQUESTS + (proto * FAMILIES + family) * TYPES +
-			type_slot(q->msg.qtype), 1);
-	if (q->msg.edns.wants_dnssec)
-		add(&l, base + AT_DO, 1);
-	observe(&l, base + AT_TIME, time_slot(ns), TIME_BOUNDS, ns);
-	observe(&l, base + AT_ASKED + proto * BUCKETS(SIZE_BOUNDS), size_slot(asked), SIZE_BOUNDS,
-		asked);
-	observe(&l, base + AT_ANSWERED + proto * BUCKETS(SIZE_BOUNDS), size_slot(answered),
-		SIZE_BOUNDS, answered);
-	add(&l, base + AT_RESPONSES + by * RCODES + rcode, 1);
+	if (c == NULL)
+		return;
+	add(c + AT_REQUESTS + (proto * FAMILIES + family) * TYPES + type_slot(q->msg.qtype), 1);
+	add(c + AT_DO, q->msg.edns.wants_dnssec ? 1 : 0);
+	observe(c + AT_TIME, time_slot(ns), TIME_BOUNDS, ns);
+	observe(c + AT_ASKED + proto * BUCKETS(SIZE_BOUNDS), size_slot(q->wire_len), SIZE_BOUNDS,
+		q->wire_len);
+	observe(c + AT_ANSWERED + proto * BUCKETS(SIZE_BOUNDS), size_slot(answered), SIZE_BOUNDS,
+		answered);
+	add(c + AT_RESPONSES + by * RCODES + rcode, 1);
 }
 
 /* --- reporting ---------------------------------------------------------------------------- */

@@ -104,6 +104,34 @@ static void questions_are_counted_under_the_labels_of_coredns(void **state)
 	rig_close(&r);
 }
 
+/* Answers of every size up to 65535 octets must fall into the bucket that their size says. */
+static void sizes_fall_into_their_buckets(void **state)
+{
+	static const unsigned bounds[] = {
+		0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000};
+	static const char labels[] = "proto=\"udp\",server=\"dns://:53\",view=\"\",zone=\".\"";
+	struct query *q;
+	char line[200];
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(rig_open(&r, &prometheus_plugin, ". {\nprometheus\n}"), 0);
+	start(&r);
+	q = rig_query(&r, &(struct rig_ask){.name = "a.", .type = TYPE_A});
+	for (size_t n = 0; n < 65536; n++) {
+		q->wire_len = n;
+		rig_up(&r, q, "x");
+	}
+	report(&r);
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+		snprintf(line, sizeof(line), "request_size_bytes_bucket{%s,le=\"%u\"} %u\n", labels,
+			bounds[i], bounds[i] + 1);
+		assert_line(r.text.at, line);
+	}
+	query_release(q);
+	rig_close(&r);
+}
+
 static void time_spent_waiting_is_observed(void **state)
 {
 	static const char labels[] = "server=\"dns://:53\",view=\"\",zone=\".\"";
@@ -197,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_are_counted_under_the_labels_of_coredns),
+		cmocka_unit_test(sizes_fall_into_their_buckets),
 		cmocka_unit_test(time_spent_waiting_is_observed),
 		cmocka_unit_test(questions_of_plugins_are_not_counted),
 		cmocka_unit_test(counters_outlive_a_reload_that_changes_nothing),

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Every ```corefile example in the READMEs is a configuration that this build accepts: it is parsed
+# and set up, without opening a socket.
+. "${srcdir:-.}/tests/lint/lib.sh"
+daemon=${SEAMARK:-$PWD/seamark}
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+
+# Write the examples of a page to $work/LINE, each under the line it begins at.
+extract() {
+	awk -v work="$work" '
+		/^```corefile$/ { file = work "/" (NR + 1); next }
+		/^```/ { if (file != "") close(file); file = "" }
+		file != "" { print > file }' "$1"
+}
+
+tried=0
+bad=0
+for page in "$root"/README.md "$root"/plugins/*/README.md; do
+	rm -f "$work"/*
+	extract "$page"
+	for example in "$work"/*; do
+		[ -f "$example" ] || continue
+		tried=$((tried + 1))
+		if ! out=$(cd "$work" && "$daemon" check "$example" 2>&1); then
+			echo "${page#"$root"/}:$(basename "$example"): $out"
+			bad=1
+		fi
+	done
+done
+echo "$tried examples tried"
+[ "$tried" -gt 0 ] || exit 1
+exit $bad
