@@ -295,7 +295,7 @@ int args_zones_or_block(const struct directive *d, size_t first, struct arena *a
 	return rc;
 }
 
-/* The file of that name beside the one that d stands in, if there is one; else NULL. */
+/* Where a relative path means the file beside the one that d stands in; NULL: it does not. */
 static const char *path_beside(const struct directive *d, const char *path, struct arena *a)
 {
 	const char *slash = strrchr(d->file, '/');
@@ -304,7 +304,9 @@ static const char *path_beside(const struct directive *d, const char *path, stru
 	if (slash == NULL)
 		return NULL;
 	beside = arena_printf(a, "%.*s/%s", (int)(slash - d->file), d->file, path);
-	return access(beside, F_OK) == 0 ? beside : NULL;
+	if (access(beside, F_OK) != 0 && access(path, F_OK) == 0)
+		return NULL; /* as CoreDNS takes it: from the current directory */
+	return beside;
 }
 
 int args_path(const struct directive *d, size_t i, struct arena *a, const char **out, struct err *e)

@@ -131,9 +131,9 @@ int args_zones_or_block(const struct directive *d, size_t first, struct arena *a
         struct zone_names *out, struct err *e);
 /*
  * Argument i as a path. A relative one starts at the argument of `root` in the same server block;
- * without root it means the file beside the one that d stands in when that exists, so that a
- * configuration can be moved with its files, and is taken as written otherwise. *out lives in a or
- * in the tree. 0 or -EINVAL.
+ * without root, at the file that d stands in, so that a configuration can be moved with its files,
+ * unless there is nothing there but there is in the current directory. *out lives in a or in the
+ * tree. 0 or -EINVAL.
  */
 int args_path(
         const struct directive *d, size_t i, struct arena *a, const char **out, struct err *e);
