@@ -352,7 +352,8 @@ static void publish(struct manifests *m)
 
 	/* before they count as synced: endpoints are computed in this commit */
 	store_commit(m->store);
-	log_info(LOG_NAME, "manifests %s: %zu objects in %zu files", m->dir, n, m->files.len);
+	log_info(LOG_NAME, "manifests %s: %zu object%s in %zu file%s", m->dir, n, n == 1 ? "" : "s",
+	        m->files.len, m->files.len == 1 ? "" : "s");
 	if (m->is_loaded)
 		return;
 	m->is_loaded = true;
