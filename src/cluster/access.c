@@ -197,8 +197,7 @@ static const struct ynode *find_entry(
 
 	if (all == NULL || all->kind != YNODE_LIST)
 		return NULL;
-	ynode_for_each(all, entry)
-	{
+	ynode_for_each (all, entry) {
 		const char *text = ynode_text(entry, "name");
 
 		if (text != NULL && strcmp(text, name) == 0)
@@ -373,24 +372,44 @@ static int take_context(
 	return set_url(a, ynode_text(cluster, "server"), e);
 }
 
-static int from_kubeconfig(struct access *a, const struct access_options *o, struct err *e)
+static int parse_kubeconfig(
+        struct access *a, const struct access_options *o, struct str text, struct err *e)
 {
 	struct kubeconfig k = {.path = o->kubeconfig};
-	struct buf text = {0};
-	int rc = buf_read_file(&text, o->kubeconfig, YAML_MAX_BYTES);
+	int rc;
 
 	a->use_proxy = true;
-	if (rc < 0)
-		return err_set(e, rc, "%s: %s", o->kubeconfig, strerror(-rc));
 	arena_init(&k.arena);
-	rc = yaml_tree_parse(&k.arena, (struct str){buf_text(&text), text.len}, &k.root, e);
+	rc = yaml_tree_parse(&k.arena, text, &k.root, e);
 	if (rc < 0)
 		err_prefix(e, rc, "%s", o->kubeconfig);
 	else
 		rc = take_context(a, &k, o->context, e);
 	arena_reset(&k.arena);
+	return rc;
+}
+
+static int from_kubeconfig(struct access *a, const struct access_options *o, struct err *e)
+{
+	struct buf text = {0};
+	int rc = buf_read_file(&text, o->kubeconfig, YAML_MAX_BYTES);
+
+	if (rc < 0)
+		err_set(e, rc, "%s: %s", o->kubeconfig, strerror(-rc));
+	else
+		rc = parse_kubeconfig(a, o, (struct str){buf_text(&text), text.len}, e);
 	wipe(&text);
 	return rc;
+}
+
+struct access *access_parse(const struct access_options *o, struct str kubeconfig, struct err *e)
+{
+	struct access *a = mem_new(struct access);
+
+	if (parse_kubeconfig(a, o, kubeconfig, e) == 0)
+		return a;
+	access_free(a);
+	return NULL;
 }
 
 struct access *access_new(const struct access_options *o, struct err *e)

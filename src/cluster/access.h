@@ -43,6 +43,11 @@ struct access_credentials {
  * context or field, exec and auth-provider plugins, insecure-skip-tls-verify.
  */
 struct access *access_new(const struct access_options *o, struct err *e);
+/*
+ * The same from the text of a kubeconfig, as if it were in the file that o names; reads no other
+ * file before access_refresh(). For `seamark check` and fuzzing.
+ */
+struct access *access_parse(const struct access_options *o, struct str kubeconfig, struct err *e);
 /* Free it; NULL is ignored. */
 void access_free(struct access *a);
 /* Base URL without a slash at its end, such as "https://10.96.0.1:443". */

@@ -55,6 +55,7 @@ struct socket_watch {
 	uv_poll_t poll;
 	struct http_client *client;
 	curl_socket_t fd;
+	int events; /* UV_READABLE, UV_WRITABLE */
 };
 
 static void request_free(struct http_request *r)
@@ -181,6 +182,8 @@ static void on_poll(uv_poll_t *p, int status, int events)
 	if (events & UV_WRITABLE)
 		flags |= CURL_CSELECT_OUT;
 	run_socket(w->client, w->fd, flags);
+	if (status < 0 && !uv_is_closing((uv_handle_t *)&w->poll))
+		uv_poll_start(&w->poll, w->events, on_poll);
 }
 
 static void client_release(struct http_client *c)
@@ -216,7 +219,6 @@ static int on_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void
 {
 	struct http_client *c = arg;
 	struct socket_watch *w = socket_arg;
-	int events = 0;
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -229,11 +231,9 @@ static int on_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void
 	}
 	if (w == NULL)
 		w = watch_socket(c, fd);
-	if (what != CURL_POLL_OUT)
-		events |= UV_READABLE;
-	if (what != CURL_POLL_IN)
-		events |= UV_WRITABLE;
-	uv_poll_start(&w->poll, events, on_poll);
+	w->events = (what != CURL_POLL_OUT ? UV_READABLE : 0) |
+	            (what != CURL_POLL_IN ? UV_WRITABLE : 0);
+	uv_poll_start(&w->poll, w->events, on_poll);
 	return 0;
 }
 
@@ -436,6 +436,8 @@ static void set_transport(struct http_request *r, const struct http_options *o)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* do not wait for a resolver that hangs when a request is dropped */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
