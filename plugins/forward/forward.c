@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "base/hash.h"
+#include "base/rand.h"
 #include "base/rcu.h"
 
 /* A client's query that waits for the relay; in the query's arena. */
@@ -9,6 +11,7 @@ struct waiting {
 	struct relay_waiter waiter;
 	struct query *query;
 	struct forward_rule *rule;
+	uint16_t *waits; /* where the client is counted */
 };
 
 /* --- what a relay needs of its worker --- */
@@ -42,11 +45,11 @@ static void on_flush(struct worker_flush *f)
 static void make_relay(struct forward_worker *fw)
 {
 	struct relay_host host = {
-		.loop = fw->worker->loop,
-		.enter = host_enter,
-		.now_ns = host_now_ns,
-		.flush_later = host_flush_later,
-		.arg = fw,
+	        .loop = fw->worker->loop,
+	        .enter = host_enter,
+	        .now_ns = host_now_ns,
+	        .flush_later = host_flush_later,
+	        .arg = fw,
 	};
 
 	fw->relay = relay_new(&host, &fw->totals);
@@ -75,12 +78,13 @@ static void attach(void *instance, struct worker *w)
 {
 	struct forward *f = instance;
 
-	vec_for_each(&f->rules, rule) {
+	vec_for_each (&f->rules, rule) {
 		struct forward_worker *fw = &(*rule)->workers[w->index];
 
 		fw->rule = *rule;
 		fw->worker = w;
 		fw->flush.fn = on_flush;
+		fw->seed = rand_u64();
 		list_init(&fw->flush.node);
 	}
 }
@@ -89,7 +93,7 @@ static void detach(void *instance, struct worker *w)
 {
 	struct forward *f = instance;
 
-	vec_for_each(&f->rules, rule) {
+	vec_for_each (&f->rules, rule) {
 		struct forward_worker *fw = &(*rule)->workers[w->index];
 
 		if (fw->relay == NULL)
@@ -105,11 +109,11 @@ static void detach(void *instance, struct worker *w)
 
 static struct forward_rule *match(struct forward *f, const struct query *q)
 {
-	vec_for_each(&f->rules, at) {
+	vec_for_each (&f->rules, at) {
 		struct forward_rule *rule = *at;
 
 		if (name_is_under(q->folded, rule->from.wire) &&
-			zone_list_match(&rule->except, q->folded) < 0)
+		        zone_list_match(&rule->except, q->folded) < 0)
 			return rule;
 	}
 	return NULL;
@@ -121,17 +125,31 @@ static bool admit(struct forward_rule *rule)
 	if (rule->max_concurrent == 0)
 		return true;
 	if (atomic_fetch_add_explicit(&rule->concurrent, 1, memory_order_relaxed) <
-		rule->max_concurrent)
+	        rule->max_concurrent)
 		return true;
 	atomic_fetch_sub_explicit(&rule->concurrent, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&rule->rejects, 1, memory_order_relaxed);
 	return false;
 }
 
-static void leave(struct forward_rule *rule)
+static void leave(const struct waiting *waiting)
 {
-	if (rule->max_concurrent != 0)
-		atomic_fetch_sub_explicit(&rule->concurrent, 1, memory_order_relaxed);
+	(*waiting->waits)--;
+	if (waiting->rule->max_concurrent != 0)
+		atomic_fetch_sub_explicit(&waiting->rule->concurrent, 1, memory_order_relaxed);
+}
+
+/*
+ * Where questions of this client are counted. One client, perhaps a forged one, must not collect
+ * so many that their answers arrive as a burst somewhere (CVE-2024-33655), nor take the room of
+ * all others.
+ */
+static uint16_t *waits_of(struct forward_worker *fw, const union addr *client)
+{
+	size_t n;
+	const uint8_t *ip = addr_ip(client, &n);
+
+	return &fw->waits[hash_bytes(fw->seed, ip, n) % FORWARD_CLIENT_SLOTS];
 }
 
 /* Why there is no answer, as CoreDNS's errors plugin writes it. */
@@ -144,7 +162,7 @@ static const char *failure_text(struct query *q, const struct relay_reply *reply
 	if (reply->from == NULL)
 		return "no upstream server";
 	return arena_printf(&q->arena, "read udp %s: %s", addr_to_text(to, reply->from),
-		reply->error == -ETIMEDOUT ? "i/o timeout" : strerror(-reply->error));
+	        reply->error == -ETIMEDOUT ? "i/o timeout" : strerror(-reply->error));
 }
 
 /* The records as they came, under the question as this client wrote it. */
@@ -162,7 +180,7 @@ static void on_reply(struct relay_waiter *w, const struct relay_reply *reply)
 	struct waiting *waiting = container_of(w, struct waiting, waiter);
 	struct query *q = waiting->query;
 
-	leave(waiting->rule);
+	leave(waiting);
 	q->plugin_data = NULL;
 	answer_reset(&q->answer);
 	q->answer.rcode = reply->rcode;
@@ -187,19 +205,25 @@ static enum verdict query(struct query *q, void *instance)
 	struct forward_rule *rule = match(instance, q);
 	struct forward_worker *fw;
 	struct waiting *waiting;
+	uint16_t *waits;
 
 	if (rule == NULL)
 		return NEXT;
 	/* without recursion desired only what is here may be told (RFC 1034 4.3.1) */
 	if ((q->msg.flags & FLAG_RD) == 0 && !q->is_internal)
 		return refuse(q, NULL);
+	fw = &rule->workers[q->worker->index];
+	waits = waits_of(fw, &q->client);
+	if (*waits >= FORWARD_CLIENT_MAX)
+		return refuse(q, "too many queries of this client wait for upstream servers");
 	if (!admit(rule))
 		return refuse(q, "concurrent queries exceeded maximum");
-	fw = &rule->workers[q->worker->index];
+	(*waits)++;
 	waiting = arena_new(&q->arena, struct waiting);
 	waiting->waiter.on_reply = on_reply;
 	waiting->query = q;
 	waiting->rule = rule;
+	waiting->waits = waits;
 	q->plugin_data = waiting;
 	relay_ask(current_relay(fw), q->buf, &q->msg, &waiting->waiter);
 	return WAIT;
@@ -213,7 +237,7 @@ static void cancel(struct query *q, void *instance)
 	if (waiting == NULL)
 		return;
 	q->plugin_data = NULL;
-	leave(waiting->rule);
+	leave(waiting);
 	relay_cancel(&waiting->waiter);
 }
 
@@ -221,7 +245,7 @@ void forward_free(void *instance)
 {
 	struct forward *f = instance;
 
-	vec_for_each(&f->rules, rule)
+	vec_for_each (&f->rules, rule)
 		forward_rule_free(*rule);
 	vec_free(&f->rules);
 	arena_reset(&f->arena);
@@ -229,13 +253,13 @@ void forward_free(void *instance)
 }
 
 const struct plugin forward_plugin = {
-	.name = "forward",
-	.setup = forward_setup,
-	.start = forward_start,
-	.attach = attach,
-	.query = query,
-	.cancel = cancel,
-	.metrics = forward_metrics,
-	.detach = detach,
-	.teardown = forward_free,
+        .name = "forward",
+        .setup = forward_setup,
+        .start = forward_start,
+        .attach = attach,
+        .query = query,
+        .cancel = cancel,
+        .metrics = forward_metrics,
+        .detach = detach,
+        .teardown = forward_free,
 };

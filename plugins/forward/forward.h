@@ -20,7 +20,10 @@
 #include "plugin.h"
 
 #define FORWARD_WHO "plugin/forward"
-#define FORWARD_SERVERS_MAX 64 /* addresses a rule may have had; later ones share the last entry */
+#define FORWARD_CLIENT_SLOTS 1024u
+#define FORWARD_CLIENT_MAX 1000u /* questions of one client that may wait, for each worker */
+#define FORWARD_SERVERS_MAX 64 /* addresses a rule may have had; later ones share the last entry \
+	                        */
 
 /*
  * Lifetime: made by the control thread, never changed after it is linked in, freed with the rule;
@@ -46,9 +49,11 @@ struct forward_worker {
 	struct forward_rule *rule;
 	struct worker *worker;
 	struct relay *relay; /* NULL until the first question */
-	uint64_t version;    /* of the set that the relay has */
+	uint64_t version; /* of the set that the relay has */
 	struct worker_flush flush;
 	struct relay_totals totals;
+	uint64_t seed;
+	uint16_t waits[FORWARD_CLIENT_SLOTS]; /* questions that wait, by hash of the client's IP */
 } __attribute__((aligned(64)));
 
 /* A file of resolv.conf form among the TO arguments. */
@@ -64,17 +69,17 @@ struct forward_rule {
 	struct name from;
 	const char *from_text;
 	struct zone_list except;
-	bool has_policy;      /* set by the Corefile: `options rotate` does not change it */
+	bool has_policy; /* set by the Corefile: `options rotate` does not change it */
 	uint32_t max_concurrent; /* 0: no limit */
 	struct relay_config config;
 	VEC(union addr) addresses;
 	VEC(struct forward_file *) files;
 	struct resolvconf_watch *systemd;
-	struct forward_set *set;         /* published */
-	struct forward_server *servers;  /* all that there ever were, newest first; published */
+	struct forward_set *set; /* published */
+	struct forward_server *servers; /* all that there ever were, newest first; published */
 	unsigned servers_len;
-	struct forward_worker *workers;  /* one a worker */
-	_Atomic uint32_t concurrent;     /* only when there is a limit */
+	struct forward_worker *workers; /* one a worker */
+	_Atomic uint32_t concurrent; /* only when there is a limit */
 	_Atomic uint64_t rejects;
 };
 

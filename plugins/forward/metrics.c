@@ -3,53 +3,53 @@
 #include "forward/forward.h"
 
 static const struct metric_family duration = {
-	"coredns_proxy_request_duration_seconds",
-	"Histogram of the time each request took.",
-	METRIC_HISTOGRAM,
+        "coredns_proxy_request_duration_seconds",
+        "Histogram of the time each request took.",
+        METRIC_HISTOGRAM,
 };
 static const struct metric_family probe_failures = {
-	"coredns_proxy_healthcheck_failures_total",
-	"Counter of the number of failed healthchecks.",
-	METRIC_COUNTER,
+        "coredns_proxy_healthcheck_failures_total",
+        "Counter of the number of failed healthchecks.",
+        METRIC_COUNTER,
 };
 static const struct metric_family cache_hits = {
-	"coredns_proxy_conn_cache_hits_total",
-	"Counter of queries that found a socket to the upstream open.",
-	METRIC_COUNTER,
+        "coredns_proxy_conn_cache_hits_total",
+        "Counter of queries that found a socket to the upstream open.",
+        METRIC_COUNTER,
 };
 static const struct metric_family cache_misses = {
-	"coredns_proxy_conn_cache_misses_total",
-	"Counter of queries that had to open a socket to the upstream.",
-	METRIC_COUNTER,
+        "coredns_proxy_conn_cache_misses_total",
+        "Counter of queries that had to open a socket to the upstream.",
+        METRIC_COUNTER,
 };
 static const struct metric_family all_down = {
-	"coredns_forward_healthcheck_broken_total",
-	"Counter of queries that went to a random upstream because all were down.",
-	METRIC_COUNTER,
+        "coredns_forward_healthcheck_broken_total",
+        "Counter of queries that went to a random upstream because all were down.",
+        METRIC_COUNTER,
 };
 static const struct metric_family rejects = {
-	"coredns_forward_max_concurrent_rejects_total",
-	"Counter of queries refused because max_concurrent was reached.",
-	METRIC_COUNTER,
+        "coredns_forward_max_concurrent_rejects_total",
+        "Counter of queries refused because max_concurrent was reached.",
+        METRIC_COUNTER,
 };
 static const struct metric_family bad_replies = {
-	"seamark_forward_bad_replies_total",
-	"Counter of datagrams and messages from an upstream that were ignored, by reason.",
-	METRIC_COUNTER,
+        "seamark_forward_bad_replies_total",
+        "Counter of datagrams and messages from an upstream that were ignored, by reason.",
+        METRIC_COUNTER,
 };
 static const struct metric_family shed = {
-	"seamark_forward_shed_total",
-	"Counter of questions given up because too many were in flight.",
-	METRIC_COUNTER,
+        "seamark_forward_shed_total",
+        "Counter of questions given up because too many were in flight.",
+        METRIC_COUNTER,
 };
 static const struct metric_family down = {
-	"seamark_forward_upstream_down",
-	"Workers for which the upstream is down.",
-	METRIC_GAUGE,
+        "seamark_forward_upstream_down",
+        "Workers for which the upstream is down.",
+        METRIC_GAUGE,
 };
 
 static const double bounds[RELAY_BUCKETS - 1] = {0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016,
-	0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192};
+        0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192};
 
 /* One collection, about one server. */
 struct report {
@@ -88,7 +88,7 @@ static void report_durations(const struct report *r, struct buf *b)
 
 		for (unsigned i = 0; i < RELAY_BUCKETS; i++) {
 			counts[i] = sum(r, offsetof(struct relay_stats, count) +
-					(code * RELAY_BUCKETS + i) * sizeof(uint64_t));
+			                           (code * RELAY_BUCKETS + i) * sizeof(uint64_t));
 			all += counts[i];
 		}
 		if (all == 0)
@@ -136,7 +136,7 @@ void forward_metrics(void *instance, struct metrics *m)
 	struct forward *f = instance;
 	struct buf b = {0};
 
-	vec_for_each(&f->rules, at) {
+	vec_for_each (&f->rules, at) {
 		struct forward_rule *rule = *at;
 		uint64_t refused = atomic_load_explicit(&rule->rejects, memory_order_relaxed);
 

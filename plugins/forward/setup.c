@@ -110,28 +110,28 @@ static int not_supported(void *arg, const struct directive *o, struct err *e)
 }
 
 static const struct arg_option options[] = {
-	{.name = "except", .min_args = 1, .max_args = ARGS_ANY, .set = set_except},
-	{.name = "force_tcp", .set = set_force_tcp},
-	{.name = "prefer_udp", .set = set_prefer_udp},
-	{.name = "max_fails", .min_args = 1, .max_args = 1, .set = set_max_fails},
-	{.name = "expire", .min_args = 1, .max_args = 1, .set = set_expire},
-	{.name = "max_concurrent", .min_args = 1, .max_args = 1, .set = set_max_concurrent},
-	{.name = "policy", .min_args = 1, .max_args = 1, .set = set_policy},
-	{.name = "health_check", .min_args = 1, .max_args = 4, .set = set_health_check},
-	{.name = "tls", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "tls_servername", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "next", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "next_on_nodata", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "failover", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "failfast_all_unhealthy_upstreams", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "max_idle_conns", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "max_connect_attempts", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "max_age", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "read_timeout", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "source_address", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "resolver", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = "doh_method", .max_args = ARGS_ANY, .set = not_supported},
-	{.name = NULL},
+        {.name = "except", .min_args = 1, .max_args = ARGS_ANY, .set = set_except},
+        {.name = "force_tcp", .set = set_force_tcp},
+        {.name = "prefer_udp", .set = set_prefer_udp},
+        {.name = "max_fails", .min_args = 1, .max_args = 1, .set = set_max_fails},
+        {.name = "expire", .min_args = 1, .max_args = 1, .set = set_expire},
+        {.name = "max_concurrent", .min_args = 1, .max_args = 1, .set = set_max_concurrent},
+        {.name = "policy", .min_args = 1, .max_args = 1, .set = set_policy},
+        {.name = "health_check", .min_args = 1, .max_args = 4, .set = set_health_check},
+        {.name = "tls", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "tls_servername", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "next", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "next_on_nodata", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "failover", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "failfast_all_unhealthy_upstreams", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "max_idle_conns", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "max_connect_attempts", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "max_age", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "read_timeout", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "source_address", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "resolver", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "doh_method", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = NULL},
 };
 
 /* FROM: a name, or an address block, of which only the first reverse zone counts. */
@@ -148,7 +148,7 @@ static int read_from(struct forward_rule *rule, const struct directive *d, struc
 		rc = args_error(d, e, "'%s' is no domain: %s", text, why.text);
 	if (rc == 0 && zones.list.len > 1)
 		log_warning(FORWARD_WHO, "%s:%u: %s stands for %zu zones, only %s is used", d->file,
-			d->line, text, zones.list.len, zones.list.at[0]);
+		        d->line, text, zones.list.len, zones.list.at[0]);
 	if (rc == 0) {
 		rule->from_text = zones.list.at[0];
 		rc = name_from_text(&rule->from, str_from(rule->from_text), e);
@@ -197,7 +197,7 @@ static int add_to(struct forward_rule *rule, const struct directive *d, size_t i
 	if (rest.at == text && is_path(text))
 		return add_path(rule, d, i, e);
 	return args_error(d, e,
-		"'%s' is not an IP address or file; servers given by name are not supported", text);
+	        "'%s' is not an IP address or file; servers given by name are not supported", text);
 }
 
 static int read_rule(struct forward_rule *rule, const struct directive *d, struct err *e)
@@ -210,7 +210,7 @@ static int read_rule(struct forward_rule *rule, const struct directive *d, struc
 		rc = add_to(rule, d, i, e);
 	if (rc == 0 && rule->addresses.len + rule->files.len > RELAY_TARGETS_MAX)
 		rc = args_error(d, e, "more than %u TOs configured: %zu", RELAY_TARGETS_MAX,
-			rule->addresses.len + rule->files.len);
+		        rule->addresses.len + rule->files.len);
 	return rc == 0 ? args_options(d, options, rule, e) : rc;
 }
 
@@ -219,8 +219,8 @@ static struct forward_rule *rule_new(struct forward *f)
 	struct forward_rule *rule = mem_new(struct forward_rule);
 
 	rule->forward = f;
-	rule->workers = aligned_alloc(
-		_Alignof(struct forward_worker), f->workers * sizeof(*rule->workers));
+	rule->workers =
+	        aligned_alloc(_Alignof(struct forward_worker), f->workers * sizeof(*rule->workers));
 	must(rule->workers != NULL);
 	memset(rule->workers, 0, f->workers * sizeof(*rule->workers));
 	relay_config_init(&rule->config);
@@ -238,7 +238,7 @@ int forward_setup(struct setup *s, struct err *e)
 	f->loop = s->loop;
 	f->generation = s->generation;
 	for (const struct directive *d = s->first; d != NULL && rc == 0;
-		d = block_find(s->block, "forward", d)) {
+	        d = block_find(s->block, "forward", d)) {
 		struct forward_rule *rule = rule_new(f);
 
 		rc = read_rule(rule, d, e);

@@ -66,7 +66,7 @@ static void look_around(struct around *a, const struct forward_rule *rule)
 	a->in.locals = a->locals;
 	if (g == NULL)
 		return;
-	vec_for_each(&g->listens, l)
+	vec_for_each (&g->listens, l)
 		if (a->in.listens_len < LISTENS_MAX)
 			a->listens[a->in.listens_len++] = (*l)->addr;
 	if (a->in.listens_len > 0)
@@ -79,7 +79,7 @@ static void look_around(struct around *a, const struct forward_rule *rule)
 
 /* Options of a file that concern us: not ndots, search and edns0, which are the client's. */
 static void apply_options(
-	const struct forward_rule *rule, struct relay_config *c, const struct resolvconf *file)
+        const struct forward_rule *rule, struct relay_config *c, const struct resolvconf *file)
 {
 	uint32_t patience_ms = file->timeout_s * (file->attempts == 0 ? 2 : file->attempts) * 1000u;
 
@@ -95,7 +95,7 @@ static void add_file(struct forward_file *file, struct forward_set *set, struct 
 {
 	static const struct resolvconf nothing;
 	const struct resolvconf *conf =
-		file->watch == NULL ? NULL : resolvconf_watch_conf(file->watch);
+	        file->watch == NULL ? NULL : resolvconf_watch_conf(file->watch);
 	struct upstream_choice choice;
 
 	if (file->watch == NULL)
@@ -114,7 +114,7 @@ static void add_file(struct forward_file *file, struct forward_set *set, struct 
 
 static void add_addresses(struct forward_rule *rule, struct forward_set *set, struct around *a)
 {
-	vec_for_each(&rule->addresses, addr) {
+	vec_for_each (&rule->addresses, addr) {
 		char text[ADDR_TEXT_MAX];
 
 		if (!upstream_is_self(&a->in, addr)) {
@@ -122,17 +122,16 @@ static void add_addresses(struct forward_rule *rule, struct forward_set *set, st
 			continue;
 		}
 		log_warning(FORWARD_WHO, "%s is this server itself: left out",
-			addr_to_text(text, addr));
+		        addr_to_text(text, addr));
 	}
 }
 
 static bool is_same_set(const struct forward_set *a, const struct forward_set *b)
 {
 	return a->len == b->len &&
-		memcmp(a->servers, b->servers, a->len * sizeof(a->servers[0])) == 0 &&
-		a->config.policy == b->config.policy &&
-		a->config.force_tcp == b->config.force_tcp &&
-		a->config.deadline_ms == b->config.deadline_ms;
+	       memcmp(a->servers, b->servers, a->len * sizeof(a->servers[0])) == 0 &&
+	       a->config.policy == b->config.policy && a->config.force_tcp == b->config.force_tcp &&
+	       a->config.deadline_ms == b->config.deadline_ms;
 }
 
 static void log_change(const struct forward_rule *rule, const struct forward_set *set)
@@ -142,7 +141,7 @@ static void log_change(const struct forward_rule *rule, const struct forward_set
 	for (size_t i = 0; i < set->len; i++)
 		buf_printf(&b, "%s%s", i > 0 ? ", " : "", set->servers[i]->text);
 	log_info(FORWARD_WHO, "upstream servers of %s changed: %s", rule->from_text,
-		set->len == 0 ? "none" : buf_text(&b));
+	        set->len == 0 ? "none" : buf_text(&b));
 	buf_free(&b);
 }
 
@@ -156,7 +155,7 @@ void forward_publish(struct forward_rule *rule)
 	set->config = rule->config;
 	look_around(a, rule);
 	add_addresses(rule, set, a);
-	vec_for_each(&rule->files, file)
+	vec_for_each (&rule->files, file)
 		add_file(*file, set, a);
 	free(a);
 	is_new = old == NULL || !is_same_set(set, old);
@@ -183,16 +182,16 @@ static void start_rule(struct forward_rule *rule)
 {
 	bool needs_systemd = false;
 
-	vec_for_each(&rule->files, at) {
+	vec_for_each (&rule->files, at) {
 		struct forward_file *file = *at;
 
 		file->watch = resolvconf_watch_start(
-			rule->forward->loop, file->path, FORWARD_WHO, on_file, rule);
+		        rule->forward->loop, file->path, FORWARD_WHO, on_file, rule);
 		needs_systemd = needs_systemd || strcmp(file->path, RESOLVCONF_SYSTEMD) != 0;
 	}
 	if (needs_systemd)
 		rule->systemd = resolvconf_watch_start(
-			rule->forward->loop, RESOLVCONF_SYSTEMD, NULL, on_file, rule);
+		        rule->forward->loop, RESOLVCONF_SYSTEMD, NULL, on_file, rule);
 	forward_publish(rule);
 }
 
@@ -201,7 +200,7 @@ int forward_start(void *instance, struct err *e)
 	struct forward *f = instance;
 
 	(void)e;
-	vec_for_each(&f->rules, rule)
+	vec_for_each (&f->rules, rule)
 		start_rule(*rule);
 	return 0;
 }
@@ -209,7 +208,7 @@ int forward_start(void *instance, struct err *e)
 void forward_rule_free(struct forward_rule *rule)
 {
 	resolvconf_watch_stop(rule->systemd);
-	vec_for_each(&rule->files, file)
+	vec_for_each (&rule->files, file)
 		resolvconf_watch_stop((*file)->watch);
 	while (rule->servers != NULL) {
 		struct forward_server *s = rule->servers;

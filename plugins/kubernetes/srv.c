@@ -49,7 +49,7 @@ static unsigned fitting_ports(const struct kube_srv *srv, uint16_t *numbers, uns
 /* As CoreDNS shares 100 out: over all pairs of port and address, at least 1. */
 static uint16_t weight_of(unsigned pairs)
 {
-	return pairs == 0 || pairs > 100 ? 1 : (uint16_t)(100 / pairs);
+	return (uint16_t)(pairs == 0 || pairs > 100 ? 1 : 100 / pairs);
 }
 
 struct target {

@@ -8,7 +8,7 @@
 #include "dns/wire.h"
 #include "net/relay_internal.h"
 
-#define JOIN_MS 2000u   /* a later equal question is sent again: it has its own deadline */
+#define JOIN_MS 2000u /* a later equal question is sent again: it has its own deadline */
 #define WAITERS_MAX 4096u
 #define SETTLE_MS 1000u /* what slower servers get after another one said no */
 #define TCP_WAIT_MS 1000u
@@ -21,13 +21,13 @@ static void try_or_give_up(struct exchange *x, bool is_scheduled);
 void relay_config_init(struct relay_config *c)
 {
 	*c = (struct relay_config){
-		.policy = RELAY_RANDOM,
-		.max_fails = 2,
-		.probe_interval_ms = 500,
-		.expire_ms = 10000,
-		.deadline_ms = 4500,
-		.in_flight_max = 2048,
-		.probe_name = {.len = 1},
+	        .policy = RELAY_RANDOM,
+	        .max_fails = 2,
+	        .probe_interval_ms = 500,
+	        .expire_ms = 10000,
+	        .deadline_ms = 4500,
+	        .in_flight_max = 2048,
+	        .probe_name = {.len = 1},
 	};
 }
 
@@ -98,7 +98,7 @@ static struct exchange *exchange_new(struct relay *r, void (*on_timer)(struct wh
 }
 
 static struct attempt *attempt_new(
-	struct exchange *x, struct upstream *up, bool is_tcp, bool has_edns)
+        struct exchange *x, struct upstream *up, bool is_tcp, bool has_edns)
 {
 	struct relay *r = x->relay;
 	struct list *node = list_first(&r->free_attempts);
@@ -151,7 +151,7 @@ static void detach(struct exchange *x)
 	for (unsigned i = 0; up != NULL && i < PROBES; i++)
 		if (up->probes[i] == x)
 			up->probes[i] = NULL;
-	list_for_each(&x->attempts, node) {
+	list_for_each (&x->attempts, node) {
 		attempt_close(container_of(node, struct attempt, node));
 		list_remove(node);
 		list_push(&r->free_attempts, node);
@@ -215,13 +215,13 @@ static void succeed(struct exchange *x, const struct upstream *up)
 	const struct reply *r = &x->relay->reply;
 	union addr from = up->addr;
 	struct relay_reply reply = {
-		.rcode = r->rcode,
-		.ede = EDE_NONE,
-		.is_truncated = r->is_truncated,
-		.is_authentic = r->is_authentic,
-		.message = r->wire,
-		.len = r->len,
-		.from = &from,
+	        .rcode = r->rcode,
+	        .ede = EDE_NONE,
+	        .is_truncated = r->is_truncated,
+	        .is_authentic = r->is_authentic,
+	        .message = r->wire,
+	        .len = r->len,
+	        .from = &from,
 	};
 
 	finish(x, &reply);
@@ -305,7 +305,7 @@ static void try_or_give_up(struct exchange *x, bool is_scheduled)
 /* Servers that have been silent since they were asked are not asked first again. */
 static void mark_silent(struct exchange *x)
 {
-	list_for_each(&x->attempts, node) {
+	list_for_each (&x->attempts, node) {
 		struct attempt *a = container_of(node, struct attempt, node);
 
 		if (a->channel != NULL && a->upstream->heard_ns < a->sent_ns)
@@ -399,7 +399,7 @@ static void note_failure(struct attempt *a, uint16_t rcode)
 static bool is_failure(uint16_t rcode)
 {
 	return rcode == RCODE_SERVFAIL || rcode == RCODE_REFUSED || rcode == RCODE_NOTIMP ||
-		rcode == RCODE_FORMERR || rcode > 15;
+	       rcode == RCODE_FORMERR || rcode > 15;
 }
 
 static void take_reply(struct attempt *a)
@@ -427,7 +427,7 @@ static void on_other_question(struct attempt *a, const uint8_t *data)
 	uint16_t rcode = get16(data + 2) & FLAG_RCODE;
 
 	if (get16(data + 4) == 0 && a->exchange->probed == NULL &&
-		(rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
+	        (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
 		retry_plain(a);
 	else
 		stat_add(&a->upstream->stats->bad[BAD_QUESTION], 1);
@@ -618,7 +618,7 @@ static struct upstream *take_out(struct upstream **list, size_t n, const union a
 }
 
 void relay_set(
-	struct relay *r, const struct relay_config *c, const struct relay_target *targets, size_t n)
+        struct relay *r, const struct relay_config *c, const struct relay_target *targets, size_t n)
 {
 	struct upstream *old[RELAY_TARGETS_MAX];
 	size_t old_len = r->upstreams_len;

@@ -32,12 +32,12 @@ struct relay_config {
 	enum relay_policy policy;
 	bool force_tcp;
 	bool probe_without_recursion; /* health_check no_rec */
-	uint32_t max_fails;           /* failed probes that make a server down; 0: never */
+	uint32_t max_fails; /* failed probes that make a server down; 0: never */
 	uint32_t probe_interval_ms;
-	uint32_t expire_ms;           /* age at which a socket is retired, idle time of TCP */
-	uint32_t deadline_ms;         /* SERVFAIL after that */
-	uint32_t in_flight_max;       /* distinct questions; the oldest gives way */
-	struct name probe_name;       /* asked for NS */
+	uint32_t expire_ms; /* age at which a socket is retired, idle time of TCP */
+	uint32_t deadline_ms; /* SERVFAIL after that */
+	uint32_t in_flight_max; /* distinct questions; the oldest gives way */
+	struct name probe_name; /* asked for NS */
 };
 
 /* One upstream server. */
@@ -49,9 +49,9 @@ struct relay_target {
 /* What a waiter gets; everything is borrowed until it returns. */
 struct relay_reply {
 	uint16_t rcode;
-	uint16_t ede;       /* when the answer is our own SERVFAIL, else EDE_NONE */
-	bool is_truncated;  /* TC: TCP did not work either */
-	bool is_authentic;  /* AD of the upstream */
+	uint16_t ede; /* when the answer is our own SERVFAIL, else EDE_NONE */
+	bool is_truncated; /* TC: TCP did not work either */
+	bool is_authentic; /* AD of the upstream */
 	/* header, question (maybe in another case), records; NULL when there are no records */
 	const uint8_t *message;
 	size_t len;
@@ -73,7 +73,7 @@ struct relay_waiter {
  * caller's, longer than the relay's.
  */
 struct relay_totals {
-	uint64_t shed;     /* questions given up because in_flight_max was reached */
+	uint64_t shed; /* questions given up because in_flight_max was reached */
 	uint64_t all_down; /* times that a server was chosen at random because all were down */
 };
 
@@ -90,13 +90,12 @@ void relay_free(struct relay *r);
  * Servers that stay keep their sockets and health; questions that are out with others finish.
  */
 void relay_set(struct relay *r, const struct relay_config *c, const struct relay_target *targets,
-	size_t n);
+        size_t n);
 /*
  * Ask the question of the client's query at wire, as msg_parse() read it into m. w->on_reply is
  * called once, perhaps before this returns, with SERVFAIL when there is no server or no answer.
  */
-void relay_ask(
-	struct relay *r, const uint8_t *wire, const struct msg *m, struct relay_waiter *w);
+void relay_ask(struct relay *r, const uint8_t *wire, const struct msg *m, struct relay_waiter *w);
 /* Forget a waiter that was not called yet; the question itself goes on for the others. */
 void relay_cancel(struct relay_waiter *w);
 /* Send what is queued; the host calls it at the end of the loop's turn. */

@@ -124,12 +124,6 @@ void channels_close(struct upstream *up)
 		channel_retire(up->tcp);
 }
 
-void stream_retire(struct upstream *up)
-{
-	if (up->tcp != NULL)
-		channel_retire(up->tcp);
-}
-
 static void on_channel_timer(struct wheel_node *n)
 {
 	channel_retire(container_of(n, struct channel, timer));
@@ -234,8 +228,7 @@ void attempt_close(struct attempt *a)
 	if (ch->is_retired)
 		channel_close(ch);
 	else if (ch->tcp != NULL)
-		relay_timer(ch->upstream->relay, &ch->timer,
-			ch->upstream->relay->config.expire_ms);
+		relay_timer(ch->upstream->relay, &ch->timer, ch->upstream->relay->config.expire_ms);
 }
 
 /* --- what the sockets report --- */
@@ -270,7 +263,7 @@ static void on_udp_error(void *socket_arg, int error)
 	struct relay *r = ch->upstream->relay;
 	struct list *node;
 
-	list_for_each(&ch->attempts, at) {
+	list_for_each (&ch->attempts, at) {
 		struct attempt *a = container_of(at, struct attempt, on_channel);
 
 		a->exchange->error = error;
@@ -380,9 +373,9 @@ static void on_stream(void *socket_arg, const uint8_t *data, size_t n)
 }
 
 const struct relay_io_handlers relay_handlers = {
-	.on_datagram = on_datagram,
-	.on_udp_error = on_udp_error,
-	.on_stream = on_stream,
-	.on_tcp_end = on_tcp_end,
-	.on_timer = relay_on_timer,
+        .on_datagram = on_datagram,
+        .on_udp_error = on_udp_error,
+        .on_stream = on_stream,
+        .on_tcp_end = on_tcp_end,
+        .on_timer = relay_on_timer,
 };

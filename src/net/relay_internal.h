@@ -13,13 +13,13 @@
 #include "net/reply.h"
 #include "net/wheel.h"
 
-#define SOCKETS 16u         /* UDP sockets a server, chosen at random for each turn of the loop */
-#define SOCKET_USES 200u    /* queries after which a socket is retired, and its port with it */
+#define SOCKETS 16u /* UDP sockets a server, chosen at random for each turn of the loop */
+#define SOCKET_USES 200u /* queries after which a socket is retired, and its port with it */
 #define ID_BUCKETS 4096u
 #define QUESTION_BUCKETS 2048u
-#define OPTIONS_MAX 64u     /* octets of a client's EDNS options that are passed on */
-#define UDP_SENDS_MAX 2u    /* for one question to one server */
-#define PROBES 2u           /* a probe has failed when two more intervals went by */
+#define OPTIONS_MAX 64u /* octets of a client's EDNS options that are passed on */
+#define UDP_SENDS_MAX 2u /* for one question to one server */
+#define PROBES 2u /* a probe has failed when two more intervals went by */
 
 struct relay;
 struct upstream;
@@ -37,7 +37,7 @@ struct channel {
 	struct upstream *upstream;
 	struct list attempts;
 	struct wheel_node timer; /* UDP: retire it; TCP: close it when idle */
-	struct relay_udp *udp;   /* one of the two */
+	struct relay_udp *udp; /* one of the two */
 	struct relay_tcp *tcp;
 	uint32_t number; /* never used twice: with the ID the key of an attempt */
 	uint32_t uses;
@@ -47,7 +47,7 @@ struct channel {
 };
 
 struct attempt {
-	struct list node;       /* in exchange->attempts; or the free list */
+	struct list node; /* in exchange->attempts; or the free list */
 	struct list on_channel; /* while it is open */
 	struct attempt *next_id;
 	struct exchange *exchange;
@@ -56,10 +56,10 @@ struct attempt {
 	uint64_t sent_ns;
 	uint16_t id;
 	bool is_tcp, has_edns;
-	bool has_error;   /* the kernel reported one: do not wait for it */
+	bool has_error; /* the kernel reported one: do not wait for it */
 	bool is_unhandled; /* such an error, not yet acted upon */
-	bool is_second;   /* of a TCP query: sent again on a fresh connection */
-	bool is_refused;  /* the server answered that it cannot */
+	bool is_second; /* of a TCP query: sent again on a fresh connection */
+	bool is_refused; /* the server answered that it cannot */
 };
 
 struct exchange {
@@ -77,7 +77,7 @@ struct exchange {
 	bool is_settling; /* all servers were asked, one said no: a little time for the others */
 	bool has_failure, has_truncated;
 	uint16_t failure; /* RCODE to pass on */
-	int error;        /* last one of the network, 0: none */
+	int error; /* last one of the network, 0: none */
 	union addr asked; /* the last server */
 	struct question question;
 };
@@ -88,13 +88,13 @@ struct upstream {
 	union addr addr;
 	struct relay_stats *stats;
 	struct channel *udp[SOCKETS];
-	unsigned slot;      /* the one that is used until the next flush */
+	unsigned slot; /* the one that is used until the next flush */
 	uint32_t slot_turn; /* for which the slot was drawn */
 	struct channel *tcp;
 	struct list retired; /* channels that wait for the end of their attempts */
 	bool is_gone;
 	bool is_suspect; /* did not answer: others are preferred until it is heard */
-	bool is_down;    /* and max_fails probes failed */
+	bool is_down; /* and max_fails probes failed */
 	unsigned fails;
 	uint64_t heard_ns; /* when its last good reply came */
 	struct wheel_node probe_timer;
@@ -115,7 +115,7 @@ struct relay {
 	unsigned count; /* of in_flight */
 	struct list free_exchanges, free_attempts;
 	struct list dead; /* channels to free when no function uses them any more */
-	unsigned turn;    /* of round_robin */
+	unsigned turn; /* of round_robin */
 	uint32_t flushes; /* counts the loop's turns */
 	uint32_t next_number;
 	uint64_t seed;
@@ -144,10 +144,8 @@ struct reply_question question_view(const struct question *q);
 int attempt_send(struct attempt *a);
 /* The attempt takes no reply any more. */
 void attempt_close(struct attempt *a);
-/* Close every channel of up at once; no attempt may be open on them. */
+/* Send nothing more on the present sockets; each is closed when its last attempt has ended. */
 void channels_close(struct upstream *up);
-/* Send nothing more on the present TCP connection: it may hang. */
-void stream_retire(struct upstream *up);
 /* Free the channels that were closed; nothing on the stack may use one. */
 void channels_free(struct relay *r);
 /* The handlers that relay_io calls. */

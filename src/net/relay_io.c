@@ -77,7 +77,7 @@ static void on_timer(uv_timer_t *timer)
 }
 
 struct relay_io *relay_io_new(
-	const struct relay_host *host, const struct relay_io_handlers *h, void *relay_arg)
+        const struct relay_host *host, const struct relay_io_handlers *h, void *relay_arg)
 {
 	struct relay_io *io = mem_new(struct relay_io);
 
@@ -139,7 +139,7 @@ static void read_socket(struct relay_udp *s)
 			h->on_udp_error(s->arg, n);
 		for (int i = 0; i < n && !s->is_closed; i++)
 			h->on_datagram(s->arg, s->io->in[i], msgs[i].msg_len,
-				(msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
+			        (msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
 	}
 }
 
@@ -177,7 +177,7 @@ static int connect_udp(const union addr *to)
 }
 
 int relay_udp_open(
-	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out)
+        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out)
 {
 	struct relay_udp *s;
 	int fd = connect_udp(to), rc;
@@ -359,7 +359,7 @@ static void on_tcp_closed(uv_handle_t *handle)
 }
 
 int relay_tcp_open(
-	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out)
+        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out)
 {
 	struct relay_tcp *s = mem_new(struct relay_tcp);
 	int rc = uv_tcp_init(io->host.loop, &s->tcp);

@@ -53,7 +53,7 @@ struct relay_io_handlers {
 
 /* Make the I/O side of a relay; relay_arg goes to on_timer. */
 struct relay_io *relay_io_new(
-	const struct relay_host *host, const struct relay_io_handlers *h, void *relay_arg);
+        const struct relay_host *host, const struct relay_io_handlers *h, void *relay_arg);
 /* Give it up; every socket has been closed. Its memory is freed by the loop. */
 void relay_io_free(struct relay_io *io);
 /* Have on_timer called in ms milliseconds; a later call replaces the earlier. */
@@ -64,7 +64,7 @@ void relay_io_arm(struct relay_io *io, uint64_t ms);
  * (-ENETUNREACH, -EMFILE...).
  */
 int relay_udp_open(
-	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out);
+        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out);
 /* Queue a copy of n (at most RELAY_QUERY_MAX) octets; they leave with relay_io_flush(). */
 void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n);
 /* Close it; what is queued on it is dropped and no handler is called any more. */
@@ -77,7 +77,7 @@ void relay_io_flush(struct relay_io *io);
 
 /* Begin a TCP connection to `to`. 0, or a negative errno. */
 int relay_tcp_open(
-	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out);
+        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out);
 /* Send n (at most RELAY_QUERY_MAX) octets with their length before them; allowed at once. */
 void relay_tcp_send(struct relay_tcp *s, const uint8_t *data, size_t n);
 /* Close it; no handler is called any more. */

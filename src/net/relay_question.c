@@ -14,7 +14,7 @@
 static bool is_hop_by_hop(uint16_t code)
 {
 	return code == 3 /* NSID */ || code == 10 /* COOKIE */ || code == 11 /* keepalive */ ||
-		code == 12 /* padding */ || code == 15 /* extended error */;
+	       code == 12 /* padding */ || code == 15 /* extended error */;
 }
 
 /* Copy the options that are meant for the far end (client subnet); all or none. */
@@ -93,9 +93,9 @@ bool question_equal(const struct question *a, const struct question *b)
 	size_t tail = MSG_HEADER + (size_t)a->name_len;
 
 	return a->hash == b->hash && a->len == b->len && a->name_len == b->name_len &&
-		memcmp(a->wire, b->wire, MSG_HEADER) == 0 &&
-		memcmp(a->wire + tail, b->wire + tail, a->len - tail) == 0 &&
-		name_equal(a->wire + MSG_HEADER, b->wire + MSG_HEADER);
+	       memcmp(a->wire, b->wire, MSG_HEADER) == 0 &&
+	       memcmp(a->wire + tail, b->wire + tail, a->len - tail) == 0 &&
+	       name_equal(a->wire + MSG_HEADER, b->wire + MSG_HEADER);
 }
 
 size_t question_write(const struct question *q, uint16_t id, bool has_edns, uint8_t *out)
@@ -113,8 +113,8 @@ struct reply_question question_view(const struct question *q)
 	bool wants_dnssec = (get16(q->wire + q->end + 7) & DO_BIT) != 0;
 
 	return (struct reply_question){
-		.query = q->wire,
-		.end = q->end,
-		.wants_dnssec = wants_dnssec,
+	        .query = q->wire,
+	        .end = q->end,
+	        .wants_dnssec = wants_dnssec,
 	};
 }

@@ -10,15 +10,15 @@
 #include <stdint.h>
 
 #define RELAY_BUCKETS 17u /* 0.00025 * 2^i seconds for i < 16, and above */
-#define RELAY_RCODES 7u   /* 0 to 5, others */
+#define RELAY_RCODES 7u /* 0 to 5, others */
 
 /* Why a reply was ignored. */
 enum relay_bad {
-	BAD_SHORT,     /* less than a header */
-	BAD_QR,        /* not a reply */
-	BAD_OPCODE,    /* not QUERY */
-	BAD_ID,        /* nothing with that ID is outstanding on the socket */
-	BAD_QUESTION,  /* another question */
+	BAD_SHORT, /* less than a header */
+	BAD_QR, /* not a reply */
+	BAD_OPCODE, /* not QUERY */
+	BAD_ID, /* nothing with that ID is outstanding on the socket */
+	BAD_QUESTION, /* another question */
 	BAD_MALFORMED, /* records cannot be read, or a pointer loops */
 	BAD_REASONS,
 };

@@ -46,6 +46,7 @@ static void probe(struct upstream *up)
 		up->fails++;
 		if (max > 0 && up->fails > max)
 			set_down(up, true);
+		channels_close(up);
 	}
 	*slot = exchange_probe(up);
 	relay_timer(up->relay, &up->probe_timer, up->relay->config.probe_interval_ms);
@@ -58,11 +59,12 @@ static void on_probe_timer(struct wheel_node *n)
 
 void upstream_suspect(struct upstream *up)
 {
-	stream_retire(up);
 	if (up->is_suspect || up->is_gone)
 		return;
 	up->is_suspect = true;
 	up->fails = 0;
+	/* perhaps it is our side: a changed address or route, a connection that hangs */
+	channels_close(up);
 	probe(up);
 }
 
@@ -101,7 +103,7 @@ static bool is_quiet(const struct upstream *up)
 
 void upstreams_free(struct relay *r)
 {
-	list_for_each(&r->gone, node) {
+	list_for_each (&r->gone, node) {
 		struct upstream *up = container_of(node, struct upstream, node);
 
 		if (is_quiet(up)) {

@@ -19,18 +19,18 @@ struct cleaner {
 	uint16_t qtype, qclass, counts[3], flags;
 	unsigned chain_len;
 	struct name chain[REPLY_CHAIN_MAX + 1]; /* the question's name and the targets of aliases */
-	uint16_t at[REPLY_CHAIN_MAX + 1];       /* where each stands in the output, 0: nowhere */
+	uint16_t at[REPLY_CHAIN_MAX + 1]; /* where each stands in the output, 0: nowhere */
 	bool is_negative;
 	bool has_soa; /* a SOA has been kept */
 };
 
 static const char *const bad_texts[BAD_REASONS] = {
-	[BAD_SHORT] = "short",
-	[BAD_QR] = "qr",
-	[BAD_OPCODE] = "opcode",
-	[BAD_ID] = "id",
-	[BAD_QUESTION] = "question",
-	[BAD_MALFORMED] = "malformed",
+        [BAD_SHORT] = "short",
+        [BAD_QR] = "qr",
+        [BAD_OPCODE] = "opcode",
+        [BAD_ID] = "id",
+        [BAD_QUESTION] = "question",
+        [BAD_MALFORMED] = "malformed",
 };
 
 const char *relay_bad_text(enum relay_bad reason)
@@ -56,7 +56,7 @@ bool reply_is_for(const struct reply_question *q, const uint8_t *data, size_t n)
 	uint8_t ours[NAME_MAX_OCTETS], theirs[NAME_MAX_OCTETS];
 
 	if (n < q->end || get16(data + 4) != 1 ||
-		memcmp(data + q->end - 4, q->query + q->end - 4, 4) != 0)
+	        memcmp(data + q->end - 4, q->query + q->end - 4, 4) != 0)
 		return false;
 	if (q->is_exact)
 		return memcmp(data + MSG_HEADER, q->query + MSG_HEADER, name) == 0;
@@ -122,7 +122,7 @@ static bool extend_chain(struct cleaner *c, const struct reader *r, const struct
 	if (i < 0)
 		return false;
 	if (rr->type != TYPE_CNAME || c->qtype == TYPE_CNAME || c->qtype == TYPE_ANY ||
-		i != (int)c->chain_len - 1 || c->chain_len > REPLY_CHAIN_MAX)
+	        i != (int)c->chain_len - 1 || c->chain_len > REPLY_CHAIN_MAX)
 		return true;
 	next->len = (uint8_t)cname_target(r, rr, next->wire);
 	if (next->len > 0 && chain_find(c, next->wire, next->len) < 0)
@@ -174,13 +174,13 @@ static bool keeps_cname(const struct cleaner *c, const struct rr_view *rr, int i
 	uint8_t target[NAME_MAX_OCTETS];
 
 	return i + 1 < (int)c->chain_len && cname_target(&r, rr, target) > 0 &&
-		name_equal(target, c->chain[i + 1].wire);
+	       name_equal(target, c->chain[i + 1].wire);
 }
 
 static bool is_final(const struct cleaner *c, const struct rr_view *rr, int i)
 {
 	return i == (int)c->chain_len - 1 && rr->rr_class == c->qclass &&
-		(rr->type == c->qtype || c->qtype == TYPE_ANY);
+	       (rr->type == c->qtype || c->qtype == TYPE_ANY);
 }
 
 static bool keeps_answer(const struct cleaner *c, const struct rr_view *rr)
@@ -209,7 +209,7 @@ static bool keeps_authority(struct cleaner *c, const struct rr_view *rr)
 		return false;
 	if (type == TYPE_SOA) {
 		if (!c->is_negative || c->has_soa ||
-			!name_is_under(c->chain[c->chain_len - 1].wire, rr->owner))
+		        !name_is_under(c->chain[c->chain_len - 1].wire, rr->owner))
 			return false;
 		c->has_soa = true;
 		return true;
@@ -232,7 +232,7 @@ struct survey {
 };
 
 static void survey_record(
-	struct cleaner *c, struct survey *s, unsigned section, const struct rr_view *rr)
+        struct cleaner *c, struct survey *s, unsigned section, const struct rr_view *rr)
 {
 	size_t end = rr->rdata_at + rr->rdlength;
 	bool keeps = section == 0 ? keeps_answer(c, rr) : section == 1 && keeps_authority(c, rr);
@@ -292,7 +292,7 @@ static size_t find_written(const struct cleaner *c, const uint8_t *owner, size_t
 }
 
 static size_t write_owner(
-	const struct cleaner *c, const struct rr_view *rr, uint8_t *out, size_t room)
+        const struct cleaner *c, const struct rr_view *rr, uint8_t *out, size_t room)
 {
 	size_t at = rr->owner_len > 1 ? find_written(c, rr->owner, rr->owner_len) : 0;
 
@@ -308,7 +308,7 @@ static size_t write_owner(
 
 /* Append a record; returns the new length, 0 when there is no room. */
 static size_t write_record(
-	struct cleaner *c, const struct rr_view *rr, struct reply *out, size_t at)
+        struct cleaner *c, const struct rr_view *rr, struct reply *out, size_t at)
 {
 	struct reader r = reader_on(c->data, c->n);
 	size_t room = sizeof(out->wire) - at;
@@ -401,7 +401,7 @@ static bool keep_records(struct cleaner *c, struct reply *out, struct survey *s)
 	out->has_edns = s->has_opt;
 	out->rcode = (uint16_t)((c->flags & FLAG_RCODE) | s->extended_rcode);
 	out->is_referral = out->rcode == RCODE_NOERROR && s->kept[0] == 0 && !c->has_soa &&
-		s->has_ns && (c->flags & FLAG_AA) == 0;
+	                   s->has_ns && (c->flags & FLAG_AA) == 0;
 	if (s->is_prefix) {
 		out->len = s->prefix;
 		limit_ttls(out, c->q->end);

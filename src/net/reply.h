@@ -16,9 +16,9 @@
 /* What was asked. */
 struct reply_question {
 	const uint8_t *query; /* the message as sent */
-	uint16_t end;         /* offset behind its question */
-	bool is_exact;        /* letters must come back in the case they were sent (0x20) */
-	bool wants_dnssec;    /* DO was sent: signatures and proofs are kept */
+	uint16_t end; /* offset behind its question */
+	bool is_exact; /* letters must come back in the case they were sent (0x20) */
+	bool wants_dnssec; /* DO was sent: signatures and proofs are kept */
 };
 
 /* A reply made clean. */
@@ -27,7 +27,7 @@ struct reply {
 	bool is_truncated;
 	bool is_authentic;
 	bool is_referral; /* not an answer: the server does not resolve for us */
-	bool has_edns;    /* an OPT record was there */
+	bool has_edns; /* an OPT record was there */
 	size_t len;
 	uint8_t wire[65535]; /* header with the section counts, question as sent, records */
 };
@@ -43,5 +43,4 @@ bool reply_is_for(const struct reply_question *q, const uint8_t *data, size_t n)
  * set becomes 0 (RFC 2181 8). False when the message is malformed. With is_truncated no record is
  * kept.
  */
-bool reply_clean(
-	struct reply *out, const struct reply_question *q, const uint8_t *data, size_t n);
+bool reply_clean(struct reply *out, const struct reply_question *q, const uint8_t *data, size_t n);

@@ -14,7 +14,7 @@ static void add_server(struct resolvconf *rc, struct str text)
 	union addr a;
 
 	if (addr_from_hostport(&a, text, DNS_PORT) != 0 || addr_port(&a) == 0 ||
-		addr_is_multicast(&a)) {
+	        addr_is_multicast(&a)) {
 		rc->skipped++;
 		return;
 	}
@@ -35,7 +35,7 @@ static void set_search(struct resolvconf *rc, struct str rest)
 	rc->search_len = 0;
 	while ((word = str_word(&rest)).len > 0) {
 		if (rc->search_len == RESOLVCONF_SEARCH_MAX ||
-			name_from_text(&rc->search[rc->search_len], word, NULL) != 0)
+		        name_from_text(&rc->search[rc->search_len], word, NULL) != 0)
 			rc->skipped++;
 		else
 			rc->search_len++;
@@ -78,7 +78,7 @@ static void read_line(struct resolvconf *rc, struct str line)
 	struct str rest, key;
 
 	if (line.len > RESOLVCONF_MAX_LINE ||
-		(line.len > 0 && memchr(line.at, '\0', line.len) != NULL)) {
+	        (line.len > 0 && memchr(line.at, '\0', line.len) != NULL)) {
 		rc->skipped++;
 		return;
 	}
@@ -136,7 +136,7 @@ static bool is_local(const struct upstream_inputs *in, const union addr *a)
 
 /* A wildcard IPv6 socket takes IPv4 too, and we always open both families for a bare port. */
 static bool is_heard_by(
-	const struct upstream_inputs *in, const union addr *listen, const union addr *a)
+        const struct upstream_inputs *in, const union addr *listen, const union addr *a)
 {
 	if (addr_port(listen) != addr_port(a))
 		return false;
@@ -158,7 +158,7 @@ bool upstream_is_self(const struct upstream_inputs *in, const union addr *a)
 
 /* Copy the usable servers of rc to out; returns how many were left out, the first in *example. */
 static unsigned take(const struct upstream_inputs *in, const struct resolvconf *rc,
-	struct upstream_choice *out, const union addr **example)
+        struct upstream_choice *out, const union addr **example)
 {
 	unsigned dropped = 0;
 
@@ -176,7 +176,7 @@ static unsigned take(const struct upstream_inputs *in, const struct resolvconf *
 }
 
 static void say(struct upstream_choice *out, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+        __attribute__((format(printf, 2, 3)));
 
 static void say(struct upstream_choice *out, const char *fmt, ...)
 {
@@ -188,7 +188,7 @@ static void say(struct upstream_choice *out, const char *fmt, ...)
 }
 
 static void explain(
-	const struct upstream_inputs *in, struct upstream_choice *out, const union addr *example)
+        const struct upstream_inputs *in, struct upstream_choice *out, const union addr *example)
 {
 	char text[ADDR_TEXT_MAX];
 	const char *what = "no nameserver";
@@ -202,16 +202,17 @@ static void explain(
 		say(out, "%s: left out %s, which is %s", in->path, text, what);
 	else if (example != NULL && out->len > 0)
 		say(out, "%s names only %s, which is %s: using %s instead", in->path, text, what,
-			RESOLVCONF_SYSTEMD);
+		        RESOLVCONF_SYSTEMD);
 	else if (out->len > 0 && out->is_systemd)
 		say(out, "%s names %s: using %s instead", in->path, what, RESOLVCONF_SYSTEMD);
 	else if (example != NULL)
-		say(out, "%s names only %s, which is %s, and %s has no other server: outside names "
-			 "get SERVFAIL until one appears",
-			in->path, text, what, RESOLVCONF_SYSTEMD);
+		say(out,
+		        "%s names only %s, which is %s, and %s has no other server: outside names "
+		        "get SERVFAIL until one appears",
+		        in->path, text, what, RESOLVCONF_SYSTEMD);
 	else if (out->len == 0)
 		say(out, "%s names no nameserver: outside names get SERVFAIL until one appears",
-			in->path);
+		        in->path);
 }
 
 void upstream_choose(const struct upstream_inputs *in, struct upstream_choice *out)

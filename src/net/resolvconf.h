@@ -14,8 +14,8 @@
 #include "net/addr.h"
 
 #define RESOLVCONF_MAX_SIZE (1u << 20) /* bytes of a file */
-#define RESOLVCONF_MAX_LINE 4096u      /* longer lines are skipped */
-#define RESOLVCONF_SERVERS_MAX 15u     /* as many as forward takes */
+#define RESOLVCONF_MAX_LINE 4096u /* longer lines are skipped */
+#define RESOLVCONF_SERVERS_MAX 15u /* as many as forward takes */
 #define RESOLVCONF_SEARCH_MAX 32u
 
 /* The list that systemd-resolved writes of the servers it really uses. */
@@ -26,10 +26,10 @@ struct resolvconf {
 	unsigned servers_len;
 	struct name search[RESOLVCONF_SEARCH_MAX];
 	unsigned search_len;
-	unsigned skipped;   /* lines that were not understood */
-	unsigned ndots;     /* 1 unless set; at most 15 */
+	unsigned skipped; /* lines that were not understood */
+	unsigned ndots; /* 1 unless set; at most 15 */
 	unsigned timeout_s; /* 0: not set; at most 30 */
-	unsigned attempts;  /* 0: not set; at most 5 */
+	unsigned attempts; /* 0: not set; at most 5 */
 	bool rotate, use_vc, edns0, trust_ad;
 };
 
@@ -43,20 +43,20 @@ int resolvconf_parse(struct resolvconf *rc, struct str text);
 
 /* What the choice of upstream servers depends on. */
 struct upstream_inputs {
-	const char *path;            /* of the configured file, for the sentence */
+	const char *path; /* of the configured file, for the sentence */
 	const struct resolvconf *file;
 	const struct resolvconf *systemd; /* of RESOLVCONF_SYSTEMD, or NULL when unreadable */
-	const union addr *listens;   /* where we listen */
+	const union addr *listens; /* where we listen */
 	size_t listens_len;
-	const union addr *locals;    /* addresses of this host; matched by wildcard listens */
+	const union addr *locals; /* addresses of this host; matched by wildcard listens */
 	size_t locals_len;
 };
 
 struct upstream_choice {
 	union addr servers[RESOLVCONF_SERVERS_MAX];
-	unsigned len;     /* 0: there is no upstream */
+	unsigned len; /* 0: there is no upstream */
 	unsigned dropped; /* stubs and own addresses left out of the configured file's list */
-	bool is_systemd;  /* the list of systemd-resolved was taken instead */
+	bool is_systemd; /* the list of systemd-resolved was taken instead */
 	char text[640]; /* what was repaired and why, a sentence for the log; "" when nothing was */
 };
 

@@ -11,11 +11,11 @@
 #include "base/must.h"
 #include "base/str.h"
 
-#define QUIET_MS 100u      /* without an event before the file is read */
-#define QUIET_MAX_MS 500u  /* but not longer than that after the first */
-#define POLL_MS 30000u     /* in case no event comes (network file systems) */
-#define MISSING_MS 1000u   /* while the file or its directory is missing */
-#define LINKS_MAX 8u       /* symbolic links that are followed */
+#define QUIET_MS 100u /* without an event before the file is read */
+#define QUIET_MAX_MS 500u /* but not longer than that after the first */
+#define POLL_MS 30000u /* in case no event comes (network file systems) */
+#define MISSING_MS 1000u /* while the file or its directory is missing */
+#define LINKS_MAX 8u /* symbolic links that are followed */
 #define PATH_SIZE 4096u
 
 /* One directory of the chain from the path to the file that it stands for. */
@@ -37,7 +37,7 @@ struct resolvconf_watch {
 	unsigned directories_len;
 	bool is_missing, has_warned, has_conf;
 	uint64_t first_event_ms; /* 0: none since the file was read */
-	struct buf text;         /* last good content */
+	struct buf text; /* last good content */
 	struct resolvconf conf;
 };
 
@@ -156,7 +156,7 @@ static void warn_once(struct resolvconf_watch *w, const char *problem)
 		return;
 	w->has_warned = true;
 	log_warning(w->who, "%s: %s%s", w->path, problem,
-		w->has_conf ? ": keeping the last good list" : "");
+	        w->has_conf ? ": keeping the last good list" : "");
 }
 
 /* Read the file; true when it has good content that differs from the last. */
@@ -173,7 +173,7 @@ static bool refresh(struct resolvconf_watch *w)
 		rc = resolvconf_parse(&conf, (struct str){text.at, text.len});
 	problem = problem_text(rc, &conf);
 	is_same = w->has_conf && text.len == w->text.len &&
-		(text.len == 0 || memcmp(text.at, w->text.at, text.len) == 0);
+	          (text.len == 0 || memcmp(text.at, w->text.at, text.len) == 0);
 	if (problem != NULL)
 		warn_once(w, problem);
 	else
@@ -214,8 +214,8 @@ static void look(struct resolvconf_watch *w)
 		w->fn(w->arg, &w->conf);
 }
 
-struct resolvconf_watch *resolvconf_watch_start(struct uv_loop_s *loop, const char *path,
-	const char *who, resolvconf_fn *fn, void *arg)
+struct resolvconf_watch *resolvconf_watch_start(
+        struct uv_loop_s *loop, const char *path, const char *who, resolvconf_fn *fn, void *arg)
 {
 	struct resolvconf_watch *w = mem_new(struct resolvconf_watch);
 

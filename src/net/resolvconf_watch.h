@@ -20,8 +20,8 @@ typedef void resolvconf_fn(void *arg, const struct resolvconf *conf);
  * file whose absence is no news. fn is called from the loop only: the first content is what
  * resolvconf_watch_conf() says.
  */
-struct resolvconf_watch *resolvconf_watch_start(struct uv_loop_s *loop, const char *path,
-	const char *who, resolvconf_fn *fn, void *arg);
+struct resolvconf_watch *resolvconf_watch_start(
+        struct uv_loop_s *loop, const char *path, const char *who, resolvconf_fn *fn, void *arg);
 /* The last good content, or NULL when there was none yet. */
 const struct resolvconf *resolvconf_watch_conf(const struct resolvconf_watch *w);
 /* Stop; its memory is freed by the loop. NULL is ignored. */

@@ -58,7 +58,7 @@ static void run_slot(struct wheel *w, struct list *slot)
 	struct list due, *node;
 
 	list_init(&due);
-	list_for_each(slot, at) {
+	list_for_each (slot, at) {
 		struct wheel_node *n = container_of(at, struct wheel_node, node);
 
 		if (tick_of(n->due_ms) > w->tick)

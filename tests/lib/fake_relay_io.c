@@ -68,9 +68,9 @@ static void host_flush_later(void *arg)
 }
 
 const struct relay_host fake_host = {
-	.enter = host_enter,
-	.now_ns = host_now,
-	.flush_later = host_flush_later,
+        .enter = host_enter,
+        .now_ns = host_now,
+        .flush_later = host_flush_later,
 };
 
 static void free_all(struct list *l, size_t offset)
@@ -104,7 +104,7 @@ void fake_net_own(struct relay *r)
 }
 
 struct relay_io *relay_io_new(
-	const struct relay_host *host, const struct relay_io_handlers *h, void *relay_arg)
+        const struct relay_host *host, const struct relay_io_handlers *h, void *relay_arg)
 {
 	struct relay_io *io = mem_new(struct relay_io);
 
@@ -129,7 +129,7 @@ void relay_io_arm(struct relay_io *io, uint64_t ms)
 }
 
 static struct fake_socket *socket_new(
-	struct relay_io *io, const union addr *to, void *arg, bool is_tcp)
+        struct relay_io *io, const union addr *to, void *arg, bool is_tcp)
 {
 	struct fake_socket *s = mem_new(struct fake_socket);
 
@@ -143,7 +143,7 @@ static struct fake_socket *socket_new(
 }
 
 int relay_udp_open(
-	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out)
+        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out)
 {
 	if (fake_net.open_error != 0)
 		return fake_net.open_error;
@@ -154,7 +154,7 @@ int relay_udp_open(
 }
 
 int relay_tcp_open(
-	struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out)
+        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out)
 {
 	if (fake_net.open_error != 0)
 		return fake_net.open_error;
@@ -217,7 +217,7 @@ static void event_add(struct fake_event *e, const struct fake_sent *sent, uint64
 
 	e->socket = sent->socket;
 	e->at_ms = fake_now_ms() + delay_ms;
-	list_for_each(&events, node) {
+	list_for_each (&events, node) {
 		if (container_of(node, struct fake_event, node)->at_ms <= e->at_ms)
 			continue;
 		before = node;
@@ -279,8 +279,8 @@ static void deliver(const struct fake_event *e)
 		h->on_stream(e->socket->arg, e->data, e->n);
 	else
 		h->on_datagram(e->socket->arg, e->data,
-			e->n < RELAY_DATAGRAM_MAX ? e->n : RELAY_DATAGRAM_MAX,
-			e->n > RELAY_DATAGRAM_MAX);
+		        e->n < RELAY_DATAGRAM_MAX ? e->n : RELAY_DATAGRAM_MAX,
+		        e->n > RELAY_DATAGRAM_MAX);
 }
 
 static void run_events(void)
@@ -306,7 +306,7 @@ static uint64_t next_ms(uint64_t end_ms)
 
 	if (node != NULL && container_of(node, struct fake_event, node)->at_ms < at)
 		at = container_of(node, struct fake_event, node)->at_ms;
-	list_for_each(&ios, io)
+	list_for_each (&ios, io)
 		if (container_of(io, struct relay_io, node)->timer_ms < at)
 			at = container_of(io, struct relay_io, node)->timer_ms;
 	return at;
@@ -317,7 +317,7 @@ static bool run_timers(void)
 {
 	bool has_fired = false;
 
-	list_for_each(&ios, node) {
+	list_for_each (&ios, node) {
 		struct relay_io *io = container_of(node, struct relay_io, node);
 
 		if (io->timer_ms > fake_now_ms())

@@ -91,8 +91,8 @@ static void a_question_is_forwarded_and_keeps_its_letters(void **state)
 	assert_int_equal(query_run(q), QUERY_PARKED);
 	pass(&r, 20);
 	assert_int_equal(done, 1);
-	assert_string_equal(rig_answer(&r, q),
-		"NOERROR ra\nWwW.example.org. 60 IN A 192.0.2.1\n--\n--\n");
+	assert_string_equal(
+	        rig_answer(&r, q), "NOERROR ra\nWwW.example.org. 60 IN A 192.0.2.1\n--\n--\n");
 	assert_string_equal(q->answered_by, "forward");
 	query_release(q);
 	finish(&r);
@@ -104,21 +104,21 @@ static void the_first_rule_that_takes_the_name_is_used(void **state)
 		const char *name;
 		uint16_t port; /* 0: the next plugin is asked */
 	} rows[] = {
-		{"www.example.org", 1001},
-		{"a.corp.example", 1000},
-		{"corp.example", 1000},
-		{"xcorp.example", 1001},
-		{"in.side.corp.example", 1001}, /* the first rule excepts it, the second takes it */
-		{"LAB.example", 0},
-		{"a.lab.example", 0},
-		{"4.3.2.10.in-addr.arpa", 1002},
+	        {"www.example.org", 1001},
+	        {"a.corp.example", 1000},
+	        {"corp.example", 1000},
+	        {"xcorp.example", 1001},
+	        {"in.side.corp.example", 1001}, /* the first rule excepts it, the second takes it */
+	        {"LAB.example", 0},
+	        {"a.lab.example", 0},
+	        {"4.3.2.10.in-addr.arpa", 1002},
 	};
 	struct rig r;
 
 	(void)state;
 	start(&r, "forward corp.example 192.0.2.1:1000 {\n except side.corp.example\n}\n"
-		  "forward 10.0.0.0/8 192.0.2.1:1002\n"
-		  "forward . 192.0.2.1:1001 {\n except lab.example\n}");
+	          "forward 10.0.0.0/8 192.0.2.1:1002\n"
+	          "forward . 192.0.2.1:1001 {\n except lab.example\n}");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct query *q = ask(&r, rows[i].name);
 		enum query_state s = query_run(q);
@@ -177,9 +177,37 @@ static void questions_over_max_concurrent_are_refused_and_counted(void **state)
 	metrics_finish(m, &b);
 	assert_non_null(strstr(buf_text(&b), "coredns_forward_max_concurrent_rejects_total 1\n"));
 	assert_non_null(strstr(buf_text(&b), "coredns_proxy_healthcheck_failures_total{"
-					     "proxy_name=\"forward\",to=\"192.0.2.53:53\"}"));
+	                                     "proxy_name=\"forward\",to=\"192.0.2.53:53\"}"));
 	buf_free(&b);
 	finish(&r);
+}
+
+static void one_client_cannot_have_all_the_room(void **state)
+{
+	enum { N = 1001 };
+	struct rig r;
+	struct query **q = mem_array(N, sizeof(struct query *));
+	struct query *other;
+
+	(void)state;
+	start(&r, "forward . 192.0.2.53");
+	is_silent = true;
+	for (int i = 0; i < N; i++) {
+		q[i] = ask(&r, "www.example.org");
+		assert_int_equal(query_run(q[i]), i < N - 1 ? QUERY_PARKED : QUERY_ANSWERED);
+	}
+	assert_int_equal(q[N - 1]->answer.rcode, RCODE_REFUSED);
+	other = rig_query(
+	        &r, &(struct rig_ask){"www.example.org", TYPE_A, .client = "10.1.2.3:4000"});
+	other->on_done = on_done;
+	assert_int_equal(query_run(other), QUERY_PARKED);
+	pass(&r, 5000);
+	assert_int_equal(done, N);
+	for (int i = 0; i < N; i++)
+		query_release(q[i]);
+	query_release(other);
+	finish(&r);
+	free(q);
 }
 
 static void a_cancelled_question_is_forgotten(void **state)
@@ -202,28 +230,32 @@ static void a_cancelled_question_is_forgotten(void **state)
 static void mistakes_are_named(void **state)
 {
 	static const char *const rows[][2] = {
-		{"forward", "Corefile:2 - plugin/forward: wrong number of arguments"},
-		{"forward .", "Corefile:2 - plugin/forward: wrong number of arguments"},
-		{"forward . dns.example.org",
-			"Corefile:2 - plugin/forward: 'dns.example.org' is not an IP address or file"},
-		{"forward . tls://9.9.9.9", "'tls://9.9.9.9': only servers that speak plain DNS"},
-		{"forward . https://9.9.9.9", "only servers that speak plain DNS"},
-		{"forward . :53", "':53' is not an IP address or file"},
-		{"forward a..b 1.1.1.1", "'a..b' is no domain"},
-		{"forward . 1.1.1.1 {\n tls\n}",
-			"Corefile:3 - plugin/forward: the option 'tls' is not supported"},
-		{"forward . 1.1.1.1 {\n read_timeout 1s\n}", "the option 'read_timeout' is not supported"},
-		{"forward . 1.1.1.1 {\n nonsense\n}", "unknown property 'nonsense'"},
-		{"forward . 1.1.1.1 {\n policy best\n}", "best"},
-		{"forward . 1.1.1.1 {\n max_fails -1\n}", "max_fails"},
-		{"forward . 1.1.1.1 {\n expire x\n}", "expire"},
-		{"forward . 1.1.1.1 {\n force_tcp yes\n}", "force_tcp"},
-		{"forward . 1.1.1.1 {\n health_check 1s sometimes\n}", "unknown option 'sometimes'"},
-		{"forward . 1.1.1.1 {\n health_check 1s domain\n}", "health_check"},
-		{"forward . 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", "is not an IP address or file"},
-		{"forward . 1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8 1.0.0.9 "
-		 "1.0.0.10 1.0.0.11 1.0.0.12 1.0.0.13 1.0.0.14 1.0.0.15 1.0.0.16",
-			"more than 15 TOs configured: 16"},
+	        {"forward", "Corefile:2 - plugin/forward: wrong number of arguments"},
+	        {"forward .", "Corefile:2 - plugin/forward: wrong number of arguments"},
+	        {"forward . dns.example.org", "Corefile:2 - plugin/forward: 'dns.example.org' is "
+	                                      "not an IP address or file"},
+	        {"forward . tls://9.9.9.9", "'tls://9.9.9.9': only servers that speak plain DNS"},
+	        {"forward . https://9.9.9.9", "only servers that speak plain DNS"},
+	        {"forward . :53", "':53' is not an IP address or file"},
+	        {"forward a..b 1.1.1.1", "'a..b' is no domain"},
+	        {"forward . 1.1.1.1 {\n tls\n}",
+	                "Corefile:3 - plugin/forward: the option 'tls' is not supported"},
+	        {"forward . 1.1.1.1 {\n read_timeout 1s\n}",
+	                "the option 'read_timeout' is not supported"},
+	        {"forward . 1.1.1.1 {\n nonsense\n}", "unknown property 'nonsense'"},
+	        {"forward . 1.1.1.1 {\n policy best\n}", "best"},
+	        {"forward . 1.1.1.1 {\n max_fails -1\n}", "max_fails"},
+	        {"forward . 1.1.1.1 {\n expire x\n}", "expire"},
+	        {"forward . 1.1.1.1 {\n force_tcp yes\n}", "force_tcp"},
+	        {"forward . 1.1.1.1 {\n health_check 1s sometimes\n}",
+	                "unknown option 'sometimes'"},
+	        {"forward . 1.1.1.1 {\n health_check 1s domain\n}", "health_check"},
+	        {"forward . 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+	                "is not an IP address or file"},
+	        {"forward . 1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8 "
+	         "1.0.0.9 "
+	         "1.0.0.10 1.0.0.11 1.0.0.12 1.0.0.13 1.0.0.14 1.0.0.15 1.0.0.16",
+	                "more than 15 TOs configured: 16"},
 	};
 
 	(void)state;
@@ -247,22 +279,23 @@ static void every_option_is_read(void **state)
 
 	(void)state;
 	start(&r, "forward . 192.0.2.53 [2001:db8::53]:5353 dns://192.0.2.54 {\n"
-		  "except a.example b.example\nforce_tcp\nprefer_udp\nmax_fails 0\nexpire 20s\n"
-		  "max_concurrent 1000\npolicy round_robin\n"
-		  "health_check 1s no_rec domain example.org\n}");
+	          "except a.example b.example\nforce_tcp\nprefer_udp\nmax_fails 0\nexpire 20s\n"
+	          "max_concurrent 1000\npolicy round_robin\n"
+	          "health_check 1s no_rec domain example.org\n}");
 	finish(&r);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_question_is_forwarded_and_keeps_its_letters),
-		cmocka_unit_test(the_first_rule_that_takes_the_name_is_used),
-		cmocka_unit_test(without_recursion_desired_nothing_is_forwarded),
-		cmocka_unit_test(questions_over_max_concurrent_are_refused_and_counted),
-		cmocka_unit_test(a_cancelled_question_is_forgotten),
-		cmocka_unit_test(mistakes_are_named),
-		cmocka_unit_test(every_option_is_read),
+	        cmocka_unit_test(a_question_is_forwarded_and_keeps_its_letters),
+	        cmocka_unit_test(the_first_rule_that_takes_the_name_is_used),
+	        cmocka_unit_test(without_recursion_desired_nothing_is_forwarded),
+	        cmocka_unit_test(questions_over_max_concurrent_are_refused_and_counted),
+	        cmocka_unit_test(one_client_cannot_have_all_the_room),
+	        cmocka_unit_test(a_cancelled_question_is_forgotten),
+	        cmocka_unit_test(mistakes_are_named),
+	        cmocka_unit_test(every_option_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,8 +29,8 @@
 #define LATER_MAX 64
 
 struct question {
-	char text[300];  /* "first.second." */
-	char label[64];  /* the first label */
+	char text[300]; /* "first.second." */
+	char label[64]; /* the first label */
 	uint16_t type;
 	size_t end;
 };
@@ -133,8 +133,9 @@ static void set_counts(uint8_t *out, unsigned an, unsigned ns, unsigned ar)
 
 static size_t negative(uint8_t *out, const struct question *q)
 {
-	static const uint8_t soa[] = "\2ns\7example\0\1h\7example\0\0\0\0\1\0\0\16\20\0\0\2\130\0\1\121\200"
-				     "\0\0\0\36";
+	static const uint8_t soa[] =
+	        "\2ns\7example\0\1h\7example\0\0\0\0\1\0\0\16\20\0\0\2\130\0\1\121\200"
+	        "\0\0\0\36";
 
 	set_counts(out, 0, 1, 0);
 	return add_rdata(out, add_rr(out, q->end, "\7example", 6, 30), soa, sizeof(soa) - 1);

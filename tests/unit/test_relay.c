@@ -56,8 +56,8 @@ static size_t start_reply(uint8_t *out, const uint8_t *query, uint16_t flags)
 	return n;
 }
 
-static size_t add_rr(uint8_t *out, size_t at, const char *owner, uint16_t type, const void *rdata,
-	size_t n)
+static size_t add_rr(
+        uint8_t *out, size_t at, const char *owner, uint16_t type, const void *rdata, size_t n)
 {
 	struct name name;
 
@@ -104,7 +104,7 @@ static size_t make(uint8_t *out, const uint8_t *query, const char *word)
 		return start_reply(out, query, RCODE_NXDOMAIN);
 	if (strcmp(word, "noedns") == 0)
 		return get16(query + 10) == 0 ? good(out, query, good_ip)
-					      : start_reply(out, query, RCODE_FORMERR);
+		                              : start_reply(out, query, RCODE_FORMERR);
 	if (strcmp(word, "formerr") == 0)
 		return start_reply(out, query, RCODE_FORMERR);
 	if (strcmp(word, "bareformerr") == 0) {
@@ -308,10 +308,11 @@ static const char *outcome(const struct asked *a)
 
 	if (!a->is_done)
 		return "nothing";
-	snprintf(text, sizeof(text), "%s%s%s", rcode_text(a->rcode, rcode), a->is_truncated ? " TC" : "",
-		a->len == 0 || get16(a->message + 6) == 0                  ? ""
-		: memcmp(a->message + a->len - 4, good_ip, 4) == 0 ? " good"
-								   : " BAD");
+	snprintf(text, sizeof(text), "%s%s%s", rcode_text(a->rcode, rcode),
+	        a->is_truncated ? " TC" : "",
+	        a->len == 0 || get16(a->message + 6) == 0          ? ""
+	        : memcmp(a->message + a->len - 4, good_ip, 4) == 0 ? " good"
+	                                                           : " BAD");
 	return text;
 }
 
@@ -326,59 +327,59 @@ struct fault {
 };
 
 static const struct fault faults[] = {
-	{"good", {"ok"}, {0}, "NOERROR good", 1, 1, 1, 0},
-	{"no answer, one server", {"drop"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
-	{"no answer, two servers", {"drop", "drop"}, {0}, "SERVFAIL", 4400, 4520, 4, 0},
-	{"first try lost", {"drop ok"}, {0}, "NOERROR good", 400, 450, 2, 0},
-	{"first server dead", {"drop", "ok"}, {0}, "NOERROR good", 400, 450, 2, 0},
-	{"slow 1.5 s", {"ok@1500 drop"}, {0}, "NOERROR good", 1500, 1501, 2, 0},
-	{"slow 4 s", {"ok@4000 drop"}, {0}, "NOERROR good", 4000, 4001, 2, 0},
-	{"slower than the deadline", {"ok@4900"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
-	{"SERVFAIL, one server", {"servfail"}, {0}, "SERVFAIL", 1, 10, 2, 0},
-	{"SERVFAIL then ok", {"servfail ok"}, {0}, "NOERROR good", 1, 10, 2, 0},
-	{"SERVFAIL, next server ok", {"servfail", "ok"}, {0}, "NOERROR good", 1, 10, 2, 0},
-	{"SERVFAIL everywhere", {"servfail", "servfail", "servfail"}, {0}, "SERVFAIL", 1, 10, 3, 0},
-	{"REFUSED, one server", {"refused"}, {0}, "REFUSED", 1, 1, 1, 0},
-	{"REFUSED, next server ok", {"refused", "ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
-	{"REFUSED and SERVFAIL", {"refused", "servfail"}, {0}, "SERVFAIL", 2, 2, 2, 0},
-	{"NOTIMP", {"notimp"}, {0}, "NOTIMP", 1, 1, 1, 0},
-	{"one silent, one SERVFAIL", {"drop", "servfail"}, {0}, "SERVFAIL", 1400, 1450, 2, 0},
-	{"one slow, one SERVFAIL", {"ok@900", "servfail"}, {0}, "NOERROR good", 900, 900, 2, 0},
-	{"FORMERR to EDNS", {"noedns"}, {0}, "NOERROR good", 2, 2, 2, 0},
-	{"FORMERR without a question", {"bareformerr ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
-	{"FORMERR to all", {"formerr"}, {0}, "FORMERR", 2, 2, 2, 0},
-	{"FORMERR to all, next ok", {"formerr", "ok"}, {0}, "NOERROR good", 3, 3, 3, 0},
-	{"NXDOMAIN without SOA", {"nxdomain"}, {0}, "NXDOMAIN", 1, 1, 1, 0},
-	{"wrong ID, then good", {"wrongid+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"wrong question, then good", {"wrongq+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"wrong type, then good", {"wrongtype+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"QR=0, then good", {"qr0+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"malformed, then good", {"malformed+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"NOTIFY, then good", {"notify+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"3 octets, then good", {"short+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"empty, then good", {"empty+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"only wrong IDs", {"wrongid"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
-	{"only wrong questions", {"wrongq"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
-	{"only NOTIFY", {"notify"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
-	{"pointer loop", {"loop"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
-	{"pointer loop, next ok", {"loop", "ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
-	{"pointer into the header", {"header+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"port unreachable", {"icmp"}, {0}, "SERVFAIL", 400, 450, 2, 0},
-	{"port unreachable, next ok", {"icmp", "ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
-	{"all unreachable", {"icmp", "icmp"}, {0}, "SERVFAIL", 400, 450, 4, 0},
-	{"forged ICMP, then good", {"icmp@1+ok drop"}, {0}, "NOERROR good", 51, 51, 1, 0},
-	{"TC", {"tc"}, {"ok"}, "NOERROR good", 2, 2, 1, 1},
-	{"TC, TCP a byte at a time", {"tc"}, {"bytes"}, "NOERROR good", 2, 100, 1, 1},
-	{"TC, TCP refused", {"tc"}, {"refuse"}, "NOERROR TC", 2, 2, 1, 1},
-	{"TC, TCP refused, next ok", {"tc", "ok"}, {"refuse"}, "NOERROR good", 3, 3, 2, 1},
-	{"TC, TCP closed once", {"tc"}, {"close ok"}, "NOERROR good", 3, 3, 1, 2},
-	{"TC, TCP closed always", {"tc"}, {"close"}, "NOERROR TC", 3, 3, 1, 2},
-	{"TC, reset once", {"tc"}, {"reset ok"}, "NOERROR good", 3, 3, 1, 2},
-	{"TC, reset inside the reply", {"tc"}, {"cutreset ok"}, "NOERROR good", 4, 4, 1, 2},
-	{"TC, length 0", {"tc"}, {"zero ok"}, "NOERROR good", 3, 3, 1, 2},
-	{"TC, malformed on TCP", {"tc"}, {"malformed"}, "NOERROR TC", 2, 2, 1, 1},
-	{"TC, TCP silent", {"tc drop"}, {"drop"}, "NOERROR TC", 4400, 4520, 1, 1},
-	{"TC, TCP silent, next ok", {"tc", "ok"}, {"drop"}, "NOERROR good", 1000, 1050, 2, 1},
+        {"good", {"ok"}, {0}, "NOERROR good", 1, 1, 1, 0},
+        {"no answer, one server", {"drop"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
+        {"no answer, two servers", {"drop", "drop"}, {0}, "SERVFAIL", 4400, 4520, 4, 0},
+        {"first try lost", {"drop ok"}, {0}, "NOERROR good", 400, 450, 2, 0},
+        {"first server dead", {"drop", "ok"}, {0}, "NOERROR good", 400, 450, 2, 0},
+        {"slow 1.5 s", {"ok@1500 drop"}, {0}, "NOERROR good", 1500, 1501, 2, 0},
+        {"slow 4 s", {"ok@4000 drop"}, {0}, "NOERROR good", 4000, 4001, 2, 0},
+        {"slower than the deadline", {"ok@4900"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
+        {"SERVFAIL, one server", {"servfail"}, {0}, "SERVFAIL", 1, 10, 2, 0},
+        {"SERVFAIL then ok", {"servfail ok"}, {0}, "NOERROR good", 1, 10, 2, 0},
+        {"SERVFAIL, next server ok", {"servfail", "ok"}, {0}, "NOERROR good", 1, 10, 2, 0},
+        {"SERVFAIL everywhere", {"servfail", "servfail", "servfail"}, {0}, "SERVFAIL", 1, 10, 3, 0},
+        {"REFUSED, one server", {"refused"}, {0}, "REFUSED", 1, 1, 1, 0},
+        {"REFUSED, next server ok", {"refused", "ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
+        {"REFUSED and SERVFAIL", {"refused", "servfail"}, {0}, "SERVFAIL", 2, 2, 2, 0},
+        {"NOTIMP", {"notimp"}, {0}, "NOTIMP", 1, 1, 1, 0},
+        {"one silent, one SERVFAIL", {"drop", "servfail"}, {0}, "SERVFAIL", 1400, 1450, 2, 0},
+        {"one slow, one SERVFAIL", {"ok@900", "servfail"}, {0}, "NOERROR good", 900, 900, 2, 0},
+        {"FORMERR to EDNS", {"noedns"}, {0}, "NOERROR good", 2, 2, 2, 0},
+        {"FORMERR without a question", {"bareformerr ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
+        {"FORMERR to all", {"formerr"}, {0}, "FORMERR", 2, 2, 2, 0},
+        {"FORMERR to all, next ok", {"formerr", "ok"}, {0}, "NOERROR good", 3, 3, 3, 0},
+        {"NXDOMAIN without SOA", {"nxdomain"}, {0}, "NXDOMAIN", 1, 1, 1, 0},
+        {"wrong ID, then good", {"wrongid+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"wrong question, then good", {"wrongq+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"wrong type, then good", {"wrongtype+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"QR=0, then good", {"qr0+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"malformed, then good", {"malformed+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"NOTIFY, then good", {"notify+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"3 octets, then good", {"short+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"empty, then good", {"empty+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"only wrong IDs", {"wrongid"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
+        {"only wrong questions", {"wrongq"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
+        {"only NOTIFY", {"notify"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
+        {"pointer loop", {"loop"}, {0}, "SERVFAIL", 4400, 4520, 2, 0},
+        {"pointer loop, next ok", {"loop", "ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
+        {"pointer into the header", {"header+ok"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"port unreachable", {"icmp"}, {0}, "SERVFAIL", 400, 450, 2, 0},
+        {"port unreachable, next ok", {"icmp", "ok"}, {0}, "NOERROR good", 2, 2, 2, 0},
+        {"all unreachable", {"icmp", "icmp"}, {0}, "SERVFAIL", 400, 450, 4, 0},
+        {"forged ICMP, then good", {"icmp@1+ok drop"}, {0}, "NOERROR good", 51, 51, 1, 0},
+        {"TC", {"tc"}, {"ok"}, "NOERROR good", 2, 2, 1, 1},
+        {"TC, TCP a byte at a time", {"tc"}, {"bytes"}, "NOERROR good", 2, 100, 1, 1},
+        {"TC, TCP refused", {"tc"}, {"refuse"}, "NOERROR TC", 2, 2, 1, 1},
+        {"TC, TCP refused, next ok", {"tc", "ok"}, {"refuse"}, "NOERROR good", 3, 3, 2, 1},
+        {"TC, TCP closed once", {"tc"}, {"close ok"}, "NOERROR good", 3, 3, 1, 2},
+        {"TC, TCP closed always", {"tc"}, {"close"}, "NOERROR TC", 3, 3, 1, 2},
+        {"TC, reset once", {"tc"}, {"reset ok"}, "NOERROR good", 3, 3, 1, 2},
+        {"TC, reset inside the reply", {"tc"}, {"cutreset ok"}, "NOERROR good", 4, 4, 1, 2},
+        {"TC, length 0", {"tc"}, {"zero ok"}, "NOERROR good", 3, 3, 1, 2},
+        {"TC, malformed on TCP", {"tc"}, {"malformed"}, "NOERROR TC", 2, 2, 1, 1},
+        {"TC, TCP silent", {"tc drop"}, {"drop"}, "NOERROR TC", 4400, 4520, 1, 1},
+        {"TC, TCP silent, next ok", {"tc", "ok"}, {"drop"}, "NOERROR good", 1000, 1050, 2, 1},
 };
 
 static void check_fault(const struct fault *f)
@@ -399,8 +400,9 @@ static void check_fault(const struct fault *f)
 	fake_advance(6000);
 	assert_true(a.is_done);
 	snprintf(got, sizeof(got), "%s: %s u%u/t%u", f->name, outcome(&a), fake_net.udp_sent,
-		fake_net.tcp_sent);
-	snprintf(want, sizeof(want), "%s: %s u%u/t%u", f->name, f->outcome, f->udp_sent, f->tcp_sent);
+	        fake_net.tcp_sent);
+	snprintf(want, sizeof(want), "%s: %s u%u/t%u", f->name, f->outcome, f->udp_sent,
+	        f->tcp_sent);
 	assert_string_equal(got, want);
 	snprintf(got, sizeof(got), "%s: after %u ms", f->name, (unsigned)(a.done_ms - start));
 	if (a.done_ms - start < f->min_ms || a.done_ms - start > f->max_ms)
@@ -689,7 +691,7 @@ static void keep_sent(const struct fake_sent *sent)
 static size_t forge(uint8_t *out, int i)
 {
 	static const char *const ways[] = {
-		"wrongq", "wrongtype", "qr0", "notify", "malformed", "loop", "short"};
+	        "wrongq", "wrongtype", "qr0", "notify", "malformed", "loop", "short"};
 	size_t n;
 
 	if (i % 8 < 7)
@@ -750,10 +752,10 @@ static void ids_differ_from_query_to_query(void **state)
 static void our_own_edns_replaces_the_clients(void **state)
 {
 	/* OPT: 4096 octets, DO, COOKIE (8), client subnet 192.0.2.0/24 */
-	static const uint8_t opt[] = {0, 0, 41, 16, 0, 0, 0, 128, 0, 0, 23, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6,
-		7, 8, 0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2};
+	static const uint8_t opt[] = {0, 0, 41, 16, 0, 0, 0, 128, 0, 0, 23, 0, 10, 0, 8, 1, 2, 3, 4,
+	        5, 6, 7, 8, 0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2};
 	static const uint8_t ours[] = {
-		0, 0, 41, 0x04, 0xd0, 0, 0, 128, 0, 0, 11, 0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2};
+	        0, 0, 41, 0x04, 0xd0, 0, 0, 128, 0, 0, 11, 0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2};
 	uint8_t wire[512];
 	struct msg m;
 	static struct asked a;
@@ -779,23 +781,23 @@ static void our_own_edns_replaces_the_clients(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_fault_has_its_outcome),
-		cmocka_unit_test(equal_questions_in_flight_are_sent_once),
-		cmocka_unit_test(a_cancelled_waiter_is_not_called_and_the_others_are),
-		cmocka_unit_test(without_servers_the_answer_is_servfail_at_once),
-		cmocka_unit_test(a_machine_without_network_answers_servfail_within_the_schedule),
-		cmocka_unit_test(the_oldest_question_gives_way_when_too_many_are_in_flight),
-		cmocka_unit_test(pipelined_replies_on_one_connection_reach_their_questions),
-		cmocka_unit_test(an_idle_connection_is_used_again_then_closed),
-		cmocka_unit_test(sockets_are_many_and_are_retired_by_age_and_use),
-		cmocka_unit_test(a_dead_server_is_probed_and_preferred_again_when_it_answers),
-		cmocka_unit_test(when_all_are_down_one_is_asked_at_random),
-		cmocka_unit_test(a_new_server_list_takes_over_and_old_questions_still_finish),
-		cmocka_unit_test(round_robin_begins_with_each_server_in_turn),
-		cmocka_unit_test(with_force_tcp_no_datagram_leaves),
-		cmocka_unit_test(none_of_a_hundred_thousand_forged_replies_is_accepted),
-		cmocka_unit_test(ids_differ_from_query_to_query),
-		cmocka_unit_test(our_own_edns_replaces_the_clients),
+	        cmocka_unit_test(every_fault_has_its_outcome),
+	        cmocka_unit_test(equal_questions_in_flight_are_sent_once),
+	        cmocka_unit_test(a_cancelled_waiter_is_not_called_and_the_others_are),
+	        cmocka_unit_test(without_servers_the_answer_is_servfail_at_once),
+	        cmocka_unit_test(a_machine_without_network_answers_servfail_within_the_schedule),
+	        cmocka_unit_test(the_oldest_question_gives_way_when_too_many_are_in_flight),
+	        cmocka_unit_test(pipelined_replies_on_one_connection_reach_their_questions),
+	        cmocka_unit_test(an_idle_connection_is_used_again_then_closed),
+	        cmocka_unit_test(sockets_are_many_and_are_retired_by_age_and_use),
+	        cmocka_unit_test(a_dead_server_is_probed_and_preferred_again_when_it_answers),
+	        cmocka_unit_test(when_all_are_down_one_is_asked_at_random),
+	        cmocka_unit_test(a_new_server_list_takes_over_and_old_questions_still_finish),
+	        cmocka_unit_test(round_robin_begins_with_each_server_in_turn),
+	        cmocka_unit_test(with_force_tcp_no_datagram_leaves),
+	        cmocka_unit_test(none_of_a_hundred_thousand_forged_replies_is_accepted),
+	        cmocka_unit_test(ids_differ_from_query_to_query),
+	        cmocka_unit_test(our_own_edns_replaces_the_clients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

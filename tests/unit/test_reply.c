@@ -112,7 +112,7 @@ static void make(struct message *m, const char *text, uint16_t flags)
 				continue;
 			put_record(m, line);
 			put16(m->wire + 6 + 2 * section,
-				(uint16_t)(get16(m->wire + 6 + 2 * section) + 1));
+			        (uint16_t)(get16(m->wire + 6 + 2 * section) + 1));
 		}
 	}
 }
@@ -147,48 +147,53 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"plain", "a.x A | @ 60 A 1.2.3.4; @ 60 A 1.2.3.5", "a.x. 60 A; a.x. 60 A; | ", 0, false},
-	{"chain", "a.x A | @ 60 CNAME b.x; b.x 30 CNAME c.y; c.y 20 A 1.2.3.4",
-		"a.x. 60 CNAME; b.x. 30 CNAME; c.y. 20 A; | ", 0, false},
-	{"chain out of order", "a.x A | c.y 20 A 1.2.3.4; b.x 30 CNAME c.y; @ 60 CNAME b.x",
-		"c.y. 20 A; b.x. 30 CNAME; a.x. 60 CNAME; | ", 0, false},
-	{"a stranger in the answer", "a.x A | evil.y 60 A 6.6.6.6; @ 60 A 1.2.3.4", "a.x. 60 A; | ", 0,
-		false},
-	{"a stranger inside a chain",
-		"a.x A | @ 60 CNAME b.x; evil.y 60 A 6.6.6.6; b.x 60 A 1.2.3.4; evil.z 9 NS e.z",
-		"a.x. 60 CNAME; b.x. 60 A; | ", 0, false},
-	{"another type", "a.x A | @ 60 MX m.x; @ 60 A 1.2.3.4", "a.x. 60 A; | ", 0, false},
-	{"two aliases of one name", "a.x A | @ 60 CNAME b.x; @ 60 CNAME c.x; b.x 60 A 1.2.3.4",
-		"a.x. 60 CNAME; b.x. 60 A; | ", 0, false},
-	{"an alias loop", "a.x A | @ 60 CNAME b.x; b.x 60 CNAME a.x", "a.x. 60 CNAME; | ", 0, false},
-	{"the alias itself is asked", "a.x CNAME | @ 60 CNAME b.x; b.x 60 A 1.2.3.4",
-		"a.x. 60 CNAME; | ", 0, false},
-	{"authority and additional of a positive answer",
-		"a.x A | @ 60 A 1.2.3.4 | x 60 NS ns.x | ns.x 60 A 1.1.1.1", "a.x. 60 A; | ", 0, false},
-	{"NXDOMAIN keeps its SOA", "a.x A | | x 60 SOA ns.x; x 60 NS ns.x | ns.x 60 A 1.1.1.1",
-		"| x. 60 SOA; ", RCODE_NXDOMAIN, false},
-	{"NODATA behind an alias", "a.x A | @ 60 CNAME b.y | y 60 SOA ns.y",
-		"a.x. 60 CNAME; | y. 60 SOA; ", 0, false},
-	{"SOA behind NS records", "a.x A | | x 60 NS ns.x; x 60 SOA ns.x", "| x. 60 SOA; ", 0, false},
-	{"SOA of another zone", "a.x A | | evil.y 60 SOA ns.y", "| ", RCODE_NXDOMAIN, false},
-	{"two SOA records", "a.x A | | x 60 SOA ns.x; x 61 SOA ns.x", "| x. 60 SOA; ", 0, false},
-	{"TTL with the high bit", "a.x A | @ 2147483648 A 1.2.3.4; @ 2147483647 A 1.2.3.4",
-		"a.x. 0 A; a.x. 2147483647 A; | ", 0, false},
-	{"TTL with the high bit, rewritten", "a.x A | e.y 1 A 6.6.6.6; @ 4294967295 A 1.2.3.4",
-		"a.x. 0 A; | ", 0, false},
-	{"signatures without DO", "a.x A | @ 60 A 1.2.3.4; @ 60 RRSIG A", "a.x. 60 A; | ", 0, false},
-	{"signatures with DO", "a.x A | @ 60 A 1.2.3.4; @ 60 RRSIG A; e.y 60 RRSIG A",
-		"a.x. 60 A; a.x. 60 RRSIG; | ", 0, true},
-	{"proofs with DO",
-		"a.x A | | x 60 SOA n.x; x 60 RRSIG SOA; b.x 60 NSEC c.x; b.x 60 RRSIG NSEC; x 60 NS n.x",
-		"| x. 60 SOA; x. 60 RRSIG; b.x. 60 NSEC; b.x. 60 RRSIG; ", RCODE_NXDOMAIN, true},
-	{"DNAME", "a.b.x A | b.x 60 DNAME y; a.b.x 60 CNAME a.y; a.y 60 A 1.2.3.4; q.x 60 DNAME z",
-		"b.x. 60 DNAME; a.b.x. 60 CNAME; a.y. 60 A; | ", 0, false},
-	{"ANY", "a.x ANY | @ 60 A 1.2.3.4; @ 60 MX m.x; e.y 60 A 6.6.6.6", "a.x. 60 A; a.x. 60 MX; | ",
-		0, false},
-	{"letters in another case", "A.x A | a.X 60 CNAME B.x; b.X 60 A 1.2.3.4",
-		"a.X. 60 CNAME; b.X. 60 A; | ", 0, false},
-	{"TC keeps nothing", "a.x A | @ 60 A 1.2.3.4", "| ", FLAG_TC, false},
+        {"plain", "a.x A | @ 60 A 1.2.3.4; @ 60 A 1.2.3.5", "a.x. 60 A; a.x. 60 A; | ", 0, false},
+        {"chain", "a.x A | @ 60 CNAME b.x; b.x 30 CNAME c.y; c.y 20 A 1.2.3.4",
+                "a.x. 60 CNAME; b.x. 30 CNAME; c.y. 20 A; | ", 0, false},
+        {"chain out of order", "a.x A | c.y 20 A 1.2.3.4; b.x 30 CNAME c.y; @ 60 CNAME b.x",
+                "c.y. 20 A; b.x. 30 CNAME; a.x. 60 CNAME; | ", 0, false},
+        {"a stranger in the answer", "a.x A | evil.y 60 A 6.6.6.6; @ 60 A 1.2.3.4", "a.x. 60 A; | ",
+                0, false},
+        {"a stranger inside a chain",
+                "a.x A | @ 60 CNAME b.x; evil.y 60 A 6.6.6.6; b.x 60 A 1.2.3.4; evil.z 9 NS e.z",
+                "a.x. 60 CNAME; b.x. 60 A; | ", 0, false},
+        {"another type", "a.x A | @ 60 MX m.x; @ 60 A 1.2.3.4", "a.x. 60 A; | ", 0, false},
+        {"two aliases of one name", "a.x A | @ 60 CNAME b.x; @ 60 CNAME c.x; b.x 60 A 1.2.3.4",
+                "a.x. 60 CNAME; b.x. 60 A; | ", 0, false},
+        {"an alias loop", "a.x A | @ 60 CNAME b.x; b.x 60 CNAME a.x", "a.x. 60 CNAME; | ", 0,
+                false},
+        {"the alias itself is asked", "a.x CNAME | @ 60 CNAME b.x; b.x 60 A 1.2.3.4",
+                "a.x. 60 CNAME; | ", 0, false},
+        {"authority and additional of a positive answer",
+                "a.x A | @ 60 A 1.2.3.4 | x 60 NS ns.x | ns.x 60 A 1.1.1.1", "a.x. 60 A; | ", 0,
+                false},
+        {"NXDOMAIN keeps its SOA", "a.x A | | x 60 SOA ns.x; x 60 NS ns.x | ns.x 60 A 1.1.1.1",
+                "| x. 60 SOA; ", RCODE_NXDOMAIN, false},
+        {"NODATA behind an alias", "a.x A | @ 60 CNAME b.y | y 60 SOA ns.y",
+                "a.x. 60 CNAME; | y. 60 SOA; ", 0, false},
+        {"SOA behind NS records", "a.x A | | x 60 NS ns.x; x 60 SOA ns.x", "| x. 60 SOA; ", 0,
+                false},
+        {"SOA of another zone", "a.x A | | evil.y 60 SOA ns.y", "| ", RCODE_NXDOMAIN, false},
+        {"two SOA records", "a.x A | | x 60 SOA ns.x; x 61 SOA ns.x", "| x. 60 SOA; ", 0, false},
+        {"TTL with the high bit", "a.x A | @ 2147483648 A 1.2.3.4; @ 2147483647 A 1.2.3.4",
+                "a.x. 0 A; a.x. 2147483647 A; | ", 0, false},
+        {"TTL with the high bit, rewritten", "a.x A | e.y 1 A 6.6.6.6; @ 4294967295 A 1.2.3.4",
+                "a.x. 0 A; | ", 0, false},
+        {"signatures without DO", "a.x A | @ 60 A 1.2.3.4; @ 60 RRSIG A", "a.x. 60 A; | ", 0,
+                false},
+        {"signatures with DO", "a.x A | @ 60 A 1.2.3.4; @ 60 RRSIG A; e.y 60 RRSIG A",
+                "a.x. 60 A; a.x. 60 RRSIG; | ", 0, true},
+        {"proofs with DO",
+                "a.x A | | x 60 SOA n.x; x 60 RRSIG SOA; b.x 60 NSEC c.x; b.x 60 RRSIG NSEC; x 60 "
+                "NS n.x",
+                "| x. 60 SOA; x. 60 RRSIG; b.x. 60 NSEC; b.x. 60 RRSIG; ", RCODE_NXDOMAIN, true},
+        {"DNAME", "a.b.x A | b.x 60 DNAME y; a.b.x 60 CNAME a.y; a.y 60 A 1.2.3.4; q.x 60 DNAME z",
+                "b.x. 60 DNAME; a.b.x. 60 CNAME; a.y. 60 A; | ", 0, false},
+        {"ANY", "a.x ANY | @ 60 A 1.2.3.4; @ 60 MX m.x; e.y 60 A 6.6.6.6",
+                "a.x. 60 A; a.x. 60 MX; | ", 0, false},
+        {"letters in another case", "A.x A | a.X 60 CNAME B.x; b.X 60 A 1.2.3.4",
+                "a.X. 60 CNAME; b.X. 60 A; | ", 0, false},
+        {"TC keeps nothing", "a.x A | @ 60 A 1.2.3.4", "| ", FLAG_TC, false},
 };
 
 static void only_the_answer_chain_is_kept(void **state)
@@ -316,7 +321,8 @@ static void random_damage_never_makes_a_bad_message(void **state)
 
 		memcpy(&copy, &m, sizeof(size_t) + sizeof(uint16_t) + m.len + 8);
 		for (int k = 0; k < 3; k++)
-			copy.wire[m.end + rand_below((uint32_t)(m.len - m.end))] = (uint8_t)rand_u64();
+			copy.wire[m.end + rand_below((uint32_t)(m.len - m.end))] =
+			        (uint8_t)rand_u64();
 		if (reply_clean(&out, &q, copy.wire, m.len))
 			describe(&b);
 		buf_free(&b);
@@ -326,13 +332,13 @@ static void random_damage_never_makes_a_bad_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_the_answer_chain_is_kept),
-		cmocka_unit_test(a_referral_is_not_taken_for_no_data),
-		cmocka_unit_test(another_question_is_not_ours),
-		cmocka_unit_test(every_truncation_of_a_message_is_malformed),
-		cmocka_unit_test(the_extended_rcode_is_read_and_opt_is_dropped),
-		cmocka_unit_test(large_answers_of_a_stream_stay_whole),
-		cmocka_unit_test(random_damage_never_makes_a_bad_message),
+	        cmocka_unit_test(only_the_answer_chain_is_kept),
+	        cmocka_unit_test(a_referral_is_not_taken_for_no_data),
+	        cmocka_unit_test(another_question_is_not_ours),
+	        cmocka_unit_test(every_truncation_of_a_message_is_malformed),
+	        cmocka_unit_test(the_extended_rcode_is_read_and_opt_is_dropped),
+	        cmocka_unit_test(large_answers_of_a_stream_stay_whole),
+	        cmocka_unit_test(random_damage_never_makes_a_bad_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,23 +34,24 @@ static void nameservers_are_read_as_people_write_them(void **state)
 		const char *servers;
 		unsigned skipped;
 	} rows[] = {
-		{{"", 0}, "", 0},
-		{STR("nameserver 1.1.1.1\n"), "1.1.1.1:53", 0},
-		{STR("nameserver\t1.1.1.1 # quick\nnameserver 9.9.9.9"), "1.1.1.1:53 9.9.9.9:53", 0},
-		{STR("nameserver 1.1.1.1\r\nnameserver 9.9.9.9\r\n"), "1.1.1.1:53 9.9.9.9:53", 0},
-		{STR("# nameserver 1.1.1.1\n; nameserver 2.2.2.2\n"), "", 0},
-		{STR("nameserver ::1\nnameserver fd00::53\n"), "[::1]:53 [fd00::53]:53", 0},
-		{STR("nameserver fe80::1%lo\n"), "[fe80::1%1]:53", 0},
-		{STR("nameserver fe80::1%nosuchif0\n"), "", 1},
-		{STR("nameserver 127.0.0.1:5353\nnameserver [::1]:5354\n"),
-			"127.0.0.1:5353 [::1]:5354", 0},
-		{STR("nameserver 1.1.1.1\nnameserver 1.1.1.1\n"), "1.1.1.1:53", 0},
-		{STR("nameserver dns.example.org\nnameserver\nnameserver 1.1.1.1:0\n"), "", 3},
-		{STR("nameserver 224.0.0.251\n"), "", 1},
-		{STR("\0nameserver 6.6.6.6\nnameserver 1.1.1.1\n"), "1.1.1.1:53", 1},
-		{STR("nameserver 6.6.6.6\0\nnameserver 1.1.1.1\n"), "1.1.1.1:53", 1},
-		{STR("  nameserver 1.1.1.1\n"), "1.1.1.1:53", 0},
-		{STR("nameservers 1.1.1.1\nwhat is this\nsortlist 10.0.0.0\n"), "", 2},
+	        {{"", 0}, "", 0},
+	        {STR("nameserver 1.1.1.1\n"), "1.1.1.1:53", 0},
+	        {STR("nameserver\t1.1.1.1 # quick\nnameserver 9.9.9.9"), "1.1.1.1:53 9.9.9.9:53",
+	                0},
+	        {STR("nameserver 1.1.1.1\r\nnameserver 9.9.9.9\r\n"), "1.1.1.1:53 9.9.9.9:53", 0},
+	        {STR("# nameserver 1.1.1.1\n; nameserver 2.2.2.2\n"), "", 0},
+	        {STR("nameserver ::1\nnameserver fd00::53\n"), "[::1]:53 [fd00::53]:53", 0},
+	        {STR("nameserver fe80::1%lo\n"), "[fe80::1%1]:53", 0},
+	        {STR("nameserver fe80::1%nosuchif0\n"), "", 1},
+	        {STR("nameserver 127.0.0.1:5353\nnameserver [::1]:5354\n"),
+	                "127.0.0.1:5353 [::1]:5354", 0},
+	        {STR("nameserver 1.1.1.1\nnameserver 1.1.1.1\n"), "1.1.1.1:53", 0},
+	        {STR("nameserver dns.example.org\nnameserver\nnameserver 1.1.1.1:0\n"), "", 3},
+	        {STR("nameserver 224.0.0.251\n"), "", 1},
+	        {STR("\0nameserver 6.6.6.6\nnameserver 1.1.1.1\n"), "1.1.1.1:53", 1},
+	        {STR("nameserver 6.6.6.6\0\nnameserver 1.1.1.1\n"), "1.1.1.1:53", 1},
+	        {STR("  nameserver 1.1.1.1\n"), "1.1.1.1:53", 0},
+	        {STR("nameservers 1.1.1.1\nwhat is this\nsortlist 10.0.0.0\n"), "", 2},
 	};
 
 	(void)state;
@@ -79,11 +80,11 @@ static void options_and_search_lists_are_read(void **state)
 
 	(void)state;
 	assert_int_equal(
-		resolvconf_parse(&rc,
-			STR("domain old.example\nsearch a.example b.example.\n"
-			    "options rotate timeout:2 attempts:9 ndots:5\noptions use-vc edns0 trust-ad "
-			    "unknown ndots:x\n")),
-		0);
+	        resolvconf_parse(&rc, STR("domain old.example\nsearch a.example b.example.\n"
+	                                  "options rotate timeout:2 attempts:9 ndots:5\noptions "
+	                                  "use-vc edns0 trust-ad "
+	                                  "unknown ndots:x\n")),
+	        0);
 	assert_true(rc.rotate && rc.use_vc && rc.edns0 && rc.trust_ad);
 	assert_int_equal(rc.timeout_s, 2);
 	assert_int_equal(rc.attempts, 5);
@@ -166,28 +167,32 @@ static void check_choice(const struct choice_row *row)
 static void stubs_and_own_addresses_are_never_forwarded_to(void **state)
 {
 	static const struct choice_row rows[] = {
-		{NS("1.1.1.1"), NS("2.2.2.2"), "0.0.0.0:53", "10.0.0.1", "1.1.1.1:53", ""},
-		{NS("127.0.0.53"), NS("2.2.2.2") NS("3.3.3.3"), "", "", "2.2.2.2:53 3.3.3.3:53",
-			"/etc/resolv.conf names only 127.0.0.53:53, which is the stub of "
-			"systemd-resolved: using /run/systemd/resolve/resolv.conf instead"},
-		{NS("127.0.0.54") NS("9.9.9.9"), NULL, "", "", "9.9.9.9:53",
-			"/etc/resolv.conf: left out 127.0.0.54:53, which is the stub of "
-			"systemd-resolved"},
-		{NS("10.0.0.1"), NS("2.2.2.2"), "0.0.0.0:53", "10.0.0.1", "2.2.2.2:53",
-			"/etc/resolv.conf names only 10.0.0.1:53, which is this server itself: using "
-			"/run/systemd/resolve/resolv.conf instead"},
-		{NS("127.0.0.1"), NULL, "127.0.0.1:53", "", "",
-			"/etc/resolv.conf names only 127.0.0.1:53, which is this server itself, and "
-			"/run/systemd/resolve/resolv.conf has no other server: outside names get SERVFAIL "
-			"until one appears"},
-		{NS("127.0.0.1"), NULL, "127.0.0.1:5300", "", "127.0.0.1:53", ""},
-		{NS("127.0.0.1"), NULL, "10.0.0.1:53", "10.0.0.1", "127.0.0.1:53", ""},
-		{"", NS("2.2.2.2"), "", "", "2.2.2.2:53",
-			"/etc/resolv.conf names no nameserver: using "
-			"/run/systemd/resolve/resolv.conf instead"},
-		{"", NULL, "", "", "",
-			"/etc/resolv.conf names no nameserver: outside names get SERVFAIL until one "
-			"appears"},
+	        {NS("1.1.1.1"), NS("2.2.2.2"), "0.0.0.0:53", "10.0.0.1", "1.1.1.1:53", ""},
+	        {NS("127.0.0.53"), NS("2.2.2.2") NS("3.3.3.3"), "", "", "2.2.2.2:53 3.3.3.3:53",
+	                "/etc/resolv.conf names only 127.0.0.53:53, which is the stub of "
+	                "systemd-resolved: using /run/systemd/resolve/resolv.conf instead"},
+	        {NS("127.0.0.54") NS("9.9.9.9"), NULL, "", "", "9.9.9.9:53",
+	                "/etc/resolv.conf: left out 127.0.0.54:53, which is the stub of "
+	                "systemd-resolved"},
+	        {NS("10.0.0.1"), NS("2.2.2.2"), "0.0.0.0:53", "10.0.0.1", "2.2.2.2:53",
+	                "/etc/resolv.conf names only 10.0.0.1:53, which is this server itself: "
+	                "using "
+	                "/run/systemd/resolve/resolv.conf instead"},
+	        {NS("127.0.0.1"), NULL, "127.0.0.1:53", "", "",
+	                "/etc/resolv.conf names only 127.0.0.1:53, which is this server itself, "
+	                "and "
+	                "/run/systemd/resolve/resolv.conf has no other server: outside names get "
+	                "SERVFAIL "
+	                "until one appears"},
+	        {NS("127.0.0.1"), NULL, "127.0.0.1:5300", "", "127.0.0.1:53", ""},
+	        {NS("127.0.0.1"), NULL, "10.0.0.1:53", "10.0.0.1", "127.0.0.1:53", ""},
+	        {"", NS("2.2.2.2"), "", "", "2.2.2.2:53",
+	                "/etc/resolv.conf names no nameserver: using "
+	                "/run/systemd/resolve/resolv.conf instead"},
+	        {"", NULL, "", "", "",
+	                "/etc/resolv.conf names no nameserver: outside names get SERVFAIL until "
+	                "one "
+	                "appears"},
 	};
 
 	(void)state;
@@ -198,11 +203,11 @@ static void stubs_and_own_addresses_are_never_forwarded_to(void **state)
 static void a_list_that_only_leads_back_to_us_is_empty(void **state)
 {
 	static const char *const rows[][3] = {
-		{NS("127.0.0.7"), "[::]:53", ""},
-		{NS("::1"), "[::]:53", ""},
-		{NS("0.0.0.0"), "127.0.0.1:53", ""},
-		{NS("fd00::1"), "[::]:53", "[fd00::1]:1"},
-		{NS("127.0.0.53"), "", ""},
+	        {NS("127.0.0.7"), "[::]:53", ""},
+	        {NS("::1"), "[::]:53", ""},
+	        {NS("0.0.0.0"), "127.0.0.1:53", ""},
+	        {NS("fd00::1"), "[::]:53", "[fd00::1]:1"},
+	        {NS("127.0.0.53"), "", ""},
 	};
 
 	(void)state;
@@ -226,13 +231,13 @@ static void a_list_that_only_leads_back_to_us_is_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nameservers_are_read_as_people_write_them),
-		cmocka_unit_test(at_most_fifteen_servers_are_taken),
-		cmocka_unit_test(options_and_search_lists_are_read),
-		cmocka_unit_test(without_options_the_defaults_hold),
-		cmocka_unit_test(hostile_sizes_are_bounded),
-		cmocka_unit_test(stubs_and_own_addresses_are_never_forwarded_to),
-		cmocka_unit_test(a_list_that_only_leads_back_to_us_is_empty),
+	        cmocka_unit_test(nameservers_are_read_as_people_write_them),
+	        cmocka_unit_test(at_most_fifteen_servers_are_taken),
+	        cmocka_unit_test(options_and_search_lists_are_read),
+	        cmocka_unit_test(without_options_the_defaults_hold),
+	        cmocka_unit_test(hostile_sizes_are_bounded),
+	        cmocka_unit_test(stubs_and_own_addresses_are_never_forwarded_to),
+	        cmocka_unit_test(a_list_that_only_leads_back_to_us_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

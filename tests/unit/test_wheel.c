@@ -121,10 +121,10 @@ static void a_callback_may_cancel_others_and_set_itself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(timeouts_fire_once_never_early_and_within_a_tick),
-		cmocka_unit_test(a_long_sleep_runs_all_that_is_due_and_nothing_else),
-		cmocka_unit_test(cancelled_and_moved_timeouts_do_not_fire_at_the_old_time),
-		cmocka_unit_test(a_callback_may_cancel_others_and_set_itself),
+	        cmocka_unit_test(timeouts_fire_once_never_early_and_within_a_tick),
+	        cmocka_unit_test(a_long_sleep_runs_all_that_is_due_and_nothing_else),
+	        cmocka_unit_test(cancelled_and_moved_timeouts_do_not_fire_at_the_old_time),
+	        cmocka_unit_test(a_callback_may_cancel_others_and_set_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
