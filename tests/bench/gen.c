@@ -41,7 +41,7 @@ enum {
 };
 
 static const uint64_t second = 1000000000;
-static const uint64_t lost_after_ns = 250000000;
+static const uint64_t lost_after_ns = 1000000000;
 
 struct question {
 	uint8_t wire[QUERY_MAX]; /* whole message, ID 0 */
