@@ -152,7 +152,21 @@ static uint16_t *waits_of(struct forward_worker *fw, const union addr *client)
 	return &fw->waits[hash_bytes(fw->seed, ip, n) % FORWARD_CLIENT_SLOTS];
 }
 
-/* Why there is no answer, as CoreDNS's errors plugin writes it. */
+/* An error of the network in the words that CoreDNS's logs have, so that searches still find it. */
+static const char *network_text(int error)
+{
+	switch (error) {
+	case -ETIMEDOUT: return "i/o timeout";
+	case -ECONNREFUSED: return "connection refused";
+	case -ECONNRESET: return "connection reset by peer";
+	case -ENETUNREACH: return "network is unreachable";
+	case -EHOSTUNREACH: return "no route to host";
+	case -EPERM: return "operation not permitted";
+	default: return strerror(-error);
+	}
+}
+
+/* Why there is no answer, for the log. */
 static const char *failure_text(struct query *q, const struct relay_reply *reply)
 {
 	char to[ADDR_TEXT_MAX];
@@ -162,7 +176,7 @@ static const char *failure_text(struct query *q, const struct relay_reply *reply
 	if (reply->from == NULL)
 		return "no upstream server";
 	return arena_printf(&q->arena, "read udp %s: %s", addr_to_text(to, reply->from),
-	        reply->error == -ETIMEDOUT ? "i/o timeout" : strerror(-reply->error));
+	        network_text(reply->error));
 }
 
 /* The records as they came, under the question as this client wrote it. */
