@@ -33,7 +33,8 @@ struct pile {
 };
 
 struct owner {
-	struct name name; /* lower case */
+	const uint8_t *name; /* lower case, in the arena */
+	size_t len;
 	struct pile *piles, **tail;
 	uint32_t index;
 	unsigned others; /* sets that may not stand beside a CNAME */
@@ -50,23 +51,24 @@ struct tree_builder {
 	bool has_soa;
 };
 
-static struct str name_key(const struct name *n)
+static struct str name_key(const uint8_t *name)
 {
-	return (struct str){(const char *)n->wire, n->len};
+	return (struct str){(const char *)name, name_len(name)};
 }
 
 /* The owner of a lower-case name, made when it is new. */
 static struct owner *owner_at(struct tree_builder *b, const uint8_t *folded)
 {
-	size_t len = name_len(folded);
-	struct owner *o = map_get(&b->owners, (struct str){(const char *)folded, len});
+	struct str key = name_key(folded);
+	struct owner *o = map_get(&b->owners, key);
 
 	if (o != NULL)
 		return o;
 	o = arena_new(&b->arena, struct owner);
-	name_set(&o->name, folded);
+	o->name = (const uint8_t *)arena_dup(&b->arena, folded, key.len);
+	o->len = key.len;
 	o->tail = &o->piles;
-	map_put(&b->owners, name_key(&o->name), o);
+	map_put(&b->owners, (struct str){(const char *)o->name, o->len}, o);
 	vec_push(&b->list, o);
 	return o;
 }
@@ -209,7 +211,7 @@ static void add_ancestors(struct tree_builder *b)
 	size_t n = b->list.len;
 
 	for (size_t i = 0; i < n; i++) {
-		const uint8_t *name = b->list.at[i]->name.wire;
+		const uint8_t *name = b->list.at[i]->name;
 
 		while (name_len(name) > b->origin.len) {
 			name = name_skip(name, 1);
@@ -222,7 +224,7 @@ static int compare_owners(const void *a, const void *b)
 {
 	const struct owner *const *x = a, *const *y = b;
 
-	return tree_compare((*x)->name.wire, (*y)->name.wire);
+	return tree_compare((*x)->name, (*y)->name);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -294,7 +296,7 @@ static int fill_sets(struct tree_builder *b, struct tree *t, struct owner *o, st
 		sets->set = build_set(t, p, p->ttl);
 		sets->sigs = sigs == NULL ? NULL : build_set(t, sigs, p->ttl);
 		if (sets->set == NULL || (sigs != NULL && sets->sigs == NULL)) {
-			name_to_text(text, o->name.wire);
+			name_to_text(text, o->name);
 			return err_set(e, -E2BIG, "too many records of one type at %.500s", text);
 		}
 		sets++;
@@ -323,15 +325,13 @@ static void link_nodes(struct tree_builder *b, struct tree *t)
 	t->seed = rand_u64();
 	for (size_t i = 0; i < t->len; i++) {
 		struct tree_node *n = &t->nodes[i], *parent;
-		struct name up;
 		const struct owner *o;
 
 		n->name = (const uint8_t *)arena_dup(
-		        &t->arena, b->list.at[i]->name.wire, b->list.at[i]->name.len);
+		        &t->arena, b->list.at[i]->name, b->list.at[i]->len);
 		if (i == 0)
 			continue;
-		name_set(&up, name_skip(n->name, 1));
-		o = map_get(&b->owners, name_key(&up));
+		o = map_get(&b->owners, name_key(name_skip(n->name, 1)));
 		must(o != NULL && o->index < i);
 		n->parent = o->index;
 		parent = &t->nodes[n->parent];

@@ -1,5 +1,6 @@
 #include "names/zonefile.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <stdlib.h>
@@ -228,6 +229,23 @@ static ldns_status check_opaque(const struct source *s, struct str rdata)
 	                                             : LDNS_STATUS_SYNTAX_RDATA_ERR;
 }
 
+/* An address, without the way through ldns: most of a large zone are addresses. */
+static bool convert_address(const struct source *s, uint16_t type, struct str rdata)
+{
+	char text[INET6_ADDRSTRLEN];
+	uint8_t octets[16];
+
+	if ((type != TYPE_A && type != TYPE_AAAA) || rdata.len >= sizeof(text))
+		return false;
+	memcpy(text, rdata.at, rdata.len);
+	text[rdata.len] = '\0';
+	if (inet_pton(type == TYPE_A ? AF_INET : AF_INET6, text, octets) != 1)
+		return false;
+	ldns_buffer_clear(s->z->wire);
+	ldns_buffer_write(s->z->wire, octets, type == TYPE_A ? 4 : 16);
+	return true;
+}
+
 /* RDATA of one line as ldns reads it, into z->wire. */
 static int convert(const struct source *s, const struct header *h, struct str rdata)
 {
@@ -263,11 +281,14 @@ static bool may_be_empty(uint16_t type, struct str rdata)
 static int add_record(struct source *s, struct header *h, struct str rdata)
 {
 	struct tree_record r = {.owner = s->owner.wire, .type = h->type};
-	int rc = convert(s, h, str_trim(rdata));
-	size_t n = ldns_buffer_position(s->z->wire);
+	int rc = 0;
+	size_t n;
 
+	if (!convert_address(s, h->type, str_trim(rdata)))
+		rc = convert(s, h, str_trim(rdata));
 	if (rc != 0)
 		return rc;
+	n = ldns_buffer_position(s->z->wire);
 	if ((n == 0 && !may_be_empty(h->type, str_trim(rdata))) || n > UINT16_MAX)
 		return fail(s, "record data of a wrong length", str_trim(rdata));
 	r.rdata = ldns_buffer_begin(s->z->wire);
