@@ -34,6 +34,8 @@ void kube_entry_free(void *object)
 	free((void *)(uintptr_t)entry->a);
 	free((void *)(uintptr_t)entry->aaaa);
 	free((void *)(uintptr_t)entry->other);
+	for (unsigned i = 0; i < entry->n_ports; i++)
+		free(entry->ports[i].at);
 	free(entry->ports);
 	free(entry->endpoints);
 	free(entry->labels);
@@ -192,14 +194,60 @@ const struct kube_endpoint *kube_find_endpoint(
 struct builder {
 	const struct kube *k;
 	const struct object *service;
+	VEC(struct kube_ports) ports;
 	VEC(struct kube_endpoint) endpoints;
 	struct buf labels; /* offsets while it grows: label pointers are set at the end */
 };
 
-static void add_endpoint(struct builder *b, const struct endpoint *p)
+/* Port names are at most 15 octets (RFC 6335); a longer one cannot be asked for. */
+static void add_port(struct kube_ports *ports, const struct port *p)
+{
+	struct kube_port *at = &ports->at[ports->len++];
+	size_t n = p->name == NULL ? 0 : strlen(p->name);
+
+	at->number = (uint16_t)p->port;
+	at->protocol = (uint8_t)p->protocol;
+	if (n < sizeof(at->name))
+		name_fold((uint8_t *)at->name, (const uint8_t *)p->name, n);
+}
+
+static struct kube_ports make_ports(const struct port_list *list)
+{
+	struct kube_ports ports = {NULL, 0};
+
+	if (list->len == 0)
+		return ports;
+	ports.at = mem_array(list->len, sizeof(*ports.at));
+	for (uint32_t i = 0; i < list->len; i++)
+		if (list->at[i].port > 0)
+			add_port(&ports, &list->at[i]);
+	return ports;
+}
+
+static bool same_ports(const struct kube_ports *a, const struct kube_ports *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->at, b->at, a->len * sizeof(*a->at)) == 0);
+}
+
+/* Index of the port list of a slice; slices of one Service mostly have the same. */
+static uint16_t add_ports(struct builder *b, const struct port_list *list)
+{
+	struct kube_ports ports = make_ports(list);
+
+	for (size_t i = 1; i < b->ports.len; i++) {
+		if (!same_ports(&b->ports.at[i], &ports) && b->ports.len < UINT16_MAX)
+			continue;
+		free(ports.at);
+		return (uint16_t)i;
+	}
+	vec_push(&b->ports, ports);
+	return (uint16_t)(b->ports.len - 1);
+}
+
+static void add_endpoint(struct builder *b, const struct endpoint *p, uint16_t ports)
 {
 	const char *label = kube_endpoint_label(b->k, p);
-	struct kube_endpoint at = {.ip = p->ip};
+	struct kube_endpoint at = {.ip = p->ip, .ports = ports};
 
 	if (label != NULL) {
 		/* one more than the offset, so that the first label is not NULL */
@@ -218,12 +266,14 @@ static void collect_endpoints(struct builder *b)
 		return;
 	for (size_t i = 0; i < slices.len; i++) {
 		const struct slice_data *s = &slices.at[i]->slice;
+		uint16_t ports;
 
 		if (!kube_is_selected(b->k, slices.at[i]))
 			continue;
+		ports = add_ports(b, &s->ports);
 		for (uint32_t p = 0; p < s->n_endpoints; p++)
 			if (s->endpoints[p].is_ready)
-				add_endpoint(b, &s->endpoints[p]);
+				add_endpoint(b, &s->endpoints[p], ports);
 	}
 }
 
@@ -252,8 +302,8 @@ static void finish_endpoints(struct builder *b, struct kube_entry *entry)
 	while (entry->n_plain < n && entry->endpoints[entry->n_plain].label == NULL)
 		entry->n_plain++;
 	entry->labels = b->labels.at;
-	b->endpoints.at = NULL;
-	b->labels.at = NULL;
+	entry->ports = b->ports.at;
+	entry->n_ports = (uint16_t)b->ports.len;
 }
 
 static int compare_ip(const void *x, const void *y)
@@ -299,28 +349,6 @@ static void add_service_addresses(
 	vec_free(&ips);
 }
 
-/* Port names are at most 15 octets (RFC 6335); a longer one cannot be asked for. */
-static void add_port(struct kube_entry *entry, const struct port *p)
-{
-	struct kube_port *at = &entry->ports[entry->n_ports++];
-	size_t n = p->name == NULL ? 0 : strlen(p->name);
-
-	at->number = (uint16_t)p->port;
-	at->protocol = (uint8_t)p->protocol;
-	if (n < sizeof(at->name))
-		name_fold((uint8_t *)at->name, (const uint8_t *)p->name, n);
-}
-
-static void add_ports(struct kube_entry *entry, const struct port_list *list)
-{
-	if (list->len == 0)
-		return;
-	entry->ports = mem_array(list->len, sizeof(*entry->ports));
-	for (uint32_t i = 0; i < list->len; i++)
-		if (list->at[i].port > 0)
-			add_port(entry, &list->at[i]);
-}
-
 /* SVC.NS.svc as wire labels, folded; 0 when it is no name. */
 static size_t service_key(uint8_t *key, const struct object *o)
 {
@@ -362,9 +390,9 @@ static struct kube_entry *build_service(
 	struct kube_entry *entry = kube_entry_new(ENTRY_SERVICE, key, key_len);
 
 	entry->is_headless = o->service.is_headless;
+	vec_push(&b.ports, make_ports(&o->service.ports));
 	collect_endpoints(&b);
 	finish_endpoints(&b, entry);
-	add_ports(entry, &o->service.ports);
 	add_service_addresses(k, entry, o);
 	/* the specification: a headless service without ready endpoints has no name */
 	if (entry->n_endpoints == 0 && (entry->is_headless || k->options.ignores_empty)) {

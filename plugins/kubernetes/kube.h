@@ -55,9 +55,16 @@ struct kube_port {
 	uint8_t protocol; /* enum protocol */
 };
 
+/* Ports of the Service (the first list of an entry), or of some of its EndpointSlices. */
+struct kube_ports {
+	struct kube_port *at;
+	uint16_t len;
+};
+
 /* A ready endpoint. Those without a label of their own are named after their address. */
 struct kube_endpoint {
 	struct ip ip;
+	uint16_t ports;    /* index of its list in the entry */
 	const char *label; /* folded; NULL: the address with dashes */
 };
 
@@ -66,12 +73,12 @@ struct kube_entry {
 	struct table_entry head; /* key: folded name relative to the zone */
 	enum entry_kind kind;
 	bool is_headless;
-	uint16_t n_ports;
+	uint16_t n_ports; /* lists of ports */
 	uint32_t n_endpoints;
 	uint32_t n_plain; /* endpoints without a label: they come first, sorted by address */
 	const struct rrset *a, *aaaa;
 	const struct rrset *other; /* CNAME of ENTRY_EXTERNAL, TXT of dns-version */
-	struct kube_port *ports;
+	struct kube_ports *ports; /* [0]: of the Service; the others of its slices */
 	struct kube_endpoint *endpoints; /* the labelled ones sorted by label */
 	char *labels; /* memory of the labels */
 	uint8_t key[];

@@ -17,33 +17,49 @@ static bool port_fits(const struct kube_port *p, struct str port, struct str pro
 	return port.len == 0 || (p->name[0] != '\0' && str_is(port, p->name));
 }
 
-bool kube_has_port(const struct kube_entry *entry, struct str port, struct str protocol)
+static bool list_has_port(const struct kube_ports *list, struct str port, struct str protocol)
 {
-	for (unsigned i = 0; i < entry->n_ports; i++)
-		if (port_fits(&entry->ports[i], port, protocol))
+	for (unsigned i = 0; i < list->len; i++)
+		if (port_fits(&list->at[i], port, protocol))
 			return true;
 	return false;
 }
 
-/* Numbers of the ports that fit, each once. */
-static unsigned fitting_ports(const struct kube_srv *srv, uint16_t *numbers, unsigned *fitting)
+/* A headless service has the ports of its endpoints, another one those of its own. */
+bool kube_has_port(const struct kube_entry *entry, struct str port, struct str protocol)
 {
-	unsigned n = 0;
+	if (!entry->is_headless)
+		return list_has_port(&entry->ports[0], port, protocol);
+	for (unsigned i = 1; i < entry->n_ports; i++)
+		if (list_has_port(&entry->ports[i], port, protocol))
+			return true;
+	return false;
+}
 
-	*fitting = 0;
-	for (unsigned i = 0; i < srv->entry->n_ports; i++) {
-		const struct kube_port *p = &srv->entry->ports[i];
-		unsigned seen = 0;
+/* Port numbers without repetition, and how many ports they stand for. */
+struct numbers {
+	uint16_t at[OBJECT_MAX_PORTS];
+	unsigned len, ports;
+};
 
-		if (!port_fits(p, srv->port, srv->protocol))
-			continue;
-		(*fitting)++;
-		while (seen < n && numbers[seen] != p->number)
-			seen++;
-		if (seen == n)
-			numbers[n++] = p->number;
-	}
-	return n;
+static void add_number(struct numbers *n, uint16_t number)
+{
+	unsigned seen = 0;
+
+	n->ports++;
+	while (seen < n->len && n->at[seen] != number)
+		seen++;
+	if (seen == n->len && n->len < OBJECT_MAX_PORTS)
+		n->at[n->len++] = number;
+}
+
+static void add_fitting(struct numbers *n, const struct kube_srv *srv, unsigned list)
+{
+	const struct kube_ports *ports = &srv->entry->ports[list];
+
+	for (unsigned i = 0; i < ports->len; i++)
+		if (port_fits(&ports->at[i], srv->port, srv->protocol))
+			add_number(n, ports->at[i].number);
 }
 
 /* As CoreDNS shares 100 out: over all pairs of port and address, at least 1. */
@@ -71,13 +87,13 @@ static bool make_target(struct target *t, const uint8_t *label, size_t label_len
 	return true;
 }
 
-static void add_records(struct rrset_builder *b, struct target *t, const uint16_t *numbers,
-	unsigned n, uint16_t weight)
+static void add_records(
+	struct rrset_builder *b, struct target *t, const struct numbers *n, uint16_t weight)
 {
 	put16(t->rdata, 0);
 	put16(t->rdata + 2, weight);
-	for (unsigned i = 0; i < n; i++) {
-		put16(t->rdata + 4, numbers[i]);
+	for (unsigned i = 0; i < n->len; i++) {
+		put16(t->rdata + 4, n->at[i]);
 		rrset_add(b, t->rdata, t->len);
 	}
 }
@@ -89,26 +105,26 @@ static unsigned address_count(const struct kube_entry *entry)
 }
 
 /* A service with a cluster address: one record a port, its target the service's own name. */
-static bool add_cluster_srv(struct kube *k, struct query *q, const struct kube_srv *srv,
-	struct rrset_builder *b)
+static bool add_cluster_srv(
+	struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
 {
-	uint16_t numbers[OBJECT_MAX_PORTS], n;
-	unsigned fitting, ports = fitting_ports(srv, numbers, &fitting);
+	struct numbers numbers = {.len = 0, .ports = 0};
 	const struct rrset *set;
+	const uint8_t *target;
 	struct target t;
+	uint16_t n;
 
-	(void)k;
+	add_fitting(&numbers, srv, 0);
 	if (!make_target(&t, NULL, 0, srv->service))
 		return false;
-	add_records(b, &t, numbers, ports, weight_of(fitting * address_count(srv->entry)));
+	add_records(b, &t, &numbers, weight_of(numbers.ports * address_count(srv->entry)));
 	set = rrset_build_in(b, &q->arena);
 	if (set == NULL)
 		return false;
+	target = rrset_rdata(set, 0, &n) + SRV_FIXED;
 	answer_add(&q->answer, SECTION_ANSWER, set);
-	answer_add_owned(&q->answer, SECTION_ADDITIONAL, rrset_rdata(set, 0, &n) + SRV_FIXED,
-		srv->entry->a);
-	answer_add_owned(&q->answer, SECTION_ADDITIONAL, rrset_rdata(set, 0, &n) + SRV_FIXED,
-		srv->entry->aaaa);
+	answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, srv->entry->a);
+	answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, srv->entry->aaaa);
 	return true;
 }
 
@@ -117,73 +133,102 @@ static bool same_name(const struct kube_endpoint *a, const struct kube_endpoint 
 	return a->label != NULL && b->label != NULL && strcmp(a->label, b->label) == 0;
 }
 
-/* The address of endpoint p, owned by its name in the SRV record i of set. */
-static void add_address(struct query *q, const struct rrset *set, const uint8_t *target,
-	const struct kube_endpoint *p)
+/* The endpoints that a question is about: all of a service, or those of one name. */
+struct span {
+	const struct kube_endpoint *first, *end;
+};
+
+/* The run of endpoints from first on that share its name. */
+static struct span name_run(const struct kube_endpoint *first, const struct kube_endpoint *end)
 {
-	answer_add_owned(&q->answer, SECTION_ADDITIONAL, target,
-		rrset_single(&q->arena, p->ip.len == 4 ? TYPE_A : TYPE_AAAA, set->ttl,
-			(struct str){(const char *)p->ip.bytes, p->ip.len}));
+	struct span run = {first, first + 1};
+
+	while (run.end < end && same_name(first, run.end))
+		run.end++;
+	return run;
 }
 
-/* Addresses for a set made by add_endpoint_records(): ports records for each name in turn. */
-static void add_endpoint_addresses(
-	struct query *q, const struct rrset *set, const struct kube_srv *srv, unsigned ports)
+static struct span find_span(const struct kube_srv *srv)
 {
-	const struct kube_endpoint *first = srv->endpoint, *end;
-	const uint8_t *record = set->wire, *wire_end = set->wire + set->wire_len;
+	const struct kube_entry *entry = srv->entry;
+	struct span all = {entry->endpoints, entry->endpoints + entry->n_endpoints};
 
-	if (first == NULL)
-		first = srv->entry->endpoints;
-	end = srv->entry->endpoints + srv->entry->n_endpoints;
-	for (const struct kube_endpoint *p = first; p < end && record < wire_end; p++) {
-		add_address(q, set, record + RR_FIXED + SRV_FIXED, p);
-		if (p + 1 < end && same_name(p, p + 1))
-			continue;
-		for (unsigned i = 0; i < ports; i++)
-			record += RR_FIXED + get16(record + 10);
+	return srv->endpoint == NULL ? all : name_run(srv->endpoint, all.end);
+}
+
+/* Pairs of port and address, over which the weight is shared. */
+static unsigned count_pairs(const struct kube_srv *srv, struct span span)
+{
+	unsigned pairs = 0;
+
+	for (const struct kube_endpoint *p = span.first; p < span.end; p++) {
+		struct numbers n = {.len = 0, .ports = 0};
+
+		add_fitting(&n, srv, p->ports);
+		pairs += n.ports;
+		if (pairs > 100)
+			break; /* the weight is 1 from here on */
 	}
+	return pairs;
 }
 
-/* One record for each endpoint name and port; endpoints of one name follow each other. */
-static void add_endpoint_records(struct rrset_builder *b, const struct kube_srv *srv,
-	const uint16_t *numbers, unsigned ports, uint16_t weight)
+/* Records for one name, which may have several addresses; false when it has no such port. */
+static bool add_name(
+	struct rrset_builder *b, const struct kube_srv *srv, struct span run, uint16_t weight)
 {
-	const struct kube_endpoint *p = srv->endpoint, *end;
+	uint8_t label[NAME_MAX_LABEL + 1];
+	struct numbers n = {.len = 0, .ports = 0};
+	struct target t;
 
-	end = srv->entry->endpoints + srv->entry->n_endpoints;
-	if (p == NULL)
-		p = srv->entry->endpoints;
-	for (const struct kube_endpoint *first = p; p < end; p++) {
-		uint8_t label[NAME_MAX_LABEL + 1];
-		struct target t;
-		size_t n;
-
-		if (srv->endpoint != NULL && p != first && !same_name(first, p))
-			break;
-		if (p != first && same_name(p - 1, p))
-			continue;
-		n = kube_write_label(label, p->label, &p->ip);
-		if (make_target(&t, label, n, srv->service))
-			add_records(b, &t, numbers, ports, weight);
-	}
-}
-
-static bool add_headless_srv(struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
-{
-	uint16_t numbers[OBJECT_MAX_PORTS];
-	unsigned fitting, ports = fitting_ports(srv, numbers, &fitting);
-	const struct rrset *set;
-
-	if (ports == 0)
+	for (const struct kube_endpoint *p = run.first; p < run.end; p++)
+		if (p == run.first || p->ports != p[-1].ports)
+			add_fitting(&n, srv, p->ports);
+	if (n.len == 0 || !make_target(&t, label,
+				  kube_write_label(label, run.first->label, &run.first->ip),
+				  srv->service))
 		return false;
-	add_endpoint_records(
-		b, srv, numbers, ports, weight_of(fitting * srv->entry->n_endpoints));
+	add_records(b, &t, &n, weight);
+	return true;
+}
+
+/* The addresses of a run, owned by its target in the record at wire. */
+static void add_glue(struct query *q, const struct rrset *set, size_t at, struct span run)
+{
+	const uint8_t *target = set->wire + at + RR_FIXED + SRV_FIXED;
+
+	for (const struct kube_endpoint *p = run.first; p < run.end; p++)
+		answer_add_owned(&q->answer, SECTION_ADDITIONAL, target,
+			rrset_single(&q->arena, p->ip.len == 4 ? TYPE_A : TYPE_AAAA, set->ttl,
+				(struct str){(const char *)p->ip.bytes, p->ip.len}));
+}
+
+/* Where the first record of a run is in the set; NO_RECORD when it has none. */
+#define NO_RECORD SIZE_MAX
+
+static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
+{
+	struct span all = find_span(srv), run;
+	size_t *places = arena_alloc(&q->arena, (size_t)(all.end - all.first + 1) * sizeof(*places));
+	uint16_t weight = weight_of(count_pairs(srv, all));
+	const struct rrset *set;
+	size_t i = 0;
+
+	for (const struct kube_endpoint *p = all.first; p < all.end; p = run.end, i++) {
+		size_t at = b->wire.len;
+
+		run = name_run(p, all.end);
+		places[i] = add_name(b, srv, run, weight) ? at : NO_RECORD;
+	}
 	set = rrset_build_in(b, &q->arena);
 	if (set == NULL)
 		return false;
 	answer_add(&q->answer, SECTION_ANSWER, set);
-	add_endpoint_addresses(q, set, srv, ports);
+	i = 0;
+	for (const struct kube_endpoint *p = all.first; p < all.end; p = run.end, i++) {
+		run = name_run(p, all.end);
+		if (places[i] != NO_RECORD)
+			add_glue(q, set, places[i], run);
+	}
 	return true;
 }
 
@@ -192,6 +237,6 @@ bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv)
 	struct rrset_builder b = {.type = TYPE_SRV, .ttl = k->options.ttl};
 
 	if (srv->entry->is_headless || srv->endpoint != NULL)
-		return add_headless_srv(q, srv, &b);
-	return add_cluster_srv(k, q, srv, &b);
+		return add_endpoint_srv(q, srv, &b);
+	return add_cluster_srv(q, srv, &b);
 }
