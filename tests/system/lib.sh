@@ -7,7 +7,7 @@ set -u
 
 srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 builddir=${top_builddir:-${abs_top_builddir:-.}}
-seamark=${SEAMARK:-$builddir/seamark}
+seamark=$(realpath -m "${SEAMARK:-$builddir/seamark}") # tests may change the directory
 workdir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-test.XXXXXX")
 tap_count=0
 tap_failed=0
