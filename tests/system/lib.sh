@@ -6,7 +6,7 @@
 set -u
 
 srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-builddir=${top_builddir:-${abs_top_builddir:-.}}
+builddir=$(cd "${top_builddir:-${abs_top_builddir:-.}}" && pwd)
 seamark=$(realpath -m "${SEAMARK:-$builddir/seamark}") # tests may change the directory
 workdir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-test.XXXXXX")
 tap_count=0
