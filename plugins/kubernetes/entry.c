@@ -226,7 +226,8 @@ static struct kube_ports make_ports(const struct port_list *list)
 
 static bool same_ports(const struct kube_ports *a, const struct kube_ports *b)
 {
-	return a->len == b->len && (a->len == 0 || memcmp(a->at, b->at, a->len * sizeof(*a->at)) == 0);
+	return a->len == b->len &&
+		(a->len == 0 || memcmp(a->at, b->at, a->len * sizeof(*a->at)) == 0);
 }
 
 /* Index of the port list of a slice; slices of one Service mostly have the same. */

@@ -208,7 +208,8 @@ static void add_glue(struct query *q, const struct rrset *set, size_t at, struct
 static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
 {
 	struct span all = find_span(srv), run;
-	size_t *places = arena_alloc(&q->arena, (size_t)(all.end - all.first + 1) * sizeof(*places));
+	size_t *places =
+		arena_alloc(&q->arena, (size_t)(all.end - all.first + 1) * sizeof(*places));
 	uint16_t weight = weight_of(count_pairs(srv, all));
 	const struct rrset *set;
 	size_t i = 0;
