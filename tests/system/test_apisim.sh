@@ -45,7 +45,7 @@ set_mark() {
 
 # expect TEXT PATTERN [SECONDS]
 expect() {
-	if wait_for "$dir/out" "$2" "${3:-5}"; then ok "$1"; else not_ok "$1 ($2)"; fi
+	if wait_for "$dir/out" "$2" "${3:-10}"; then ok "$1"; else not_ok "$1 ($2)"; fi
 }
 
 absent() {
@@ -192,7 +192,7 @@ expect "a broken watch goes on where it was" '^service shop/s8 10.96.7.89'
 ctl POST "$sim_url/cut?after=40&resource=services"
 ctl POST "$sim_url/close?resource=services"
 service s8 90 | apply
-expect "an event that was cut arrives whole" '^service shop/s8 10.96.7.90' 8
+expect "an event that was cut arrives whole" '^service shop/s8 10.96.7.90' 20
 absent "nothing vanished meanwhile" '^-'
 kill -USR1 "$dump"
 wait_for "$dir/stats" '^services' 2
@@ -215,7 +215,7 @@ expect "the watch works again" '^service shop/s1'
 ctl POST "$sim_url/fault?status=410&resource=services&verb=watch"
 ctl POST "$sim_url/close?resource=services"
 service s1 12 | apply
-expect "410 at the start of a watch leads to a new list" '^service shop/s1 10.96.7.12' 8
+expect "410 at the start of a watch leads to a new list" '^service shop/s1 10.96.7.12' 20
 fresh $kubeconfig
 ctl POST "$sim_url/stall?on=1"
 ctl POST "$sim_url/close?resource=services"
@@ -223,14 +223,14 @@ service s1 13 | apply
 ctl DELETE "$sim_url/objects?resource=services&namespace=shop&name=late"
 ctl POST "$sim_url/compact"
 ctl POST "$sim_url/stall?on=0"
-expect "compaction while disconnected leads to a new list" '^service shop/s1 10.96.7.13' 8
-expect "and what went meanwhile goes" '^-service shop/late' 8
+expect "compaction while disconnected leads to a new list" '^service shop/s1 10.96.7.13' 20
+expect "and what went meanwhile goes" '^-service shop/late' 20
 fresh $kubeconfig
 printf 'other-token\n' | ctl POST --data-binary @- "$sim_url/tokens"
 printf 'other-token\n' >"$dir/token"
 ctl POST "$sim_url/close"
 service s1 14 | apply
-expect "after a 401 the token file is read again at once" '^service shop/s1 10.96.7.14' 3
+expect "after a 401 the token file is read again at once" '^service shop/s1 10.96.7.14' 20
 absent "without a complaint" 'WARNING'
 fresh $kubeconfig
 ctl POST "$sim_url/set?resource=services&forbidden=1"
@@ -238,21 +238,21 @@ ctl POST "$sim_url/close?resource=services"
 expect "403 is said" 'cannot watch services: HTTP 403: services is forbidden'
 service s1 15 | apply
 ctl POST "$sim_url/set?resource=services&forbidden=0"
-expect "and goes away by itself" '^service shop/s1 10.96.7.15' 12
-expect "which is said too" 'watching services again' 6
+expect "and goes away by itself" '^service shop/s1 10.96.7.15' 20
+expect "which is said too" 'watching services again' 20
 fresh $kubeconfig
 ctl POST "$sim_url/fault?status=503&html=1&count=2&resource=services"
 ctl POST "$sim_url/close?resource=services"
 service s1 16 | apply
-expect "pages of a proxy instead of answers are survived" '^service shop/s1 10.96.7.16' 15
+expect "pages of a proxy instead of answers are survived" '^service shop/s1 10.96.7.16' 20
 absent "nothing vanished meanwhile" '^-'
 
 fresh $kubeconfig
 ctl POST "$sim_url/fault?status=302&count=2&resource=services&verb=watch"
 ctl POST "$sim_url/close?resource=services"
-expect "a redirect is not followed" 'cannot watch services: HTTP 302' 8
+expect "a redirect is not followed" 'cannot watch services: HTTP 302' 20
 service s1 18 | apply
-expect "and is survived" '^service shop/s1 10.96.7.18' 8
+expect "and is survived" '^service shop/s1 10.96.7.18' 20
 
 # a new CA
 fresh $kubeconfig
@@ -263,7 +263,7 @@ sh "$srcdir/tests/apisim/certs.sh" "$dir" $port
 mv "$dir/kubeconfig.kept" "$dir/kubeconfig"
 service rotated 60 >"$dir/rotated.yaml"
 start_sim "$dir/world.yaml" "$dir/rotated.yaml"
-expect "a CA that was replaced on disk is used for the next connection" '^service shop/rotated' 15
+expect "a CA that was replaced on disk is used for the next connection" '^service shop/rotated' 20
 stop_dump "an orderly end frees everything (new CA)"
 
 # servers without streaming lists
@@ -278,7 +278,7 @@ ctl POST "$sim_url/generate?services=1200&endpoints=2"
 ctl POST "$sim_url/watchlist?mode=refuse"
 start_dump --kubeconfig "$dir/kubeconfig"
 expect "several pages make one list" '^synced' 20
-expect "and all of it arrives" '^service ns-11/svc-1199 .* endpoints 2' 5
+expect "and all of it arrives" '^service ns-11/svc-1199 .* endpoints 2' 20
 stop_dump "an orderly end frees everything (several pages)"
 stop_sim
 
