@@ -1,0 +1,141 @@
+#!/bin/bash
+# The daemon against a simulated API server over TLS, as an operator's kubeconfig has it: changes are
+# seen at once, and the death of the API server changes no answer.
+. "$(dirname "$0")/lib.sh"
+
+command -v dig >/dev/null || skip_all "dig is not installed"
+command -v curl >/dev/null || skip_all "curl is not installed"
+[ -x "$seamark" ] || skip_all "$seamark is not built"
+apisim=$(realpath "$builddir/tests/apisim/apisim")
+await=$(realpath "$builddir/tests/system/await")
+api=$(free_port) control=$(free_port) port=$(free_port) ready=$(free_port)
+"$srcdir/tests/apisim/certs.sh" "$workdir/pki" "$api"
+
+service() { # NAME IP
+	printf 'apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop}\nspec: {clusterIP: %s, clusterIPs: [%s], ports: [{name: http, port: 80}]}\n' \
+		"$1" "$2" "$2"
+}
+
+cat >"$workdir/world.yaml" <<END
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+$(service web 10.96.0.7)
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {clusterIP: None, clusterIPs: [None], ports: [{name: pg, port: 5432}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db-1, namespace: shop, labels: {kubernetes.io/service-name: db}}
+addressType: IPv4
+endpoints:
+- {addresses: [10.244.0.1], hostname: db-0, conditions: {ready: true}}
+ports: [{name: pg, port: 5432, protocol: TCP}]
+END
+
+start_api() {
+	rm -f "$workdir/ports"
+	spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" --ports "$workdir/ports" \
+		--cert "$workdir/pki/server.crt" --key "$workdir/pki/server.key" \
+		--client-ca "$workdir/pki/ca.crt" --bookmark-ms 1000 --token secret-token "$@"
+	api_pid=$spawned
+	wait_for 50 test -s "$workdir/ports"
+}
+
+apply() { # objects on standard input
+	curl -s -o "$workdir/answer" -X POST --data-binary @- "http://127.0.0.1:$control/apisim/apply"
+}
+
+remove() { # the Service named; standard input is not used
+	curl -s -o "$workdir/answer" -X DELETE \
+		"http://127.0.0.1:$control/apisim/objects?resource=services&namespace=shop&name=new"
+}
+
+# seen apply|remove NAME TYPE WANT DESCRIPTION: the change is in an answer within 50 ms
+seen() {
+	local verb=$1 name=$2 type=$3 want=$4 begin end ms
+	cat >"$workdir/change.yaml"
+	"$await" "$port" "$name" "$type" "$want" 5 >"$workdir/when" &
+	local waiter=$!
+	sleep 0.05
+	begin=$(date +%s%N)
+	"$verb" <"$workdir/change.yaml"
+	wait "$waiter"
+	end=$(cat "$workdir/when")
+	ms=$(((${end:-0} - begin) / 1000000))
+	diag "$5: $ms ms from sending the change to the answer"
+	[ -n "$end" ] && [ "$ms" -le "${SEEN_MS:-50}" ]
+	ok "$5"
+}
+
+answers() { # what is asked again and again while the API server has trouble
+	ask "$port" web.shop.svc.cluster.local A
+	ask "$port" db-0.db.shop.svc.cluster.local A
+	ask "$port" _pg._tcp.db.shop.svc.cluster.local SRV
+	ask_status "$port" nope.shop.svc.cluster.local A
+}
+
+# Without an API server nothing is known, and nothing is denied.
+start_daemon cluster -workers 2 <<END
+cluster.local:$port {
+	bind 127.0.0.1
+	errors
+	ready 127.0.0.1:$ready
+	kubernetes cluster.local in-addr.arpa {
+		kubeconfig $workdir/pki/kubeconfig
+		pods verified
+	}
+}
+END
+wait_for 50 curl -s -o /dev/null "http://127.0.0.1:$ready/ready"
+is "$(ask_status "$port" web.shop.svc.cluster.local A)" SERVFAIL "SERVFAIL before the API server was seen"
+is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 503 "not ready either"
+
+start_api "$workdir/world.yaml"
+wait_for 100 curl -sf -o /dev/null "http://127.0.0.1:$ready/ready"
+ok "ready when all kinds are read"
+before=$(answers)
+like "$before" '^10.96.0.7$' "a Service"
+like "$before" '^10.244.0.1$' "an endpoint by its host name"
+like "$before" '^0 100 5432 db-0.db.shop.svc.cluster.local.$' "its port"
+like "$before" '^NXDOMAIN$' "what does not exist"
+
+service new 10.96.0.8 | seen apply new.shop.svc.cluster.local A 10.96.0.8 "a Service is created"
+service new 10.96.0.9 | seen apply new.shop.svc.cluster.local A 10.96.0.9 "a Service is changed"
+seen remove new.shop.svc.cluster.local A NXDOMAIN "a Service is deleted" </dev/null
+service new 10.96.0.8 | seen apply 8.0.96.10.in-addr.arpa PTR new.shop.svc.cluster.local. \
+	"and its reverse name comes"
+remove
+
+# Questions go on while the API server is killed, away, and back.
+(
+	n=0 bad=0
+	while [ ! -e "$workdir/enough" ]; do
+		n=$((n + 1))
+		[ "$(answers)" = "$before" ] || bad=$((bad + 1))
+	done
+	echo "$n $bad"
+) >"$workdir/rounds" &
+asker=$!
+kill -9 "$api_pid"
+wait_gone "$api_pid" 50
+sleep 2
+is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 200 "still ready without it"
+start_api "$workdir/world.yaml"
+sleep 3
+service back 10.96.0.10 | apply
+"$await" "$port" back.shop.svc.cluster.local A 10.96.0.10 40 >/dev/null
+ok "changes arrive again after its restart"
+touch "$workdir/enough"
+wait "$asker"
+read -r rounds bad <"$workdir/rounds"
+diag "$rounds rounds of 4 questions during kill and restart, $bad of them different"
+[ "$rounds" -gt 3 ] && [ "$bad" = 0 ]
+ok "no answer changed meanwhile"
+
+is "$(stop_daemon "$daemon")" 0 "it stops cleanly" || diag "$(cat "$workdir/cluster.log")"
+done_testing
