@@ -99,7 +99,12 @@ static void on_ready(void *arg, struct admin_reply *reply)
 		buf_str(&reply->body, "Shutting down");
 		return;
 	}
-	control_is_ready(r->control, &names);
+	if (!control_is_ready(r->control, &names) && names.len == 0) {
+		/* the first configuration is not in force yet: nobody can be asked */
+		reply->status = 503;
+		buf_str(&reply->body, "Starting");
+		return;
+	}
 	note_pending(r, buf_text(&names));
 	buf_free(&names);
 	if (r->pending.len == 0) {

@@ -32,6 +32,8 @@ void admin_route_del(struct admin_route *r)
 bool control_is_ready(struct control *c, struct buf *names)
 {
 	(void)c;
+	if (not_ready == NULL)
+		return false; /* before the first configuration is in force */
 	buf_str(names, not_ready);
 	return *not_ready == '\0';
 }
@@ -82,6 +84,18 @@ static void plugins_that_are_not_ready_are_named(void **state)
 	assert_string_equal(
 		last_line, "[INFO] plugin/ready: Plugins not ready: \"kubernetes,file\"");
 	assert_ready("file", 503, "file");
+	assert_ready("", 200, "OK");
+	rig_close(&r);
+}
+
+static void nothing_is_ready_before_the_first_configuration_is_in_force(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	open_ready(&r, ". {\nready\n}");
+	assert_ready(NULL, 503, "Starting");
+	assert_ready("kubernetes", 503, "kubernetes");
 	assert_ready("", 200, "OK");
 	rig_close(&r);
 }
@@ -146,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plugins_that_are_not_ready_are_named),
+		cmocka_unit_test(nothing_is_ready_before_the_first_configuration_is_in_force),
 		cmocka_unit_test(a_plugin_that_was_ready_stays_so),
 		cmocka_unit_test(monitoring_continuously_sees_every_loss),
 		cmocka_unit_test(a_stopping_server_is_not_ready),

@@ -81,7 +81,7 @@ answers() { # what is asked again and again while the API server has trouble
 
 # Without an API server nothing is known, and nothing is denied.
 start_daemon cluster -workers 2 <<END
-cluster.local:$port {
+.:$port {
 	bind 127.0.0.1
 	errors
 	ready 127.0.0.1:$ready
@@ -104,11 +104,11 @@ like "$before" '^10.244.0.1$' "an endpoint by its host name"
 like "$before" '^0 100 5432 db-0.db.shop.svc.cluster.local.$' "its port"
 like "$before" '^NXDOMAIN$' "what does not exist"
 
-service new 10.96.0.8 | seen apply new.shop.svc.cluster.local A 10.96.0.8 "a Service is created"
-service new 10.96.0.9 | seen apply new.shop.svc.cluster.local A 10.96.0.9 "a Service is changed"
+seen apply new.shop.svc.cluster.local A 10.96.0.8 "a Service is created" < <(service new 10.96.0.8)
+seen apply new.shop.svc.cluster.local A 10.96.0.9 "a Service is changed" < <(service new 10.96.0.9)
 seen remove new.shop.svc.cluster.local A NXDOMAIN "a Service is deleted" </dev/null
-service new 10.96.0.8 | seen apply 8.0.96.10.in-addr.arpa PTR new.shop.svc.cluster.local. \
-	"and its reverse name comes"
+seen apply 8.0.96.10.in-addr.arpa PTR new.shop.svc.cluster.local. \
+	"and its reverse name comes" < <(service new 10.96.0.8)
 remove
 
 # Questions go on while the API server is killed, away, and back.
@@ -137,5 +137,6 @@ diag "$rounds rounds of 4 questions during kill and restart, $bad of them differ
 [ "$rounds" -gt 3 ] && [ "$bad" = 0 ]
 ok "no answer changed meanwhile"
 
-is "$(stop_daemon "$daemon")" 0 "it stops cleanly" || diag "$(cat "$workdir/cluster.log")"
+stop_daemon "$daemon"
+ok "it stops cleanly" || diag "$(cat "$workdir/cluster.log")"
 done_testing
