@@ -43,4 +43,9 @@ static void teardown(void *instance)
 }
 
 const struct plugin bufsize_plugin = {
-	.name = "bufsize", .setup = setup, .query = query, .teardown = teardown};
+	.name = "bufsize",
+	.takes_any_class = true,
+	.setup = setup,
+	.query = query,
+	.teardown = teardown,
+};

@@ -125,4 +125,9 @@ static void teardown(void *instance)
 }
 
 const struct plugin chaos_plugin = {
-	.name = "chaos", .setup = setup, .query = query, .teardown = teardown};
+	.name = "chaos",
+	.takes_any_class = true,
+	.setup = setup,
+	.query = query,
+	.teardown = teardown,
+};

@@ -297,4 +297,9 @@ static void teardown(void *instance)
 }
 
 const struct plugin errors_plugin = {
-	.name = "errors", .setup = setup, .reply = reply, .teardown = teardown};
+	.name = "errors",
+	.takes_any_class = true,
+	.setup = setup,
+	.reply = reply,
+	.teardown = teardown,
+};

@@ -268,6 +268,7 @@ void forward_free(void *instance)
 
 const struct plugin forward_plugin = {
         .name = "forward",
+        .takes_any_class = true,
         .setup = forward_setup,
         .start = forward_start,
         .attach = attach,

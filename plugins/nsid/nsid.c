@@ -70,4 +70,9 @@ static void teardown(void *instance)
 }
 
 const struct plugin nsid_plugin = {
-	.name = "nsid", .setup = setup, .query = query, .teardown = teardown};
+	.name = "nsid",
+	.takes_any_class = true,
+	.setup = setup,
+	.query = query,
+	.teardown = teardown,
+};

@@ -26,6 +26,8 @@ enum verdict {
 
 struct plugin {
 	const char *name;
+	/* query and reply are for questions of every class; else those other than IN pass it by. */
+	bool takes_any_class;
 	/*
 	 * Read the directives of one server block (s->first and those behind it), make an instance
 	 * and put it in s->instance. Leaving it NULL keeps the plugin out of the chain (bind). It

@@ -121,13 +121,19 @@ bool query_prepare(struct query *q, const struct server_group *g)
 	return true;
 }
 
+/* False when plugin p knows only class IN, and q is of another. */
+static bool is_for(const struct query *q, const struct plugin *p)
+{
+	return q->msg.qclass == CLASS_IN || p->takes_any_class;
+}
+
 /* The way up: reply hooks of the plugins above the one at order, nearest first. */
 static void run_replies(struct query *q, unsigned order)
 {
 	for (size_t i = q->chain->reply_hooks.len; i > 0; i--) {
 		struct link *l = &q->chain->reply_hooks.at[i - 1];
 
-		if (l->order < order)
+		if (l->order < order && is_for(q, l->plugin))
 			l->plugin->reply(q, l->instance);
 	}
 }
@@ -142,7 +148,7 @@ static enum query_state finish(struct query *q, enum verdict v)
 		return QUERY_DROPPED;
 	}
 	if (v == NEXT) {
-		query_fail(q, RCODE_SERVFAIL); /* nobody answered */
+		query_fail(q, q->msg.qclass == CLASS_IN ? RCODE_SERVFAIL : RCODE_REFUSED);
 	} else {
 		order = hooks[q->position].order;
 		q->answered_by = hooks[q->position].plugin->name;
@@ -172,6 +178,9 @@ static enum query_state walk(struct query *q, enum verdict v, bool was_asked)
 		was_asked = true;
 		if (q->position >= n)
 			return finish(q, NEXT);
+		v = NEXT;
+		if (!is_for(q, hooks[q->position].plugin))
+			continue;
 		q->is_running = true;
 		v = hooks[q->position].plugin->query(q, hooks[q->position].instance);
 		q->is_running = false;

@@ -77,6 +77,36 @@ static void other_questions_go_on(void **state)
 	rig_close(&r);
 }
 
+static enum verdict answer_in(struct query *q, void *instance)
+{
+	(void)instance;
+	q->answer.is_authoritative = true;
+	return DONE;
+}
+
+static const struct plugin in_plugin = {.name = "in", .query = answer_in};
+
+static void plugins_of_class_in_never_see_such_questions(void **state)
+{
+	struct rig_ask ask = {.name = "a.", .type = TYPE_A, .rr_class = CLASS_CH};
+	struct query *q;
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(rig_open(&r, &chaos_plugin, ". {\nchaos\n}"), 0);
+	vec_push(&r.chain.query_hooks, (struct link){.plugin = &in_plugin, .order = 1});
+	q = rig_query(&r, &ask);
+	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	assert_string_equal(rig_answer(&r, q), "REFUSED\n--\n--\n");
+	query_release(q);
+	ask.rr_class = CLASS_IN;
+	q = rig_query(&r, &ask);
+	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	assert_string_equal(rig_answer(&r, q), "NOERROR aa\n--\n--\n");
+	query_release(q);
+	rig_close(&r);
+}
+
 static void texts_that_are_too_long_are_refused(void **state)
 {
 	char text[400] = ". {\nchaos a ";
@@ -95,6 +125,7 @@ int main(void)
 		cmocka_unit_test(the_names_of_old_custom_are_answered),
 		cmocka_unit_test(host_names_are_this_host),
 		cmocka_unit_test(other_questions_go_on),
+		cmocka_unit_test(plugins_of_class_in_never_see_such_questions),
 		cmocka_unit_test(texts_that_are_too_long_are_refused),
 	};
 
