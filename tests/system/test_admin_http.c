@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
 
+#include "admin/probe.h"
 #include "base/must.h"
 #include "test.h"
 
@@ -197,6 +199,59 @@ static void a_port_alone_means_all_addresses(void **state)
 	admin_route_del(r);
 }
 
+static int probes, answered;
+static struct probe *probe;
+
+static void on_probe(void *arg, bool was_answered, uint64_t took_ns)
+{
+	(void)arg;
+	assert_true(took_ns < 3000000000u);
+	probes++;
+	answered += was_answered;
+	probe_stop(probe);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+	(void)timer;
+	fail_msg("no probe within 5 s");
+}
+
+/* Probe address once; 1 when it answered well. */
+static int probe_once(const char *path)
+{
+	uv_timer_t keep;
+	uv_loop_t loop;
+
+	probes = answered = 0;
+	uv_loop_init(&loop);
+	uv_timer_init(&loop, &keep); /* the probe alone does not keep a loop alive */
+	probe = probe_start(&loop, address, path, on_probe, NULL);
+	assert_non_null(probe);
+	uv_timer_start(&keep, on_late, 5000, 0);
+	while (probes == 0 && uv_run(&loop, UV_RUN_ONCE) != 0)
+		;
+	uv_close((uv_handle_t *)&keep, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	assert_int_equal(probes, 1);
+	return answered;
+}
+
+static void a_probe_sees_whether_the_server_answers(void **state)
+{
+	struct err e;
+	struct admin_route *a = admin_route_add(address, "/good", say, "OK", &e);
+	struct admin_route *b = admin_route_add(address, "/bad", say, "busy", &e);
+
+	(void)state;
+	assert_int_equal(probe_once("/good"), 1);
+	assert_int_equal(probe_once("/bad"), 0);
+	admin_route_del(a);
+	admin_route_del(b);
+	assert_int_equal(probe_once("/good"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup(one_client_cannot_take_all_connections, pick_port),
 		cmocka_unit_test_setup(an_address_in_use_is_reported, pick_port),
 		cmocka_unit_test_setup(a_port_alone_means_all_addresses, pick_port),
+		cmocka_unit_test_setup(a_probe_sees_whether_the_server_answers, pick_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

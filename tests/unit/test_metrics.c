@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "admin/process.h"
 #include "test.h"
 
 static const struct metric_family requests = {
@@ -115,6 +116,36 @@ static void no_sample_gives_no_text(void **state)
 	buf_free(&out);
 }
 
+/* The figure behind name at the start of a line; -1 when it is not there. */
+static double figure(const char *text, const char *name)
+{
+	char line[64];
+	const char *at;
+
+	snprintf(line, sizeof(line), "\n%s ", name);
+	at = strstr(text, line);
+	return at == NULL ? -1 : strtod(at + strlen(line), NULL);
+}
+
+static void the_process_tells_plausible_figures(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct buf out = {0};
+
+	(void)state;
+	process_metrics(m);
+	metrics_finish(m, &out);
+	assert_true(figure(out.at, "process_cpu_seconds_total") >= 0);
+	assert_true(figure(out.at, "process_resident_memory_bytes") > 100000);
+	assert_true(figure(out.at, "process_virtual_memory_bytes") >
+		figure(out.at, "process_resident_memory_bytes"));
+	assert_true(figure(out.at, "process_open_fds") >= 1);
+	assert_true(figure(out.at, "process_max_fds") >= figure(out.at, "process_open_fds"));
+	assert_true(figure(out.at, "process_start_time_seconds") > 1.6e9);
+	assert_non_null(strstr(out.at, "\nseamark_build_info{version=\""));
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +155,7 @@ int main(void)
 		cmocka_unit_test(label_values_are_escaped),
 		cmocka_unit_test(numbers_read_back_as_they_were),
 		cmocka_unit_test(no_sample_gives_no_text),
+		cmocka_unit_test(the_process_tells_plausible_figures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
