@@ -95,7 +95,7 @@ Seamark serves the lab cluster on 127.0.0.1:1053 (and [::1]:1053). In another te
   dig @127.0.0.1 -p 1053 db.data.svc.cluster.local             # headless, all endpoints
   dig @127.0.0.1 -p 1053 db-0.db.data.svc.cluster.local        # one pod of a StatefulSet
   dig @127.0.0.1 -p 1053 payments.shop.svc.cluster.local       # ExternalName
-  dig @127.0.0.1 -p 1053 +tcp web.shop.svc.cluster.local AAAA
+  dig @127.0.0.1 -p 1053 +tcp api.shop.svc.cluster.local AAAA  # dual stack, over TCP
   dig @127.0.0.1 -p 1053 dns-version.cluster.local TXT
   dig @127.0.0.1 -p 1053 -x 10.96.10.1                         # reverse
   dig @127.0.0.1 -p 1053 www.debian.org                        # relayed to your resolvers
