@@ -166,7 +166,8 @@ static size_t find_name(const struct encoder *e, const uint8_t *owner)
 	for (unsigned i = 0; i < e->places_len; i++)
 		if (owner >= e->places[i].from && owner < e->places[i].end)
 			return e->places[i].at + (size_t)(owner - e->places[i].from);
-	if (labels <= e->m->qname_labels && labels > 0) {
+	/* the root too: every name has one at its end, and writing it out makes records shrink */
+	if (labels <= e->m->qname_labels) {
 		const uint8_t *tail = name_skip(qname, e->m->qname_labels - labels);
 
 		if (name_equal(tail, owner))
@@ -396,8 +397,15 @@ size_t answer_encode(
 	const struct answer *a, const struct msg *m, const struct answer_env *env, uint8_t *out)
 {
 	size_t opt = opt_size(a, m, env);
+	struct answer_env without;
 	struct encoder e;
 
+	if (m->question_end + opt > env->limit) { /* a long identity on a long name */
+		without = *env;
+		without.nsid = NULL;
+		env = &without;
+		opt = opt_size(a, m, env);
+	}
 	e.a = a;
 	e.m = m;
 	e.out = out;

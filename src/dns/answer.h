@@ -50,13 +50,13 @@ struct answer {
 
 /* What the encoder adds around the records. */
 struct answer_env {
-	const char *nsid; /* sent when the client asks for it; NULL for none */
+	const char *nsid; /* sent when the client asks for it and there is room; NULL for none */
 	size_t nsid_len;
 	const uint8_t *cookie;  /* COOKIE_FULL octets, or NULL */
 	uint16_t keepalive;     /* RFC 7828 units of 100 ms; sent on streams when asked for */
 	bool is_stream;
 	uint16_t udp_size; /* what we offer in our OPT */
-	size_t limit;      /* octets that the answer may have */
+	size_t limit;      /* octets that the answer may have, at least 512 */
 };
 
 /* Start an empty NOERROR answer that takes further memory from arena. */
