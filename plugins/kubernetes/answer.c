@@ -7,6 +7,9 @@
 static const uint8_t label_svc[] = "\3svc";
 static const uint8_t label_pod[] = "\3pod";
 
+/* Name servers whose addresses are added to an NS answer. */
+#define MAX_GLUE 16u
+
 /* The zone of k that the question lies in: the longest one. */
 static const struct kube_zone *find_zone(const struct kube *k, const struct query *q)
 {
@@ -36,7 +39,7 @@ struct place {
 	unsigned labels;       /* left of the zone */
 	size_t relative_len;   /* octets left of the zone */
 	unsigned key_labels;   /* labels of the entry that decides */
-	const uint8_t *key;    /* in q->folded */
+	const uint8_t *key;    /* in the folded name */
 	size_t key_len;
 };
 
@@ -44,21 +47,21 @@ struct place {
  * SVC.NS.svc decides about all names below it, NS.pod about its pods; any other name is an entry
  * itself.
  */
-static void find_key(struct place *p, const struct query *q)
+static void find_key(struct place *p, const uint8_t *name)
 {
 	const uint8_t *last;
 
-	p->key = q->folded;
+	p->key = name;
 	p->key_labels = p->labels;
 	if (p->labels > 2) {
-		last = name_skip(q->folded, p->labels - 1);
+		last = name_skip(name, p->labels - 1);
 		if (memcmp(last, label_svc, 4) == 0)
 			p->key_labels = 3;
 		else if (memcmp(last, label_pod, 4) == 0)
 			p->key_labels = 2;
-		p->key = name_skip(q->folded, p->labels - p->key_labels);
+		p->key = name_skip(name, p->labels - p->key_labels);
 	}
-	p->key_len = p->relative_len - (size_t)(p->key - q->folded);
+	p->key_len = p->relative_len - (size_t)(p->key - name);
 }
 
 static bool locate(const struct kube *k, const struct query *q, struct place *p)
@@ -68,7 +71,7 @@ static bool locate(const struct kube *k, const struct query *q, struct place *p)
 		return false;
 	p->labels = q->msg.qname_labels - p->zone->labels;
 	p->relative_len = q->msg.qname_len - p->zone->name.len;
-	find_key(p, q);
+	find_key(p, q->folded);
 	return true;
 }
 
@@ -98,19 +101,21 @@ static void add_soa(const struct kube_zone *z, struct query *q)
 	answer_add_owned(&q->answer, SECTION_AUTHORITY, owner, rcu_borrow(z->soa));
 }
 
-/* Nothing negative may be said before the whole cluster is known. */
-static enum verdict unsynced(struct kube *k, struct query *q)
+/* Nothing negative may be said before the whole cluster is known. CoreDNS adds the SOA here. */
+static enum verdict unsynced(struct kube *k, const struct kube_zone *z, struct query *q)
 {
 	counters_add(k->counters, q->worker->index, KUBE_UNSYNCED, 1);
 	query_fail(q, RCODE_SERVFAIL);
 	q->answer.ede = EDE_NOT_READY;
+	q->answer.is_authoritative = true;
+	add_soa(z, q);
 	return DONE;
 }
 
 enum verdict kube_nodata(struct kube *k, const struct kube_zone *z, struct query *q)
 {
 	if (!atomic_load_explicit(&k->is_synced, memory_order_relaxed))
-		return unsynced(k, q);
+		return unsynced(k, z, q);
 	counters_add(k->counters, q->worker->index, KUBE_NODATA, 1);
 	q->answer.is_authoritative = true;
 	add_soa(z, q);
@@ -132,7 +137,7 @@ static bool falls_through(const struct kube *k, const struct query *q)
 enum verdict kube_nxdomain(struct kube *k, const struct kube_zone *z, struct query *q)
 {
 	if (!atomic_load_explicit(&k->is_synced, memory_order_relaxed))
-		return unsynced(k, q);
+		return unsynced(k, z, q);
 	if (falls_through(k, q))
 		return NEXT;
 	counters_add(k->counters, q->worker->index, KUBE_NXDOMAIN, 1);
@@ -214,12 +219,15 @@ static enum verdict answer_port(struct kube *k, const struct place *p,
 		.port = bare_label(q->folded),
 		.protocol = bare_label(second),
 	};
-	const struct rrset *set = addresses_of(entry, q->msg.qtype);
+	const struct rrset *set;
 
 	if (!kube_has_port(entry, srv.port, srv.protocol))
 		return kube_nxdomain(k, p->zone, q);
 	if (q->msg.qtype == TYPE_SRV && kube_add_srv(k, q, &srv))
 		return kube_done(k, q);
+	/* slices with other ports: only the endpoints that have this one */
+	set = entry->is_headless && entry->n_ports > 2 ? kube_port_addresses(k, q, &srv)
+						       : addresses_of(entry, q->msg.qtype);
 	if (set == NULL)
 		return kube_nodata(k, p->zone, q);
 	answer_add(&q->answer, SECTION_ANSWER, set);
@@ -231,8 +239,7 @@ static bool is_protocol_node(const struct kube_entry *entry, const uint8_t *labe
 {
 	struct str s = {(const char *)label + 1, label[0]};
 
-	return s.len > 1 && s.at[0] == '_' &&
-		kube_has_port(entry, (struct str){NULL, 0}, bare_label(label));
+	return s.len > 1 && s.at[0] == '_' && kube_has_named_port(entry, bare_label(label));
 }
 
 /* A name below a service: an endpoint, a protocol, or a port. */
@@ -282,37 +289,54 @@ static enum verdict answer_pod(struct kube *k, const struct place *p, struct que
 	return kube_done(k, q);
 }
 
-/* Addresses of the name servers, whose names lie in this zone. */
-static void add_glue(struct query *q, const struct kube_zone *z, const struct rrset *ns)
+/* Addresses of a name server: a service, an endpoint of one, or ns.dns. */
+static void add_server_glue(
+	struct query *q, const struct kube_zone *home, const uint8_t *target, uint32_t ttl)
 {
-	for (unsigned i = 0; i < ns->count; i++) {
-		uint16_t n;
-		const uint8_t *target = rrset_rdata(ns, i, &n);
-		size_t len = (size_t)n - z->name.len;
-		const struct kube_entry *entry = (const struct kube_entry *)table_find(
-			&z->table, target, len, table_hash(&z->table, target, len));
+	struct place p = {.zone = home, .labels = name_labels(target) - home->labels};
+	const struct kube_entry *entry;
+	unsigned n;
 
-		if (entry == NULL)
-			continue;
-		answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->a);
-		answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->aaaa);
+	p.relative_len = name_len(target) - home->name.len;
+	find_key(&p, target);
+	entry = (const struct kube_entry *)table_find(
+		&home->table, p.key, p.key_len, table_hash(&home->table, p.key, p.key_len));
+	if (entry == NULL)
+		return;
+	if (p.labels > p.key_labels) {
+		const struct kube_endpoint *at = kube_find_endpoint(entry, target, &n);
+
+		for (unsigned i = 0; at != NULL && i < n; i++)
+			kube_add_endpoint(q, target, &at[i], ttl);
+		return;
 	}
+	answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->a);
+	answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->aaaa);
 }
 
-static enum verdict answer_apex(struct kube *k, const struct place *p, struct query *q)
+static enum verdict answer_ns(struct kube *k, const struct kube_zone *z, struct query *q)
 {
-	const struct rrset *ns = rcu_borrow(p->zone->ns);
+	const struct rrset *ns = rcu_borrow(z->ns);
+	uint16_t n;
 
+	if (ns == NULL)
+		return kube_nodata(k, z, q);
+	answer_add(&q->answer, SECTION_ANSWER, ns);
+	for (unsigned i = 0; i < ns->count && i < MAX_GLUE; i++)
+		add_server_glue(q, z->is_reverse ? k->primary : z, rrset_rdata(ns, i, &n), ns->ttl);
+	return kube_done(k, q);
+}
+
+static enum verdict answer_apex(struct kube *k, const struct kube_zone *z, struct query *q)
+{
+	if (q->msg.qtype == TYPE_NS)
+		return answer_ns(k, z, q);
 	if (q->msg.qtype == TYPE_SOA) {
-		answer_add(&q->answer, SECTION_ANSWER, rcu_borrow(p->zone->soa));
+		answer_add(&q->answer, SECTION_ANSWER, rcu_borrow(z->soa));
 		return kube_done(k, q);
 	}
-	if (q->msg.qtype != TYPE_NS || ns == NULL)
-		return kube_nodata(k, p->zone, q);
-	answer_add(&q->answer, SECTION_ANSWER, ns);
-	if (!p->zone->is_reverse)
-		add_glue(q, p->zone, ns);
-	return kube_done(k, q);
+	/* a zone can be one address: 10.96.0.1/32 */
+	return z->is_reverse ? kube_reverse(k, z, q) : kube_nodata(k, z, q);
 }
 
 enum verdict kube_query(struct query *q, void *instance)
@@ -323,8 +347,10 @@ enum verdict kube_query(struct query *q, void *instance)
 
 	if (q->msg.qclass != CLASS_IN || !locate(k, q, &p))
 		return NEXT;
+	if (q->msg.qtype == TYPE_AXFR || q->msg.qtype == TYPE_IXFR)
+		return query_fail(q, RCODE_REFUSED);
 	if (p.labels == 0)
-		return answer_apex(k, &p, q);
+		return answer_apex(k, p.zone, q);
 	if (p.zone->is_reverse)
 		return kube_reverse(k, p.zone, q);
 	entry = (const struct kube_entry *)table_find(&p.zone->table, p.key, p.key_len,

@@ -81,20 +81,6 @@ static void take_out(struct kube_zone *z, const uint8_t *key, size_t len)
 	rcu_retire(table_remove(&z->table, key, len), kube_entry_free);
 }
 
-/* "NS.svc" or "NS.pod" as wire labels; 0 when ns is no label. */
-static size_t namespace_key(uint8_t *key, const char *ns, const char *kind)
-{
-	size_t n = strlen(ns);
-
-	if (n == 0 || n > NAME_MAX_LABEL)
-		return 0;
-	key[0] = (uint8_t)n;
-	name_fold(key + 1, (const uint8_t *)ns, n);
-	key[n + 1] = 3;
-	memcpy(key + n + 2, kind, 3);
-	return n + 5;
-}
-
 static void set_node(struct kube_zone *z, const uint8_t *key, size_t len, bool exists)
 {
 	uint64_t hash = table_hash(&z->table, key, len);
@@ -109,36 +95,45 @@ static void set_node(struct kube_zone *z, const uint8_t *key, size_t len, bool e
 /* The nodes of a namespace. With pods disabled nothing is below NS.pod, so it does not exist. */
 static void compile_namespace_nodes(struct kube *k, const char *ns)
 {
-	uint8_t key[NAME_MAX_LABEL + 5];
+	uint8_t key[KUBE_KEY_MAX];
 	bool is_exposed = kube_is_exposed(k, ns);
 
 	vec_for_each(&k->zones, at) {
-		size_t n = namespace_key(key, ns, "svc");
+		size_t n = kube_namespace_key(key, ns, "svc");
 
 		if ((*at)->is_reverse || n == 0)
 			continue;
 		set_node(*at, key, n, is_exposed);
-		n = namespace_key(key, ns, "pod");
+		n = kube_namespace_key(key, ns, "pod");
 		set_node(*at, key, n, is_exposed && k->options.pods != PODS_DISABLED);
 	}
 }
 
-void kube_compile_service(struct kube *k, const char *ns, const char *name)
+static const struct table_entry *find_service(
+	const struct kube_zone *z, const char *ns, const char *name)
+{
+	uint8_t key[KUBE_KEY_MAX];
+	size_t n = kube_service_key(key, ns, name);
+
+	return n == 0 ? NULL : table_find(&z->table, key, n, table_hash(&z->table, key, n));
+}
+
+bool kube_has_service(const struct kube *k, const char *ns, const char *name)
+{
+	return find_service(k->primary, ns, name) != NULL;
+}
+
+static void put_service(struct kube *k, const char *ns, const char *name)
 {
 	const struct object *o = store_service(cluster_store(k->cluster), ns, name);
 	bool is_served = o != NULL && kube_is_exposed(k, ns) && kube_is_selected(k, o);
-	uint8_t key[2 * (NAME_MAX_LABEL + 1) + 4];
-	size_t n = strlen(name);
+	uint8_t key[KUBE_KEY_MAX];
+	size_t n = kube_service_key(key, ns, name);
 
-	if (n == 0 || n > NAME_MAX_LABEL)
-		return;
-	key[0] = (uint8_t)n;
-	name_fold(key + 1, (const uint8_t *)name, n);
-	n += 1 + namespace_key(key + n + 1, ns, "svc");
 	vec_for_each(&k->zones, at) {
 		struct kube_entry *entry;
 
-		if ((*at)->is_reverse)
+		if ((*at)->is_reverse || n == 0)
 			continue;
 		entry = is_served ? kube_entry_build(k, o, *at) : NULL;
 		if (entry != NULL)
@@ -148,16 +143,29 @@ void kube_compile_service(struct kube *k, const char *ns, const char *name)
 	}
 }
 
-/* Addresses of a service and of its endpoints, whose PTR records depend on its namespace. */
-static void compile_service_addresses(struct kube *k, const struct object *o)
+/* Addresses of a service and of its endpoints, whose PTR records depend on its name. */
+static void compile_service_addresses(struct kube *k, const char *ns, const char *name)
 {
-	struct object_list slices = store_slices_of(cluster_store(k->cluster), o->ns, o->name);
+	const struct store *st = cluster_store(k->cluster);
+	const struct object *o = store_service(st, ns, name);
+	struct object_list slices = store_slices_of(st, ns, name);
 
-	for (uint32_t i = 0; i < o->service.cluster_ips.len; i++)
+	for (uint32_t i = 0; o != NULL && i < o->service.cluster_ips.len; i++)
 		kube_compile_address(k, &o->service.cluster_ips.at[i]);
 	for (size_t i = 0; i < slices.len; i++)
 		for (uint32_t p = 0; p < slices.at[i]->slice.n_endpoints; p++)
 			kube_compile_address(k, &slices.at[i]->slice.endpoints[p].ip);
+}
+
+void kube_compile_service(struct kube *k, const char *ns, const char *name)
+{
+	bool was_there = kube_has_service(k, ns, name);
+
+	put_service(k, ns, name);
+	/* PTR records are made with the first whole list of endpoints */
+	if (kube_has_service(k, ns, name) != was_there &&
+		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE))
+		compile_service_addresses(k, ns, name);
 }
 
 static void compile_namespace(struct kube *k, const char *ns)
@@ -167,8 +175,8 @@ static void compile_namespace(struct kube *k, const char *ns)
 
 	compile_namespace_nodes(k, ns);
 	for (size_t i = 0; i < services.len; i++) {
-		kube_compile_service(k, ns, services.at[i]->name);
-		compile_service_addresses(k, services.at[i]);
+		put_service(k, ns, services.at[i]->name);
+		compile_service_addresses(k, ns, services.at[i]->name);
 	}
 }
 
@@ -232,18 +240,10 @@ void kube_compile_all(struct kube *k)
 	update_synced(k);
 }
 
-static bool is_local(const struct kube *k, const struct ip *ip)
-{
-	vec_for_each(&k->local, l)
-		if (ip_eq(l, ip))
-			return true;
-	return false;
-}
-
 void kube_on_changes(void *arg, const struct changes *c)
 {
 	struct kube *k = arg;
-	bool has_names = false, has_apex = false, has_sync = false;
+	bool has_names = false, has_sync = false;
 
 	for (size_t i = 0; i < c->len; i++) {
 		const struct touch *t = &c->at[i];
@@ -257,19 +257,16 @@ void kube_on_changes(void *arg, const struct changes *c)
 			kube_compile_service(k, t->ns, t->name);
 			has_names = true;
 			break;
-		case TOUCH_IP:
-			kube_compile_address(k, &t->ip);
-			has_apex = has_apex || is_local(k, &t->ip);
-			break;
+		case TOUCH_IP: kube_compile_address(k, &t->ip); break;
 		case TOUCH_SYNC: has_sync = true; break;
 		case TOUCH_IMPORT:
 		case TOUCH_POD: break;
 		}
 	}
-	if (has_apex)
+	if (has_names) {
 		kube_compile_apex(k);
-	if (has_names)
 		bump_serial(k);
+	}
 	if (has_sync)
 		kube_compile_all(k);
 }

@@ -55,12 +55,18 @@ void kube_address_free(void *object)
 
 /* --- labels of endpoints ----------------------------------------------------------------- */
 
+/* A pod's name may have dots; as one label it could not be asked for by an ordinary client. */
+static bool is_label(const char *text)
+{
+	return text != NULL && strlen(text) <= NAME_MAX_LABEL && strchr(text, '.') == NULL;
+}
+
 const char *kube_endpoint_label(const struct kube *k, const struct endpoint *p)
 {
-	if (p->hostname != NULL && strlen(p->hostname) <= NAME_MAX_LABEL)
+	if (is_label(p->hostname))
 		return p->hostname;
 	if (k->options.has_endpoint_pod_names && p->target_kind == TARGET_POD &&
-		p->target_name != NULL && strlen(p->target_name) <= NAME_MAX_LABEL)
+		is_label(p->target_name))
 		return p->target_name;
 	return NULL;
 }
@@ -108,6 +114,9 @@ bool kube_read_dashed(struct ip *ip, const uint8_t *label)
 	memset(ip, 0, sizeof(*ip));
 	memcpy(text, label + 1, n);
 	text[n] = '\0';
+	/* a label may hold any octet, also NUL and what separates the parts of an address */
+	if (strspn(text, "0123456789abcdef-") != n)
+		return false;
 	for (unsigned i = 0; i < n; i++)
 		dashes += text[i] == '-';
 	is_v4 = dashes == 3 && strstr(text, "--") == NULL;
@@ -196,38 +205,65 @@ struct builder {
 	const struct object *service;
 	VEC(struct kube_ports) ports;
 	VEC(struct kube_endpoint) endpoints;
+	uint16_t join_of[2], joined; /* lists that join_ports() joined last, and the result */
 	struct buf labels; /* offsets while it grows: label pointers are set at the end */
 };
 
-/* Port names are at most 15 octets (RFC 6335); a longer one cannot be asked for. */
-static void add_port(struct kube_ports *ports, const struct port *p)
+static size_t port_texts(const struct port_list *list)
+{
+	size_t n = list->len;
+
+	for (uint32_t i = 0; i < list->len; i++)
+		if (list->at[i].name != NULL)
+			n += strlen(list->at[i].name);
+	return n;
+}
+
+/* Appends the folded name to the texts behind the list. */
+static void add_port(struct kube_ports *ports, const struct port *p, char **text)
 {
 	struct kube_port *at = &ports->at[ports->len++];
 	size_t n = p->name == NULL ? 0 : strlen(p->name);
 
 	at->number = (uint16_t)p->port;
 	at->protocol = (uint8_t)p->protocol;
-	if (n < sizeof(at->name))
-		name_fold((uint8_t *)at->name, (const uint8_t *)p->name, n);
+	at->name = *text;
+	name_fold((uint8_t *)*text, (const uint8_t *)(n > 0 ? p->name : ""), n);
+	*text += n;
+	*(*text)++ = '\0';
 }
 
+/* One block: the ports, and behind them their names. */
 static struct kube_ports make_ports(const struct port_list *list)
 {
 	struct kube_ports ports = {NULL, 0};
+	size_t n = list->len * sizeof(*ports.at);
+	char *text;
 
 	if (list->len == 0)
 		return ports;
-	ports.at = mem_array(list->len, sizeof(*ports.at));
+	ports.at = mem_alloc(n + port_texts(list));
+	text = (char *)ports.at + n;
 	for (uint32_t i = 0; i < list->len; i++)
 		if (list->at[i].port > 0)
-			add_port(&ports, &list->at[i]);
+			add_port(&ports, &list->at[i], &text);
 	return ports;
+}
+
+static bool same_port(const struct kube_port *a, const struct kube_port *b)
+{
+	return a->number == b->number && a->protocol == b->protocol &&
+		strcmp(a->name, b->name) == 0;
 }
 
 static bool same_ports(const struct kube_ports *a, const struct kube_ports *b)
 {
-	return a->len == b->len &&
-		(a->len == 0 || memcmp(a->at, b->at, a->len * sizeof(*a->at)) == 0);
+	if (a->len != b->len)
+		return false;
+	for (unsigned i = 0; i < a->len; i++)
+		if (!same_port(&a->at[i], &b->at[i]))
+			return false;
+	return true;
 }
 
 /* Index of the port list of a slice; slices of one Service mostly have the same. */
@@ -278,9 +314,47 @@ static void collect_endpoints(struct builder *b)
 	}
 }
 
-static bool is_same_endpoint(const struct kube_endpoint *a, const struct kube_endpoint *b)
+static void push_port(struct kube_ports *ports, const struct kube_port *p)
 {
-	return compare_endpoints(a, b) == 0;
+	for (unsigned i = 0; i < ports->len; i++)
+		if (same_port(&ports->at[i], p))
+			return;
+	ports->at[ports->len++] = *p;
+}
+
+/* List with the ports of two lists; their names stay in the blocks of those. */
+static uint16_t join_ports(struct builder *b, uint16_t x, uint16_t y)
+{
+	const struct kube_ports *one = &b->ports.at[x], *two = &b->ports.at[y];
+	struct kube_ports both = {NULL, 0};
+
+	if (x == y || b->ports.len == UINT16_MAX)
+		return x;
+	if (b->join_of[0] == x && b->join_of[1] == y)
+		return b->joined;
+	both.at = mem_array((size_t)one->len + two->len + 1, sizeof(*both.at));
+	for (unsigned i = 0; i < one->len; i++)
+		push_port(&both, &one->at[i]);
+	for (unsigned i = 0; i < two->len; i++)
+		push_port(&both, &two->at[i]);
+	b->join_of[0] = x;
+	b->join_of[1] = y;
+	b->joined = (uint16_t)b->ports.len;
+	vec_push(&b->ports, both);
+	return b->joined;
+}
+
+/* An endpoint of the list in the place of n; one that is there already gives it its ports. */
+static size_t merge_endpoint(struct builder *b, size_t n, const struct kube_endpoint *p)
+{
+	struct kube_endpoint *last = n == 0 ? NULL : &b->endpoints.at[n - 1];
+
+	if (last != NULL && compare_endpoints(last, p) == 0) {
+		last->ports = join_ports(b, last->ports, p->ports);
+		return n;
+	}
+	b->endpoints.at[n] = *p;
+	return n + 1;
 }
 
 /* Labels become pointers and lower case, the list sorted and free of repetitions. */
@@ -296,8 +370,7 @@ static void finish_endpoints(struct builder *b, struct kube_entry *entry)
 		qsort(b->endpoints.at, b->endpoints.len, sizeof(*b->endpoints.at),
 			compare_endpoints);
 	for (size_t i = 0; i < b->endpoints.len; i++)
-		if (i == 0 || !is_same_endpoint(&b->endpoints.at[n - 1], &b->endpoints.at[i]))
-			b->endpoints.at[n++] = b->endpoints.at[i];
+		n = merge_endpoint(b, n, &b->endpoints.at[i]);
 	entry->endpoints = b->endpoints.at;
 	entry->n_endpoints = (uint32_t)n;
 	while (entry->n_plain < n && entry->endpoints[entry->n_plain].label == NULL)
@@ -311,7 +384,8 @@ static int compare_ip(const void *x, const void *y)
 {
 	const struct ip *a = x, *b = y;
 
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+	/* of two families, the octets could be equal */
+	return a->len != b->len ? a->len - b->len : memcmp(a->bytes, b->bytes, a->len);
 }
 
 /* The addresses of one family, each once, as a record set; NULL when there is none. */
@@ -325,7 +399,8 @@ static const struct rrset *address_set(const struct kube *k, struct ip *ips, siz
 	return rrset_build(&b);
 }
 
-static void add_addresses(const struct kube *k, struct kube_entry *entry, struct ip *ips, size_t n)
+void kube_entry_set_addresses(
+	const struct kube *k, struct kube_entry *entry, struct ip *ips, size_t n)
 {
 	if (n > 1)
 		qsort(ips, n, sizeof(*ips), compare_ip);
@@ -346,23 +421,41 @@ static void add_service_addresses(
 		for (uint32_t i = 0; i < s->cluster_ips.len; i++)
 			vec_push(&ips, s->cluster_ips.at[i]);
 	}
-	add_addresses(k, entry, ips.at, ips.len);
+	kube_entry_set_addresses(k, entry, ips.at, ips.len);
 	vec_free(&ips);
 }
 
-/* SVC.NS.svc as wire labels, folded; 0 when it is no name. */
-static size_t service_key(uint8_t *key, const struct object *o)
+/* One label, folded; 0 when text is none. A dot would be part of the label, not end it. */
+static size_t write_folded(uint8_t *out, const char *text)
 {
-	size_t n = strlen(o->name), m = strlen(o->ns);
+	size_t n = strlen(text);
 
-	if (n == 0 || n > NAME_MAX_LABEL || m == 0 || m > NAME_MAX_LABEL)
+	if (n == 0 || n > NAME_MAX_LABEL || memchr(text, '.', n) != NULL)
 		return 0;
-	key[0] = (uint8_t)n;
-	name_fold(key + 1, (const uint8_t *)o->name, n);
-	key[n + 1] = (uint8_t)m;
-	name_fold(key + n + 2, (const uint8_t *)o->ns, m);
-	memcpy(key + n + m + 2, "\3svc", 4);
-	return n + m + 6;
+	out[0] = (uint8_t)n;
+	name_fold(out + 1, (const uint8_t *)text, n);
+	return n + 1;
+}
+
+size_t kube_namespace_key(uint8_t *key, const char *ns, const char *kind)
+{
+	size_t n = write_folded(key, ns);
+
+	if (n == 0)
+		return 0;
+	key[n] = 3;
+	memcpy(key + n + 1, kind, 3);
+	return n + 4;
+}
+
+size_t kube_service_key(uint8_t key[KUBE_KEY_MAX], const char *ns, const char *name)
+{
+	size_t n = write_folded(key, name), m;
+
+	if (n == 0)
+		return 0;
+	m = kube_namespace_key(key + n, ns, "svc");
+	return m == 0 ? 0 : n + m;
 }
 
 /* An alias to an IP literal, or to what is no name, does not exist. */
@@ -406,8 +499,8 @@ static struct kube_entry *build_service(
 struct kube_entry *kube_entry_build(
 	const struct kube *k, const struct object *service, const struct kube_zone *z)
 {
-	uint8_t key[2 * (NAME_MAX_LABEL + 1) + 4];
-	size_t n = service_key(key, service);
+	uint8_t key[KUBE_KEY_MAX];
+	size_t n = kube_service_key(key, service->ns, service->name);
 
 	if (n == 0 || n + z->name.len > NAME_MAX_OCTETS)
 		return NULL;

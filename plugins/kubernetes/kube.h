@@ -50,7 +50,7 @@ enum entry_kind {
 };
 
 struct kube_port {
-	char name[16]; /* "" when unnamed; RFC 6335 service names have 15 octets */
+	const char *name; /* folded, "" when unnamed; in the block of its list */
 	uint16_t number;
 	uint8_t protocol; /* enum protocol */
 };
@@ -142,7 +142,18 @@ bool kube_is_exposed(const struct kube *k, const char *ns);
 bool kube_is_selected(const struct kube *k, const struct object *o);
 /* Compile PTR records and pods of one address (addresses.c). */
 void kube_compile_address(struct kube *k, const struct ip *ip);
-/* Build NS records from the services that have this server as an endpoint (addresses.c). */
+/* True when the service has a name in the primary zone. Control thread (compile.c). */
+bool kube_has_service(const struct kube *k, const char *ns, const char *name);
+/* A name that PTR and NS records point to. */
+struct kube_target {
+	const struct kube_zone *zone;
+	const char *ns, *service;
+	const struct endpoint *endpoint; /* NULL: the service itself */
+};
+/* Add the folded name to the set, once; one that is too long is left out (addresses.c). */
+void kube_add_target(
+	struct rrset_builder *b, const struct kube *k, const struct kube_target *t);
+/* Publish NS records and ns.dns from the services that have this server as an endpoint (apex.c). */
 void kube_compile_apex(struct kube *k);
 /* Free an entry (entry.c); for rcu_retire(). */
 void kube_entry_free(void *object);
@@ -153,10 +164,19 @@ struct kube_entry *kube_entry_build(
 	const struct kube *k, const struct object *service, const struct kube_zone *z);
 /* An entry with room for a key of len octets (entry.c). */
 struct kube_entry *kube_entry_new(enum entry_kind kind, const uint8_t *key, size_t len);
+/* Give an entry the n addresses, each once; sorts ips (entry.c). */
+void kube_entry_set_addresses(
+	const struct kube *k, struct kube_entry *entry, struct ip *ips, size_t n);
 /* Fold the label of an endpoint from its slice (NULL: named by its address) (entry.c). */
 const char *kube_endpoint_label(const struct kube *k, const struct endpoint *p);
 /* Append "LABEL." or the dashed address of an endpoint as one wire label (entry.c). */
 size_t kube_write_label(uint8_t *out, const char *label, const struct ip *ip);
+/* Room for the key of a service: SVC.NS.svc. */
+#define KUBE_KEY_MAX (2 * (NAME_MAX_LABEL + 1) + 4)
+/* Write the folded key of a service; returns its length, 0 when it is no name (entry.c). */
+size_t kube_service_key(uint8_t key[KUBE_KEY_MAX], const char *ns, const char *name);
+/* Write the folded key NS.svc or NS.pod; returns its length, 0 when it is no name (entry.c). */
+size_t kube_namespace_key(uint8_t *key, const char *ns, const char *kind);
 /* Hash of a namespace name, for kube_address.pods; any thread. */
 uint64_t kube_namespace_hash(const struct kube *k, const void *name, size_t len);
 
@@ -178,6 +198,17 @@ struct kube_srv {
 };
 /* Add SRV records of the ports that port and protocol select, with addresses (srv.c). */
 bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv);
+/*
+ * Addresses of the type asked for of the endpoints that have srv->port, as a set in the query's
+ * arena, or NULL; as many as an answer can hold (srv.c).
+ */
+const struct rrset *kube_port_addresses(
+	struct kube *k, struct query *q, const struct kube_srv *srv);
+/* Add the address of an endpoint, owned by the wire name owner (srv.c). */
+void kube_add_endpoint(struct query *q, const uint8_t *owner, const struct kube_endpoint *p,
+	uint32_t ttl);
+/* True when a port with a name has that protocol: names exist below _PROTOCOL (srv.c). */
+bool kube_has_named_port(const struct kube_entry *entry, struct str protocol);
 /* True when a port of the entry is called so, with that protocol (srv.c). */
 bool kube_has_port(const struct kube_entry *entry, struct str port, struct str protocol);
 /* NODATA: NOERROR with the zone's SOA; SERVFAIL while the cluster is not known (answer.c). */

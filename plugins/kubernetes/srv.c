@@ -4,6 +4,7 @@
  */
 #include "kubernetes/kube.h"
 
+#include "base/rand.h"
 #include "dns/wire.h"
 
 #define SRV_FIXED 6u
@@ -33,6 +34,21 @@ bool kube_has_port(const struct kube_entry *entry, struct str port, struct str p
 	for (unsigned i = 1; i < entry->n_ports; i++)
 		if (list_has_port(&entry->ports[i], port, protocol))
 			return true;
+	return false;
+}
+
+bool kube_has_named_port(const struct kube_entry *entry, struct str protocol)
+{
+	for (unsigned i = entry->is_headless ? 1 : 0; i < entry->n_ports; i++) {
+		const struct kube_ports *list = &entry->ports[i];
+
+		for (unsigned n = 0; n < list->len; n++)
+			if (list->at[n].name[0] != '\0' &&
+				str_is(protocol, protocols[list->at[n].protocol]))
+				return true;
+		if (!entry->is_headless)
+			break;
+	}
 	return false;
 }
 
@@ -191,46 +207,101 @@ static bool add_name(
 	return true;
 }
 
-/* The addresses of a run, owned by its target in the record at wire. */
-static void add_glue(struct query *q, const struct rrset *set, size_t at, struct span run)
+void kube_add_endpoint(
+	struct query *q, const uint8_t *owner, const struct kube_endpoint *p, uint32_t ttl)
 {
-	const uint8_t *target = set->wire + at + RR_FIXED + SRV_FIXED;
-
-	for (const struct kube_endpoint *p = run.first; p < run.end; p++)
-		answer_add_owned(&q->answer, SECTION_ADDITIONAL, target,
-			rrset_single(&q->arena, p->ip.len == 4 ? TYPE_A : TYPE_AAAA, set->ttl,
-				(struct str){(const char *)p->ip.bytes, p->ip.len}));
+	answer_add_owned(&q->answer, SECTION_ADDITIONAL, owner,
+		rrset_single(&q->arena, p->ip.len == 4 ? TYPE_A : TYPE_AAAA, ttl,
+			(struct str){(const char *)p->ip.bytes, p->ip.len}));
 }
 
-/* Where the first record of a run is in the set; NO_RECORD when it has none. */
-#define NO_RECORD SIZE_MAX
+/* --- services with very many endpoints --------------------------------------------------- */
+
+/*
+ * A round through endpoints, name by name, from a random one on, that ends when more has been
+ * collected than an answer can hold: what nobody will read is not built.
+ */
+struct round {
+	struct span all, run; /* run: endpoints of one name */
+	const struct kube_endpoint *start;
+	size_t room; /* octets of the answer */
+	bool has_begun;
+};
+
+static struct round round_of(const struct query *q, struct span all)
+{
+	struct round r = {.all = all, .start = all.first,
+		.room = msg_reply_limit(&q->msg, q->transport, q->udp_cap)};
+	size_t n = (size_t)(all.end - all.first);
+
+	/* a record has more than 16 octets: this many might not fit */
+	if (n > r.room / (RR_FIXED + 4))
+		r.start += rand_below((uint32_t)n);
+	while (r.start > all.first && same_name(r.start - 1, r.start))
+		r.start--;
+	return r;
+}
+
+/* The next name; used is what has been collected so far. */
+static bool round_next(struct round *r, size_t used)
+{
+	const struct kube_endpoint *next = r->has_begun ? r->run.end : r->start;
+
+	if (used > r->room || r->all.first == r->all.end)
+		return false;
+	if (next == r->all.end)
+		next = r->all.first;
+	if (r->has_begun && next == r->start)
+		return false;
+	r->has_begun = true;
+	r->run = name_run(next, r->all.end);
+	return true;
+}
+
+/* A name that has records, and where in the set they begin. */
+struct named {
+	struct span run;
+	size_t at;
+};
 
 static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
 {
-	struct span all = find_span(srv), run;
-	size_t *places =
-		arena_alloc(&q->arena, (size_t)(all.end - all.first + 1) * sizeof(*places));
+	struct span all = find_span(srv);
 	uint16_t weight = weight_of(count_pairs(srv, all));
+	struct round r = round_of(q, all);
+	VEC(struct named) names = {NULL, 0, 0};
 	const struct rrset *set;
-	size_t i = 0;
 
-	for (const struct kube_endpoint *p = all.first; p < all.end; p = run.end, i++) {
+	while (round_next(&r, b->wire.len)) {
 		size_t at = b->wire.len;
 
-		run = name_run(p, all.end);
-		places[i] = add_name(b, srv, run, weight) ? at : NO_RECORD;
+		if (add_name(b, srv, r.run, weight))
+			vec_push(&names, (struct named){r.run, at});
 	}
 	set = rrset_build_in(b, &q->arena);
-	if (set == NULL)
-		return false;
-	answer_add(&q->answer, SECTION_ANSWER, set);
-	i = 0;
-	for (const struct kube_endpoint *p = all.first; p < all.end; p = run.end, i++) {
-		run = name_run(p, all.end);
-		if (places[i] != NO_RECORD)
-			add_glue(q, set, places[i], run);
-	}
-	return true;
+	if (set != NULL)
+		answer_add(&q->answer, SECTION_ANSWER, set);
+	vec_for_each(&names, n)
+		for (const struct kube_endpoint *p = n->run.first; p < n->run.end; p++)
+			kube_add_endpoint(q, set->wire + n->at + RR_FIXED + SRV_FIXED, p, set->ttl);
+	vec_free(&names);
+	return set != NULL;
+}
+
+const struct rrset *kube_port_addresses(
+	struct kube *k, struct query *q, const struct kube_srv *srv)
+{
+	struct rrset_builder b = {.type = q->msg.qtype, .ttl = k->options.ttl};
+	unsigned len = b.type == TYPE_A ? 4 : b.type == TYPE_AAAA ? 16 : 0;
+	struct round r = round_of(q, find_span(srv));
+	const struct kube_ports *lists = srv->entry->ports;
+
+	while (round_next(&r, b.wire.len))
+		for (const struct kube_endpoint *p = r.run.first; p < r.run.end; p++)
+			if (p->ip.len == len &&
+				list_has_port(&lists[p->ports], srv->port, srv->protocol))
+				rrset_add(&b, p->ip.bytes, len);
+	return rrset_build_in(&b, &q->arena);
 }
 
 bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv)
