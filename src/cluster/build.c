@@ -277,7 +277,7 @@ uint64_t build_time_ms(struct str value)
 	int64_t s;
 	unsigned ms = 0, scale = 100, hours, minutes;
 
-	if (value.len >= sizeof(text))
+	if (value.len == 0 || value.len >= sizeof(text))
 		return 0;
 	memcpy(text, value.at, value.len);
 	text[value.len] = '\0';

@@ -1,5 +1,7 @@
 #include "dns/wire.h"
 
+#include <limits.h>
+
 #include "dns/name.h"
 #include "dns/rr.h"
 
@@ -73,11 +75,15 @@ bool read_rr(struct reader *r, struct rr_view *rr)
 	return read_bytes(r, rr->rdlength) != NULL;
 }
 
-/* Octets before the first name, number of names; the rest of RDATA is opaque. */
-static void rdata_layout(uint16_t type, unsigned *skip, unsigned *names)
+/* RDATA with names in it: octets before the first, names, octets behind the last. */
+struct layout {
+	unsigned skip, names, tail;
+};
+
+#define TAIL_ANY UINT_MAX
+
+static struct layout rdata_layout(uint16_t type)
 {
-	*skip = 0;
-	*names = 0;
 	switch (type) {
 	case TYPE_NS:
 	case TYPE_CNAME:
@@ -87,35 +93,34 @@ static void rdata_layout(uint16_t type, unsigned *skip, unsigned *names)
 	case 7: /* MB */
 	case 8: /* MG */
 	case 9: /* MR */
-	case TYPE_NXT:
-	case TYPE_DNAME: *names = 1; break;
-	case TYPE_SOA:
+	case TYPE_DNAME: return (struct layout){0, 1, 0};
+	case TYPE_NXT: return (struct layout){0, 1, TAIL_ANY};
+	case TYPE_SOA: return (struct layout){0, 2, 20};
 	case 14: /* MINFO */
-	case TYPE_RP: *names = 2; break;
+	case TYPE_RP: return (struct layout){0, 2, 0};
 	case TYPE_MX:
 	case TYPE_AFSDB:
 	case 21: /* RT */
-	case TYPE_KX: *skip = 2, *names = 1; break;
-	case TYPE_PX: *skip = 2, *names = 2; break;
-	case TYPE_SRV: *skip = 6, *names = 1; break;
-	case TYPE_SIG: *skip = 18, *names = 1; break;
-	default: break;
+	case TYPE_KX: return (struct layout){2, 1, 0};
+	case TYPE_PX: return (struct layout){2, 2, 0};
+	case TYPE_SRV: return (struct layout){6, 1, 0};
+	case TYPE_SIG: return (struct layout){18, 1, TAIL_ANY};
+	default: return (struct layout){0, 0, TAIL_ANY};
 	}
 }
 
 int rr_rdata(const struct reader *r, const struct rr_view *rr, uint8_t *out, size_t cap)
 {
 	struct reader in = reader_on(r->base, rr->rdata_at + rr->rdlength);
-	unsigned skip, names;
-	size_t n = 0;
+	struct layout is = rdata_layout(rr->type);
+	size_t n = is.skip, tail;
 	const uint8_t *p;
 
-	rdata_layout(rr->type, &skip, &names);
 	in.at = rr->rdata_at;
-	if (skip > cap || (p = read_bytes(&in, skip)) == NULL)
+	if (n > cap || (p = read_bytes(&in, n)) == NULL)
 		return -1;
-	memcpy(out, p, skip);
-	for (n = skip; names > 0; names--) {
+	memcpy(out, p, n);
+	for (; is.names > 0; is.names--) {
 		uint8_t name[NAME_MAX_OCTETS];
 		size_t len = read_name(&in, name);
 
@@ -124,8 +129,9 @@ int rr_rdata(const struct reader *r, const struct rr_view *rr, uint8_t *out, siz
 		memcpy(out + n, name, len);
 		n += len;
 	}
-	if (in.len - in.at > cap - n)
+	tail = in.len - in.at;
+	if (tail > cap - n || (is.tail != TAIL_ANY && tail != is.tail))
 		return -1;
-	memcpy(out + n, in.base + in.at, in.len - in.at);
-	return (int)(n + in.len - in.at);
+	memcpy(out + n, in.base + in.at, tail);
+	return (int)(n + tail);
 }

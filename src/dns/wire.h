@@ -107,6 +107,7 @@ bool read_rr(struct reader *r, struct rr_view *rr);
 /*
  * RDATA of rr, with the compressed names of the types of RFC 1035 (and the other types whose
  * names old software compresses, RFC 3597 4) written out, into out of cap octets. Returns the
- * length, or -1 when it is malformed or too long. r is the reader of the same message.
+ * length, or -1 when it is malformed (octets behind the last name included) or too long. r is the
+ * reader of the same message.
  */
 int rr_rdata(const struct reader *r, const struct rr_view *rr, uint8_t *out, size_t cap);
