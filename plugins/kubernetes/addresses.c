@@ -109,21 +109,43 @@ static void add_pods(struct kube_address *a, const struct kube *k, const struct 
 	a->n_pods = (uint16_t)hashes.len;
 }
 
-void kube_compile_address(struct kube *k, const struct ip *ip)
+static void add_ptr(struct kube_address *a, const struct kube *k, const struct ip *ip)
 {
 	struct rrset_builder b = {.type = TYPE_PTR, .ttl = k->options.ttl};
-	struct kube_address *a = mem_new(struct kube_address);
-	bool is_known = store_is_synced(cluster_store(k->cluster), OBJECT_SLICE) ||
-		k->options.no_endpoints;
 
+	if (!k->has_reverse)
+		return;
 	add_service_ptr(&b, k, ip);
-	if (b.count == 0 && is_known && !k->options.no_endpoints)
+	if (b.count == 0 && !k->options.no_endpoints &&
+		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE))
 		add_endpoint_ptr(&b, k, ip);
 	a->ptr = rrset_build(&b);
+}
+
+/* Partial reverse names above an address with PTR records exist (RFC 8020). */
+static void index_prefix(struct kube *k, const struct kube_address *a)
+{
+	struct prefix_set *set = a->head.key_len == 4 ? &k->v4 : &k->v6;
+
+	if (a->ptr != NULL)
+		prefix_set_put(set, a->key);
+	else
+		prefix_set_remove(set, a->key);
+}
+
+void kube_compile_address(struct kube *k, const struct ip *ip)
+{
+	struct kube_address *a;
+
+	if (!k->has_reverse && k->options.pods != PODS_VERIFIED)
+		return; /* nobody asks for addresses */
+	a = mem_new(struct kube_address);
+	add_ptr(a, k, ip);
 	add_pods(a, k, ip);
 	memcpy(a->key, ip->bytes, ip->len);
 	a->head.key = a->key;
 	a->head.key_len = ip->len;
+	index_prefix(k, a);
 	if (a->ptr != NULL || a->n_pods > 0) {
 		rcu_retire(table_put(&k->addresses, &a->head), kube_address_free);
 		return;

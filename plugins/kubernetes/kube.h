@@ -15,6 +15,7 @@
 #include "cluster/object.h"
 #include "cluster/selector.h"
 #include "cluster/store.h"
+#include "names/prefix_set.h"
 #include "names/table.h"
 #include "plugin.h"
 
@@ -110,6 +111,8 @@ struct kube {
 	VEC(struct kube_zone *) zones;
 	struct kube_zone *primary; /* first zone that is no reverse zone */
 	struct table addresses;
+	struct prefix_set v4, v6; /* keys of the addresses that have PTR records */
+	bool has_reverse; /* a reverse zone is served */
 	uint64_t namespace_seed;
 	_Atomic bool is_synced;
 	struct counters *counters;

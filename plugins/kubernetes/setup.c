@@ -240,6 +240,7 @@ static void add_zone(struct kube *k, const char *text)
 	must(name_from_text(&z->name, str_from(text), NULL) == 0);
 	z->labels = name_labels(z->name.wire);
 	z->is_reverse = is_reverse(&z->name);
+	k->has_reverse = k->has_reverse || z->is_reverse;
 	table_init(&z->table);
 	vec_push(&k->zones, z);
 	if (!z->is_reverse && k->primary == NULL)
@@ -263,6 +264,14 @@ static int read_zones(struct kube *k, const struct directive *d, struct err *e)
 
 /* --- own addresses ----------------------------------------------------------------------- */
 
+static bool has_local(const struct kube *k, const struct ip *ip)
+{
+	vec_for_each(&k->local, l)
+		if (ip_eq(l, ip))
+			return true;
+	return false;
+}
+
 static void add_local(struct kube *k, const struct sockaddr *sa)
 {
 	struct ip ip = {0};
@@ -274,7 +283,8 @@ static void add_local(struct kube *k, const struct sockaddr *sa)
 		ip.len = 16;
 		memcpy(ip.bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
 	}
-	vec_push(&k->local, ip);
+	if (!has_local(k, &ip))
+		vec_push(&k->local, ip);
 }
 
 static bool is_useful(const struct ifaddrs *a)
@@ -317,6 +327,8 @@ static void kube_free(struct kube *k)
 		free((void *)(uintptr_t)z->ns);
 		free(z);
 	}
+	prefix_set_fini(&k->v4);
+	prefix_set_fini(&k->v6);
 	table_fini(&k->addresses, kube_address_free);
 	vec_free(&k->zones);
 	vec_free(&k->local);
@@ -377,6 +389,8 @@ int kube_setup(struct setup *s, struct err *e)
 
 	arena_init(&k->arena);
 	table_init(&k->addresses);
+	prefix_set_init(&k->v4, 4);
+	prefix_set_init(&k->v6, 16);
 	k->namespace_seed = k->addresses.seed;
 	k->options.ttl = 5;
 	k->cluster_config = mem_new(struct cluster_config);

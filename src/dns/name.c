@@ -293,3 +293,25 @@ int name_to_addr(const uint8_t *wire, uint8_t addr[16])
 	default: return 0;
 	}
 }
+
+int name_to_prefix(const uint8_t *wire, uint8_t addr[16], unsigned *bits)
+{
+	unsigned labels = name_labels(wire), n = labels < 2 ? 0 : labels - 2;
+	bool is_v4 = name_equal(name_skip(wire, n), (const uint8_t *)"\7in-addr\4arpa");
+
+	memset(addr, 0, 16);
+	*bits = n * (is_v4 ? 8 : 4);
+	if (n == 0 || n > (is_v4 ? 4 : 32))
+		return 0;
+	if (!is_v4 && !name_equal(name_skip(wire, n), (const uint8_t *)"\3ip6\4arpa"))
+		return 0;
+	for (; n > 0; n--, wire += *wire + 1) {
+		int nibble = is_v4 ? 0 : read_nibble_label(wire);
+
+		if (nibble < 0 || (is_v4 && !read_octet_label(wire, &addr[n - 1])))
+			return 0;
+		if (!is_v4)
+			addr[(n - 1) / 2] |= (uint8_t)(n % 2 == 1 ? nibble << 4 : nibble);
+	}
+	return is_v4 ? 4 : 16;
+}

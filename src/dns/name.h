@@ -64,3 +64,9 @@ void name_from_addr(struct name *n, int family, const uint8_t *addr);
  * them as result; 0 when the name is not a complete reverse name of an address.
  */
 int name_to_addr(const uint8_t *wire, uint8_t addr[16]);
+/*
+ * The same for a reverse name that may be partial: the bits it stands for, from the first one on,
+ * into addr (the rest is zero) and *bits, 8 to 32 or 4 to 128. Returns 4, 16, or 0 for no reverse
+ * name.
+ */
+int name_to_prefix(const uint8_t *wire, uint8_t addr[16], unsigned *bits);

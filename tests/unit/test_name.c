@@ -137,11 +137,52 @@ static void reverse_names_carry_addresses(void **state)
 	}
 }
 
+static void partial_reverse_names_are_prefixes(void **state)
+{
+	static const struct {
+		const char *name;
+		int len;
+		unsigned bits;
+		uint8_t addr[4];
+	} rows[] = {
+		{"10.in-addr.arpa", 4, 8, {10}},
+		{"96.10.In-Addr.ARPA", 4, 16, {10, 96}},
+		{"1.0.96.10.in-addr.arpa", 4, 32, {10, 96, 0, 1}},
+		{"1.1.0.96.10.in-addr.arpa", 0, 0, {0}},
+		{"010.in-addr.arpa", 0, 0, {0}},
+		{"256.in-addr.arpa", 0, 0, {0}},
+		{"x.10.in-addr.arpa", 0, 0, {0}},
+		{"in-addr.arpa", 0, 0, {0}},
+		{"arpa", 0, 0, {0}},
+		{".", 0, 0, {0}},
+		{"f.ip6.arpa", 16, 4, {0xf0}},
+		{"d.F.ip6.arpa", 16, 8, {0xfd}},
+		{"1.d.f.ip6.arpa", 16, 12, {0xfd, 0x10}},
+		{"1d.f.ip6.arpa", 0, 0, {0}},
+		{"g.ip6.arpa", 0, 0, {0}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct name n;
+		uint8_t addr[16];
+		unsigned bits;
+
+		assert_int_equal(name_from_text(&n, str_from(rows[i].name), NULL), 0);
+		assert_int_equal(name_to_prefix(n.wire, addr, &bits), rows[i].len);
+		if (rows[i].len == 0)
+			continue;
+		assert_int_equal(bits, rows[i].bits);
+		assert_memory_equal(addr, rows[i].addr, 4);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_and_wire_are_two_forms_of_one_name),
 		cmocka_unit_test(names_end_at_255_octets),
+		cmocka_unit_test(partial_reverse_names_are_prefixes),
 		cmocka_unit_test(folding_changes_only_capital_letters),
 		cmocka_unit_test(suffixes_are_compared_by_labels),
 		cmocka_unit_test(reverse_names_carry_addresses),
