@@ -4,6 +4,10 @@
 
 #define RCU_QUEUE_MAX 4096u
 
+#ifdef __SANITIZE_THREAD__
+char rcu_grace_mark;
+#endif
+
 struct retired {
 	void *object;
 	rcu_free_fn *fn;

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#ifndef __SANITIZE_THREAD__
+
 #define _LGPL_SOURCE
 #include <urcu-qsbr.h>
 
@@ -16,6 +18,10 @@
 #define rcu_borrow(p) rcu_dereference(p)
 /* Publish v in p; readers see the old or the new object, whole. Writer only. */
 #define rcu_publish(p, v) rcu_assign_pointer(p, v)
+
+#else
+#include "base/rcu_tsan.h"
+#endif
 
 typedef void rcu_free_fn(void *object);
 

@@ -10,7 +10,7 @@
 
 struct stream_server;
 
-/* Serve the listening descriptor fd (taken over) on w; serving must outlive the server. */
+/* Serve the listening descriptor fd (taken over) on w; serving must live until it is closed. */
 struct stream_server *stream_server_open(struct worker *w, int fd, const struct serving *serving);
 /*
  * Stop accepting, close idle connections, let queries in flight be answered for a few seconds;

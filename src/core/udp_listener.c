@@ -187,16 +187,14 @@ static bool flush_batch(struct udp_listener *l)
 {
 	struct udp_packet packets[UDP_BATCH], *out[UDP_BATCH];
 	struct query *queries[UDP_BATCH];
-	unsigned n = 0, taken = 0, sent;
+	unsigned n = 0, sent;
 	struct list *node;
 
-	while (taken < UDP_BATCH && (node = list_first(&l->done)) != NULL) {
+	while (n < UDP_BATCH && (node = list_first(&l->done)) != NULL) {
 		struct query *q = container_of(node, struct query, node);
 
 		list_remove(node);
-		queries[taken++] = q;
-		if (q->is_dropped)
-			continue;
+		queries[n] = q;
 		packets[n].buf = q->buf;
 		packets[n].len = q->wire_len;
 		packets[n].peer = q->client;
@@ -207,10 +205,10 @@ static bool flush_batch(struct udp_listener *l)
 	sent = n == 0 ? 0 : udp_send(&l->socket, out, n);
 	worker_count(&l->w->answers, sent);
 	worker_count(&l->w->udp_send_errors, n - sent);
-	for (unsigned i = 0; i < taken; i++)
+	for (unsigned i = 0; i < n; i++)
 		query_release(queries[i]);
-	l->in_flight -= taken;
-	return taken == UDP_BATCH;
+	l->in_flight -= n;
+	return n == UDP_BATCH;
 }
 
 static void on_flush(struct worker_flush *f)
@@ -230,11 +228,15 @@ static void on_parked_done(struct query *q)
 {
 	struct udp_listener *l = q->socket;
 
-	if (!q->is_dropped)
-		q->wire_len = query_encode(q, q->buf, sizeof(q->buf));
+	worker_flush_later(l->w, &l->flush);
+	if (q->is_dropped) {
+		query_release(q);
+		l->in_flight--;
+		return;
+	}
+	q->wire_len = query_encode(q, q->buf, sizeof(q->buf));
 	list_remove(&q->node);
 	list_push(&l->done, &q->node);
-	worker_flush_later(l->w, &l->flush);
 }
 
 struct udp_listener *udp_listener_open(

@@ -12,7 +12,7 @@
 
 struct udp_listener;
 
-/* Serve a bound socket (taken over) on w; serving must outlive the listener. */
+/* Serve a bound socket (taken over) on w; serving must live until it is closed. */
 struct udp_listener *udp_listener_open(
 	struct worker *w, struct udp_socket socket, const struct serving *serving);
 /*

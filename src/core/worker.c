@@ -62,8 +62,7 @@ struct query *worker_take_query(struct worker *w)
 
 	if (q != NULL || oldest == NULL)
 		return q;
-	query_cancel(container_of(oldest, struct query, node));
-	worker_flush_now(w); /* gives it back */
+	query_cancel(container_of(oldest, struct query, node)); /* gives it back */
 	return worker_query(w);
 }
 

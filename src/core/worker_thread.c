@@ -69,14 +69,12 @@ static void retire(struct worker_thread *t)
 	}
 }
 
+/* Its sockets finish what they have taken, without it. */
 static void close_endpoint(struct endpoint *p)
 {
-	if (p->udp != NULL)
-		udp_listener_close(p->udp);
-	if (p->tcp != NULL)
-		stream_server_close(p->tcp);
-	p->udp = NULL;
-	p->tcp = NULL;
+	udp_listener_close(p->udp);
+	stream_server_close(p->tcp);
+	free(p);
 }
 
 static const struct listen *find_listen(const struct generation *g, const union addr *addr)
@@ -90,12 +88,13 @@ static const struct listen *find_listen(const struct generation *g, const union 
 /* Point the listeners at the zones of g; those whose address is gone are closed. */
 static void switch_endpoints(struct worker_thread *t, struct generation *g)
 {
-	vec_for_each(&t->endpoints, at) {
-		struct endpoint *p = *at;
+	for (size_t i = t->endpoints.len; i > 0; i--) {
+		struct endpoint *p = t->endpoints.at[i - 1];
 		const struct listen *l = find_listen(g, &p->addr);
 
 		if (l == NULL) {
 			close_endpoint(p);
+			vec_remove(&t->endpoints, i - 1);
 			continue;
 		}
 		p->serving.group = &l->group;
@@ -167,6 +166,7 @@ static void stop(struct worker_thread *t)
 	t->is_stopping = true;
 	vec_for_each(&t->endpoints, p)
 		close_endpoint(*p);
+	vec_free(&t->endpoints);
 	uv_timer_start(&t->drain, on_drained_long_enough, DRAIN_MS, 0);
 }
 
@@ -272,9 +272,6 @@ void worker_thread_join(struct worker_thread *t)
 {
 	pthread_join(t->thread, NULL);
 	pthread_mutex_destroy(&t->lock);
-	vec_for_each(&t->endpoints, p)
-		free(*p);
-	vec_free(&t->endpoints);
 	vec_free(&t->retiring);
 	worker_fini(&t->w);
 	free(t);

@@ -102,6 +102,16 @@ bool answer_is_empty(const struct answer *a)
 	return true;
 }
 
+/* An OPT record with all that we send, but for the identity. */
+#define OPT_MAX (11u + 4 + COOKIE_FULL + 6 + 6)
+
+/* A long identity beside a long question leaves no room in 512 octets: it is left out. */
+static bool sends_nsid(const struct msg *m, const struct answer_env *env)
+{
+	return m->edns.wants_nsid && env->nsid != NULL &&
+		m->question_end + OPT_MAX + 4 + env->nsid_len <= env->limit;
+}
+
 static size_t opt_size(const struct answer *a, const struct msg *m, const struct answer_env *env)
 {
 	size_t n = 11;
@@ -110,7 +120,7 @@ static size_t opt_size(const struct answer *a, const struct msg *m, const struct
 		return 0;
 	if (env->cookie != NULL)
 		n += 4 + COOKIE_FULL;
-	if (m->edns.wants_nsid && env->nsid != NULL)
+	if (sends_nsid(m, env))
 		n += 4 + env->nsid_len;
 	if (m->edns.wants_keepalive && env->is_stream)
 		n += 6;
@@ -360,7 +370,7 @@ static void write_opt(struct encoder *e, const struct answer_env *env)
 	e->at += 11;
 	if (env->cookie != NULL)
 		put_option(e, 10, env->cookie, COOKIE_FULL);
-	if (e->m->edns.wants_nsid && env->nsid != NULL)
+	if (sends_nsid(e->m, env))
 		put_option(e, 3, env->nsid, env->nsid_len);
 	if (e->m->edns.wants_keepalive && env->is_stream) {
 		put16(two, env->keepalive);
