@@ -97,7 +97,8 @@ static bool make_target(struct target *t, const uint8_t *label, size_t label_len
 
 	if (label_len + n > NAME_MAX_OCTETS)
 		return false;
-	memcpy(t->rdata + SRV_FIXED, label, label_len);
+	if (label_len > 0)
+		memcpy(t->rdata + SRV_FIXED, label, label_len);
 	memcpy(t->rdata + SRV_FIXED + label_len, service, n);
 	t->len = SRV_FIXED + label_len + n;
 	return true;

@@ -6,6 +6,7 @@
 #include "dns/cookie.h"
 #include "dns/rr.h"
 #include "dns/wire.h"
+#include "names/table.h"
 
 void query_init(struct query *q, struct worker *w)
 {
@@ -32,7 +33,7 @@ void query_init(struct query *q, struct worker *w)
 	q->nsid_len = 0;
 	q->socket = NULL;
 	q->plugin_data = NULL;
-	q->hash = 0;
+	q->table = NULL;
 	q->local.sa.sa_family = AF_UNSPEC;
 	q->parent = NULL;
 	q->on_sub = NULL;
@@ -125,6 +126,12 @@ bool query_prepare(struct query *q, const struct server_group *g)
 static bool is_for(const struct query *q, const struct plugin *p)
 {
 	return q->msg.qclass == CLASS_IN || p->takes_any_class;
+}
+
+void query_prefetch(const struct query *q)
+{
+	if (q->table != NULL)
+		table_prefetch_entry(q->table, q->hash);
 }
 
 /* The way up: reply hooks of the plugins above the one at order, nearest first. */

@@ -32,6 +32,7 @@
 #define QUERY_SUB_DEPTH 8u
 
 struct generation;
+struct table;
 struct worker;
 
 struct query {
@@ -60,7 +61,8 @@ struct query {
 	size_t nsid_len;
 	void *socket;          /* of the transport: where the answer goes */
 	void *plugin_data;     /* of the plugin that said WAIT */
-	uint64_t hash;         /* of prefetch hooks */
+	const struct table *table; /* of prefetch hooks: where the lookup will be, or NULL */
+	uint64_t hash;         /* ... and under which hash */
 	union addr client;
 	union addr local;      /* address the query was sent to; family 0 when not known */
 	struct arena arena;    /* scratch memory, freed with the query */
@@ -95,6 +97,8 @@ enum query_state {
  * hooks. False when the query is decided already: see q->is_dropped, else its answer is ready.
  */
 bool query_prepare(struct query *q, const struct server_group *g);
+/* Between the passes: bring in what the lookup will touch, now that prefetch hooks know where. */
+void query_prefetch(const struct query *q);
 /* Second pass, for a query that query_prepare() said true to: run the chain. */
 enum query_state query_run(struct query *q);
 /*

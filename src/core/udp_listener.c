@@ -83,6 +83,9 @@ static void handle_batch(struct udp_listener *l, unsigned n)
 
 	for (unsigned i = 0; i < n; i++)
 		runs[i] = prepare(l, &l->slots[i]);
+	for (unsigned i = 0; i < n; i++)
+		if (runs[i])
+			query_prefetch(l->slots[i].owner);
 	for (unsigned i = 0; i < n; i++) {
 		struct query *q = l->slots[i].owner;
 

@@ -93,6 +93,23 @@ void table_prefetch(const struct table *t, uint64_t hash)
 	__builtin_prefetch(&a->buckets[hash & a->mask]);
 }
 
+void table_prefetch_entry(const struct table *t, uint64_t hash)
+{
+	const struct table_array *a = rcu_borrow(t->array);
+	const struct bucket *b = &a->buckets[hash & a->mask];
+
+	for (unsigned s = 0; s < SLOTS; s++) {
+		uint64_t slot = load(&b->slots[s]);
+
+		if (slot == 0 || (slot ^ hash) & ~POINTER_MASK)
+			continue;
+		/* the entry's head, what it holds, and the key behind that */
+		__builtin_prefetch(unpack(slot));
+		__builtin_prefetch((const char *)unpack(slot) + 64);
+		__builtin_prefetch((const char *)unpack(slot) + 112);
+	}
+}
+
 struct table_entry *table_find(const struct table *t, const void *key, size_t len, uint64_t hash)
 {
 	const struct table_array *a = rcu_borrow(t->array);

@@ -41,6 +41,11 @@ void table_fini(struct table *t, rcu_free_fn *free_entry);
 uint64_t table_hash(const struct table *t, const void *key, size_t len);
 /* Bring the line of a hash into the cache, for a lookup a little later. Any thread. */
 void table_prefetch(const struct table *t, uint64_t hash);
+/*
+ * The next step, once the line is there: bring the entries in, whose tags are those of the hash.
+ * Any thread.
+ */
+void table_prefetch_entry(const struct table *t, uint64_t hash);
 /* The entry with this key and hash, or NULL. Readers and the writer. */
 struct table_entry *table_find(
 	const struct table *t, const void *key, size_t len, uint64_t hash);

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 	char got[1024];
 	size_t n;
 	ldns_pkt *p;
-	int fd;
+	int fd, rc = 1;
 
 	if (argc < 5)
 		return 2;
@@ -67,17 +67,19 @@ int main(int argc, char **argv)
 		LDNS_RR_CLASS_IN, LDNS_RD);
 	if (ldns_pkt2wire(&query, p, &n) != LDNS_STATUS_OK)
 		return 2;
-	while (now_ns() < end) {
+	ldns_pkt_free(p);
+	while (rc != 0 && now_ns() < end) {
 		ssize_t len = send(fd, query, n, 0) < 0 ? -1 : recv(fd, reply, sizeof(reply), 0);
 
 		if (len > 0) {
 			read_answer(reply, (size_t)len, got, sizeof(got));
 			if (strcmp(got, argv[4]) == 0) {
 				printf("%llu\n", (unsigned long long)now_ns());
-				return 0;
+				rc = 0;
 			}
 		}
 		usleep(1000);
 	}
-	return 1;
+	free(query);
+	return rc;
 }
