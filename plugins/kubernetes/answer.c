@@ -355,7 +355,9 @@ enum verdict kube_query(struct query *q, void *instance)
 	if (p.zone->is_reverse)
 		return kube_reverse(k, p.zone, q);
 	entry = (const struct kube_entry *)table_find(&p.zone->table, p.key, p.key_len,
-		q->table == &p.zone->table ? q->hash : table_hash(&p.zone->table, p.key, p.key_len));
+		q->table == &p.zone->table
+			? q->hash
+			: table_hash(&p.zone->table, p.key, p.key_len));
 	if (entry == NULL)
 		return kube_nxdomain(k, p.zone, q);
 	if (entry->kind == ENTRY_EXTERNAL && p.labels == p.key_labels)
