@@ -42,7 +42,8 @@ enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struc
 	struct query_question ask;
 	uint16_t n;
 
-	if (q->msg.qtype == TYPE_CNAME) {
+	/* these ask for the alias itself (RFC 1034 4.3.2) */
+	if (q->msg.qtype == TYPE_CNAME || q->msg.qtype == TYPE_ANY) {
 		answer_add(&q->answer, SECTION_ANSWER, entry->other);
 		return kube_done(k, q);
 	}

@@ -10,6 +10,7 @@
 struct cluster {
 	struct store *store;
 	int source;
+	int users;
 };
 
 static struct cluster the_cluster;
@@ -39,13 +40,14 @@ struct cluster *cluster_take(struct shared *shared, const struct cluster_config 
 	(void)c;
 	(void)key;
 	(void)e;
-	return open_cluster();
+	open_cluster()->users++;
+	return &the_cluster;
 }
 
 void cluster_drop(struct shared *shared, struct cluster *c)
 {
 	(void)shared;
-	if (c == NULL)
+	if (c == NULL || --c->users > 0)
 		return;
 	store_free(c->store);
 	c->store = NULL;

@@ -55,6 +55,7 @@ static struct play {
 	bool has_last;
 	uint16_t next_id;
 	struct buf why;
+	struct buf log; /* everything that was logged */
 } play;
 
 static void on_send(const struct fake_sent *sent)
@@ -122,6 +123,49 @@ static bool do_ask(const struct step *s)
 		keep_reply(q);
 	settle();
 	return true;
+}
+
+/* The words from i on, without the "<<" at the end. */
+static void join_words(const struct step *s, size_t i, struct buf *out)
+{
+	for (; i < s->words.len && strcmp(s->words.at[i], "<<") != 0; i++)
+		buf_printf(out, "%s%s", out->len > 0 ? " " : "", s->words.at[i]);
+}
+
+static bool has_text(const struct step *s, const char *text)
+{
+	struct buf want = {0};
+	bool is_there;
+
+	join_words(s, 1, &want);
+	is_there = strstr(text, buf_text(&want)) != NULL;
+	if (!is_there)
+		buf_printf(&play.why, "    \"%s\" is not in: %s\n", buf_text(&want), text);
+	buf_free(&want);
+	return is_there;
+}
+
+/* A configuration that must be refused, with this in the reason. */
+static bool do_refuse(const struct step *s)
+{
+	struct err e = {""};
+	struct generation_options options = {
+		.plugins = plugin_table(),
+		.default_port = 53,
+		.workers = 1,
+		.loop = &play.loop,
+		.shared = play.shared,
+	};
+	struct corefile *c;
+	struct generation *g = NULL;
+
+	if (corefile_parse("Corefile", (struct str){s->text.at, s->text.len}, NULL, &c, &e) == 0)
+		g = generation_new(c, &options, &e);
+	if (g == NULL)
+		return has_text(s, e.text);
+	generation_free(g);
+	buf_printf(&play.why, "    it was accepted\n");
+	return false;
 }
 
 static bool do_expect(const struct step *s)
@@ -204,6 +248,10 @@ static bool do_step(const struct step *s)
 		return do_reply(s);
 	if (strcmp(verb, "wait") == 0)
 		return do_wait(s);
+	if (strcmp(verb, "refuse") == 0)
+		return do_refuse(s);
+	if (strcmp(verb, "logged") == 0)
+		return has_text(s, buf_text(&play.log));
 	buf_printf(&play.why, "    unknown step '%s'\n", verb);
 	return false;
 }
@@ -240,6 +288,7 @@ static void end(void)
 		free(container_of(node, struct sent, node));
 	}
 	buf_free(&play.why);
+	buf_free(&play.log);
 }
 
 /* Play one file; prints its TAP line. */
@@ -262,11 +311,13 @@ static bool run(const char *path, int number)
 	return is_good;
 }
 
-static void drop_log(void *arg, enum log_level level, const char *text)
+static void keep_log(void *arg, enum log_level level, const char *text)
 {
 	(void)arg;
 	(void)level;
-	(void)text;
+	buf_printf(&play.log, "%s\n", text);
+	if (getenv("SCENARIO_LOG") != NULL)
+		printf("# %s\n", text);
 }
 
 int main(int argc, char **argv)
@@ -274,8 +325,7 @@ int main(int argc, char **argv)
 	int failed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (getenv("SCENARIO_LOG") == NULL)
-		log_set_sink(drop_log, NULL);
+	log_set_sink(keep_log, NULL);
 	rcu_register_thread();
 	printf("1..%d\n", argc - 1);
 	for (int i = 1; i < argc; i++)
