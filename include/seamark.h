@@ -2,7 +2,7 @@
  * libseamark: a service-discovery DNS server inside a program.
  *
  *     struct seamark *s = sm_new();
- *     sm_load_text(s, "example", ".:5353 { whoami }\n");
+ *     sm_load_text(s, "example", ".:5353 {\n whoami\n}\n");
  *     if (sm_start(s) != 0)
  *             fputs(sm_error(s), stderr);
  *     ...
@@ -55,7 +55,10 @@ SM_API int sm_set_workers(struct seamark *s, unsigned workers);
  * sink a process. Before the first sm_start().
  */
 SM_API void sm_set_log(void (*sink)(void *arg, const char *line), void *arg);
-/* Read the configuration, open the listeners and serve. On failure nothing runs. */
+/*
+ * Read the configuration, open the listeners and serve. On failure nothing runs; -EADDRINUSE: another
+ * server has an address, -EINVAL: the configuration is wrong.
+ */
 SM_API int sm_start(struct seamark *s);
 /* Read the configuration again. On failure the old one goes on serving. */
 SM_API int sm_reload(struct seamark *s);
@@ -67,10 +70,15 @@ SM_API int sm_stop(struct seamark *s);
 SM_API int sm_check(struct seamark *s);
 /*
  * Create or update the cluster objects (Service, EndpointSlice, Pod, Namespace, or a List) of a
- * YAML or JSON text, for `kubernetes` blocks with the option `embedded`. While running.
+ * YAML or JSON text, for `kubernetes` blocks with the option `embedded`. All or nothing; objects of
+ * other kinds are ignored, and a value that cannot be used, such as an address that is none, is left
+ * out with a warning in the log. Queries see the change before this returns. While running.
  */
 SM_API int sm_apply(struct seamark *s, const char *text, size_t len);
-/* Delete the objects that the text names by kind, namespace and name. While running. */
+/*
+ * Delete the objects that the text names by kind, namespace and name; those that are not there are
+ * no failure. While running.
+ */
 SM_API int sm_delete(struct seamark *s, const char *text, size_t len);
 
 struct sm_stats {

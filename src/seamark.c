@@ -155,10 +155,12 @@ int sm_start(struct seamark *s)
 	struct control_config config = make_config(s);
 
 	s->err.text[0] = '\0';
-	if (need(s, false) != 0 || need_config(s) != 0)
+	if (need(s, false) != 0)
+		return -EBUSY;
+	if (need_config(s) != 0)
 		return -EINVAL;
 	s->control = control_start(&config, &s->err);
-	return s->control == NULL ? -EINVAL : 0;
+	return s->control == NULL ? -errno : 0;
 }
 
 int sm_reload(struct seamark *s)

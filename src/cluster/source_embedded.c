@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "cluster/endpoints.h"
 #include "cluster/store.h"
 #include "cluster/yaml.h"
+
+#define LOG_NAME "plugin/kubernetes"
 
 /* A namespace with objects of ours, or one that was given as an object. */
 struct space {
@@ -161,6 +164,13 @@ static void delete_one(struct embedded_source *s, const struct object *o)
 	let_go(s, o);
 }
 
+static void log_left_out(const struct yaml_object *y)
+{
+	if (y->problem != NULL)
+		log_warning(LOG_NAME, "%s %s/%s: left out %u: %s",
+		        object_kind_name(y->object->kind), y->object->ns, y->object->name, y->object->dropped, y->problem);
+}
+
 static int each_object(struct embedded_source *s, struct str text, struct err *e,
         void (*fn)(struct embedded_source *s, const struct object *o))
 {
@@ -169,8 +179,10 @@ static int each_object(struct embedded_source *s, struct str text, struct err *e
 
 	if (rc != 0)
 		return rc;
-	vec_for_each (&objects.list, y)
+	vec_for_each (&objects.list, y) {
+		log_left_out(y);
 		fn(s, y->object);
+	}
 	yaml_objects_fini(&objects);
 	store_commit(s->store);
 	return 0;

@@ -498,6 +498,7 @@ static void control_free(struct control *c)
 struct control *control_start(const struct control_config *config, struct err *e)
 {
 	struct control *c = mem_new(struct control);
+	int rc;
 
 	c->config = *config;
 	if (c->config.workers == 0)
@@ -512,13 +513,15 @@ struct control *control_start(const struct control_config *config, struct err *e
 	pthread_mutex_lock(&c->lock);
 	while (c->start_code == 1)
 		pthread_cond_wait(&c->called, &c->lock);
+	rc = c->start_code;
 	pthread_mutex_unlock(&c->lock);
-	if (c->start_code == 0)
+	if (rc == 0)
 		return c;
 	pthread_join(c->thread, NULL);
 	if (e != NULL)
 		*e = c->start_error;
 	control_free(c);
+	errno = -rc;
 	return NULL;
 }
 

@@ -25,7 +25,7 @@ struct control_config {
 	const struct plugin *const *plugins;
 };
 
-/* Start the thread, read the configuration, open listeners, run workers. NULL with e set. */
+/* Start the thread, read the configuration, open listeners, run workers. NULL: e, errno are set. */
 struct control *control_start(const struct control_config *config, struct err *e);
 /* Read the configuration again; on failure the old one goes on and e says why. */
 int control_reload(struct control *c, struct err *e);
