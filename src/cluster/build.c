@@ -205,6 +205,28 @@ void build_ingress_host(struct build *b, struct str value)
 	s->ingress_hosts = at;
 }
 
+enum service_type build_service_type(struct str value)
+{
+	if (str_is(value, "ExternalName"))
+		return SERVICE_EXTERNAL_NAME;
+	if (str_is(value, "NodePort"))
+		return SERVICE_NODE_PORT;
+	if (str_is(value, "LoadBalancer"))
+		return SERVICE_LOAD_BALANCER;
+	return SERVICE_CLUSTER_IP;
+}
+
+enum pod_phase build_pod_phase(struct str value)
+{
+	static const char *const names[] = {
+	        "", "Pending", "Running", "Succeeded", "Failed", "Unknown"};
+
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+		if (str_is(value, names[i]))
+			return (enum pod_phase)i;
+	return POD_UNKNOWN;
+}
+
 bool build_protocol(struct str value, enum protocol *out)
 {
 	static const char *const names[] = {"TCP", "UDP", "SCTP"};

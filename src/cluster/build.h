@@ -46,6 +46,10 @@ void build_cluster_ip(struct build *b, struct str value);
 void build_family(struct build *b, struct str value);
 /* status.loadBalancer.ingress[].hostname. */
 void build_ingress_host(struct build *b, struct str value);
+/* spec.type of a Service; ClusterIP when it is another word. */
+enum service_type build_service_type(struct str value);
+/* status.phase of a Pod. */
+enum pod_phase build_pod_phase(struct str value);
 /* "TCP", "UDP", "SCTP" or "" (TCP) into *out; false for others. */
 bool build_protocol(struct str value, enum protocol *out);
 /* targetPort of a Service: a number, a name, or "" for the same number as port. */

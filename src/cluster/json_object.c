@@ -168,17 +168,6 @@ static void read_ports(struct build *b, struct json *j, struct port_list *out)
 
 /* ---- Service and ServiceImport ---- */
 
-static enum service_type service_type_from(struct str s)
-{
-	if (json_is(s, "ExternalName"))
-		return SERVICE_EXTERNAL_NAME;
-	if (json_is(s, "NodePort"))
-		return SERVICE_NODE_PORT;
-	if (json_is(s, "LoadBalancer"))
-		return SERVICE_LOAD_BALANCER;
-	return SERVICE_CLUSTER_IP;
-}
-
 static void read_cluster_ips(struct build *b, struct json *j)
 {
 	if (!json_array_begin(j))
@@ -208,7 +197,7 @@ static void read_service_field(struct build *b, struct json *j, struct str key)
 	else if (json_is(key, "clusterIPs"))
 		read_cluster_ips(b, j);
 	else if (json_is(key, "type"))
-		s->type = service_type_from(read_text(j));
+		s->type = build_service_type(read_text(j));
 	else if (json_is(key, "ipFamilies"))
 		read_families(b, j);
 	else if (json_is(key, "externalName"))
@@ -423,17 +412,6 @@ static void read_pod_spec(struct build *b, struct json *j)
 	}
 }
 
-static enum pod_phase pod_phase_from(struct str s)
-{
-	static const char *const names[] = {
-	        "", "Pending", "Running", "Succeeded", "Failed", "Unknown"};
-
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-		if (str_is(s, names[i]))
-			return (enum pod_phase)i;
-	return POD_UNKNOWN;
-}
-
 static void read_pod_condition(struct build *b, struct json *j)
 {
 	struct str key, type = {NULL, 0}, status = {NULL, 0};
@@ -478,7 +456,7 @@ static void read_pod_status(struct build *b, struct json *j)
 		return;
 	while (json_object_next(j, &key)) {
 		if (json_is(key, "phase"))
-			b->o->pod.phase = pod_phase_from(read_text(j));
+			b->o->pod.phase = build_pod_phase(read_text(j));
 		else if (json_is(key, "podIP"))
 			build_ip_add(b, &b->o->pod.ips, "podIP", read_text(j));
 		else if (json_is(key, "podIPs"))
