@@ -56,8 +56,8 @@ SM_API int sm_set_workers(struct seamark *s, unsigned workers);
  */
 SM_API void sm_set_log(void (*sink)(void *arg, const char *line), void *arg);
 /*
- * Read the configuration, open the listeners and serve. On failure nothing runs; -EADDRINUSE: another
- * server has an address, -EINVAL: the configuration is wrong.
+ * Read the configuration, open the listeners and serve. On failure nothing runs; -EADDRINUSE:
+ * another server has an address, -EINVAL: the configuration is wrong.
  */
 SM_API int sm_start(struct seamark *s);
 /* Read the configuration again. On failure the old one goes on serving. */
@@ -70,9 +70,9 @@ SM_API int sm_stop(struct seamark *s);
 SM_API int sm_check(struct seamark *s);
 /*
  * Create or update the cluster objects (Service, EndpointSlice, Pod, Namespace, or a List) of a
- * YAML or JSON text, for `kubernetes` blocks with the option `embedded`. All or nothing; objects of
- * other kinds are ignored, and a value that cannot be used, such as an address that is none, is left
- * out with a warning in the log. Queries see the change before this returns. While running.
+ * YAML or JSON text, for `kubernetes` blocks with the option `embedded`. All or nothing; objects
+ * of other kinds are ignored, and a value that cannot be used, such as an address that is none, is
+ * left out with a warning in the log. Queries see the change before this returns. While running.
  */
 SM_API int sm_apply(struct seamark *s, const char *text, size_t len);
 /*

@@ -168,7 +168,8 @@ static void log_left_out(const struct yaml_object *y)
 {
 	if (y->problem != NULL)
 		log_warning(LOG_NAME, "%s %s/%s: left out %u: %s",
-		        object_kind_name(y->object->kind), y->object->ns, y->object->name, y->object->dropped, y->problem);
+		        object_kind_name(y->object->kind), y->object->ns,
+		        y->object->name, y->object->dropped, y->problem);
 }
 
 static int each_object(struct embedded_source *s, struct str text, struct err *e,
