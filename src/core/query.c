@@ -43,10 +43,34 @@ void query_init(struct query *q, struct worker *w)
 	answer_init(&q->answer, &q->arena);
 }
 
+/* The plugin that waits forgets q; so do those that q's own questions wait for. */
+static void cancel_hooks(struct query *q)
+{
+	const struct link *l = &q->chain->query_hooks.at[q->position];
+
+	list_for_each(&q->children, node) {
+		struct query *child = container_of(node, struct query, sibling);
+
+		if (child->is_parked)
+			cancel_hooks(child);
+	}
+	list_remove(&q->node);
+	q->is_parked = false;
+	q->is_dropped = true;
+	if (l->plugin->cancel != NULL)
+		l->plugin->cancel(q, l->instance);
+}
+
+/* Nobody asks any more for what children that still wait would bring. */
 static void release_children(struct query *q)
 {
-	list_for_each(&q->children, node)
-		query_release(container_of(node, struct query, sibling));
+	list_for_each(&q->children, node) {
+		struct query *child = container_of(node, struct query, sibling);
+
+		if (child->is_parked)
+			cancel_hooks(child);
+		query_release(child);
+	}
 }
 
 void query_recycle(struct query *q)
@@ -226,24 +250,6 @@ void query_resume(struct query *q, enum verdict verdict)
 		complete(q);
 }
 
-/* The plugin that waits forgets q; so do those that q's own questions wait for. */
-static void cancel_hooks(struct query *q)
-{
-	const struct link *l = &q->chain->query_hooks.at[q->position];
-
-	list_for_each(&q->children, node) {
-		struct query *child = container_of(node, struct query, sibling);
-
-		if (child->is_parked)
-			cancel_hooks(child);
-	}
-	list_remove(&q->node);
-	q->is_parked = false;
-	q->is_dropped = true;
-	if (l->plugin->cancel != NULL)
-		l->plugin->cancel(q, l->instance);
-}
-
 void query_cancel(struct query *q)
 {
 	while (q->parent != NULL)
@@ -334,27 +340,43 @@ int query_sub(struct query *q, struct query_question question,
 	return 0;
 }
 
+/* A record of a message as a set in q's arena; NULL when its RDATA is malformed. */
+static const struct rrset *copy_record(
+	struct query *q, const struct reader *r, const struct rr_view *rr)
+{
+	size_t room = rr->rdlength + 2u * NAME_MAX_OCTETS; /* two names may be compressed */
+	uint8_t *rdata = arena_alloc(&q->arena, room);
+	int len = rr_rdata(r, rr, rdata, room);
+
+	if (len < 0)
+		return NULL;
+	return rrset_single(
+		&q->arena, rr->type, rr->ttl, (struct str){(char *)rdata, (size_t)len});
+}
+
 /* The answer section of an upstream's message as sets of single records in q's arena. */
 static void merge_message(struct query *q, const struct query *child, const uint8_t *target)
 {
 	const struct answer *a = &child->answer;
 	struct reader r = reader_on(a->message, a->message_len);
 	unsigned n = get16(a->message + 6);
-	uint8_t rdata[4096];
+	const uint8_t *owner = target;
 	struct rr_view rr;
 
 	r.at = child->msg.question_end;
 	for (; n > 0 && read_rr(&r, &rr); n--) {
-		int len = rr_rdata(&r, &rr, rdata, sizeof(rdata));
-		const uint8_t *owner = name_equal(rr.owner, query_name(child))
-			? target
-			: (uint8_t *)arena_dup(&q->arena, rr.owner, rr.owner_len);
+		const struct rrset *set = copy_record(q, &r, &rr);
 
-		if (len < 0)
+		if (set == NULL)
 			continue;
-		answer_add_owned(&q->answer, SECTION_ANSWER, owner,
-			rrset_single(&q->arena, rr.type, rr.ttl,
-				(struct str){(char *)rdata, (size_t)len}));
+		/* one pointer for one name, so that the encoder compresses it */
+		if (name_equal(rr.owner, query_name(child)))
+			owner = target;
+		else if (!name_equal(rr.owner, owner))
+			owner = (uint8_t *)arena_dup(&q->arena, rr.owner, rr.owner_len);
+		answer_add_owned(&q->answer, SECTION_ANSWER, owner, set);
+		if (rr.type == TYPE_CNAME)
+			owner = set->wire + RR_FIXED;
 	}
 }
 
