@@ -1,6 +1,7 @@
 #include "kubernetes/cluster.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -14,6 +15,7 @@ struct cluster {
 	struct source_api *api;
 	struct source_manifests *manifests;
 	struct embedded_source *embedded;
+	_Atomic(const void *) reporter; /* the user that reports its figures, so that one does */
 };
 
 static void add(struct buf *b, const char *name, const char *value)
@@ -107,12 +109,22 @@ struct store *cluster_store(const struct cluster *c)
 	return c->store;
 }
 
-bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out)
+bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_stats *out)
 {
+	const void *none = NULL;
+
 	if (c == NULL || c->api == NULL)
+		return false;
+	if (!atomic_compare_exchange_strong(&c->reporter, &none, user) && none != user)
 		return false;
 	source_api_stats(c->api, out);
 	return true;
+}
+
+void cluster_forget(struct cluster *c, const void *user)
+{
+	if (c != NULL)
+		atomic_compare_exchange_strong(&c->reporter, &user, NULL);
 }
 
 struct embed {

@@ -34,7 +34,12 @@ struct cluster *cluster_take(struct shared *shared, const struct cluster_config 
 void cluster_drop(struct shared *shared, struct cluster *c);
 /* Its store. */
 struct store *cluster_store(const struct cluster *c);
-/* Figures of the API source; false when the source is another one. */
-bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out);
+/*
+ * Figures of the API source. False when the source is another one, or when another of its users
+ * reports them: user is the first of them to ask, until cluster_forget(). Any thread.
+ */
+bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_stats *out);
+/* The user will not ask for figures any more. */
+void cluster_forget(struct cluster *c, const void *user);
 /* Apply (or delete) the objects of a YAML or JSON text in every embedded cluster. */
 int cluster_embed(struct shared *shared, struct str text, bool is_delete, struct err *e);

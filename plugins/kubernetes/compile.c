@@ -255,6 +255,7 @@ void kube_on_changes(void *arg, const struct changes *c)
 			break;
 		case TOUCH_SERVICE:
 			kube_compile_service(k, t->ns, t->name);
+			kube_count_latency(k, t, c->trigger_ms);
 			has_names = true;
 			break;
 		case TOUCH_IP: kube_compile_address(k, &t->ip); break;

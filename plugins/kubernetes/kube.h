@@ -106,6 +106,16 @@ struct kube_zone {
 /* Counters of an instance. */
 enum kube_counter { KUBE_ANSWERS, KUBE_NXDOMAIN, KUBE_NODATA, KUBE_UNSYNCED, KUBE_COUNTERS };
 
+/* Kinds of services that the programming latency is told of. */
+enum kube_latency_kind { LATENCY_CLUSTER_IP, LATENCY_HEADLESS, LATENCY_KINDS };
+#define LATENCY_BOUNDS 20
+
+/* From the change of a pod to its name: written by the control thread, read by any. */
+struct kube_latency {
+	_Atomic uint64_t counts[LATENCY_BOUNDS + 1];
+	_Atomic uint64_t sum_ms;
+};
+
 struct kube {
 	struct kube_options options;
 	VEC(struct kube_zone *) zones;
@@ -116,6 +126,7 @@ struct kube {
 	uint64_t namespace_seed;
 	_Atomic bool is_synced;
 	struct counters *counters;
+	struct kube_latency latency[LATENCY_KINDS];
 	/* control thread */
 	struct arena arena;
 	struct cluster *cluster; /* taken from the shared registry */
@@ -225,5 +236,7 @@ const struct kube_endpoint *kube_find_endpoint(
 	const struct kube_entry *entry, const uint8_t *label, unsigned *n);
 /* Read an address with dashes from a wire label; false when it is none (entry.c). */
 bool kube_read_dashed(struct ip *ip, const uint8_t *label);
+/* Record how long the change of a service's endpoints took to arrive (metrics.c). */
+void kube_count_latency(struct kube *k, const struct touch *t, uint64_t trigger_ms);
 /* Metrics hook (metrics.c). */
 void kube_metrics(void *instance, struct metrics *m);

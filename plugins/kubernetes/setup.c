@@ -437,6 +437,7 @@ static void kube_teardown(void *instance)
 
 	if (k->is_started)
 		store_reader_remove(&k->reader);
+	cluster_forget(k->cluster, k);
 	cluster_drop(k->shared, k->cluster);
 	/* what readers or the queue of retired objects still use is freed after this */
 	rcu_reclaim();

@@ -12,3 +12,5 @@ uint64_t clock_ns(void);
 uint64_t clock_ms(void);
 /* Wall clock, seconds since 1970 UTC. */
 uint64_t clock_wall_s(void);
+/* Wall clock, milliseconds since 1970 UTC. */
+uint64_t clock_wall_ms(void);

@@ -1,6 +1,7 @@
 #include "cluster/source_api.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -44,6 +45,7 @@ struct channel {
 	struct buf error_body;
 	int status;
 	bool is_watch;
+	uint64_t sent_ms;
 };
 
 struct source_api {
@@ -54,7 +56,9 @@ struct source_api {
 	struct store *store;
 	int number;
 	struct channel channels[SOURCE_KINDS];
-	uint64_t requests[2][6];
+	struct source_api_stats stats; /* of requests; those of kinds are their reflectors' */
+	uv_mutex_t lock; /* of shown */
+	struct source_api_stats shown; /* for other threads */
 	struct err refresh_error; /* the last one that was logged */
 };
 
@@ -63,10 +67,58 @@ const char *source_kind_name(enum source_kind kind)
 	return kind_table[kind].name;
 }
 
+/* ---- figures ---- */
+
+/* Let other threads see the present figures. */
+static void show(struct source_api *s)
+{
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		const struct reflector *r = s->channels[i].reflector;
+		struct source_kind_stats *k = &s->stats.kinds[i];
+
+		if (r == NULL)
+			continue;
+		k->is_watched = true;
+		k->is_synced = reflector_is_synced(r);
+		k->figures = *reflector_stats(r);
+	}
+	uv_mutex_lock(&s->lock);
+	s->shown = s->stats;
+	uv_mutex_unlock(&s->lock);
+}
+
+void source_api_stats(struct source_api *s, struct source_api_stats *out)
+{
+	uv_mutex_lock(&s->lock);
+	*out = s->shown;
+	uv_mutex_unlock(&s->lock);
+}
+
+static void count(struct channel *c, int status)
+{
+	int class = status / 100;
+
+	c->source->stats.requests[c->is_watch][class >= 1 && class <= 5 ? class : 0]++;
+}
+
+static void count_duration(struct channel *c)
+{
+	static const double bounds[SOURCE_BOUNDS_LEN] = SOURCE_BOUNDS;
+	struct source_api_stats *stats = &c->source->stats;
+	uint64_t took_ms = clock_ms() - c->sent_ms;
+	size_t i = 0;
+
+	while (i < SOURCE_BOUNDS_LEN && (double)took_ms > bounds[i] * 1000)
+		i++;
+	stats->durations[i]++;
+	stats->duration_ms += took_ms;
+}
+
 /* ---- timer ---- */
 
 static void on_timer(uv_timer_t *t);
 
+/* After each event. */
 static void set_timer(struct source_api *s)
 {
 	uint64_t at = UINT64_MAX, now = clock_ms();
@@ -83,6 +135,7 @@ static void set_timer(struct source_api *s)
 		uv_timer_stop(&s->timer);
 	else
 		uv_timer_start(&s->timer, on_timer, at > now ? at - now : 1, 0);
+	show(s);
 }
 
 static void on_timer(uv_timer_t *t)
@@ -99,19 +152,13 @@ static void on_timer(uv_timer_t *t)
 
 /* ---- requests ---- */
 
-static void count(struct channel *c, int status)
-{
-	int class = status / 100;
-
-	c->source->requests[c->is_watch][class >= 1 && class <= 5 ? class : 0]++;
-}
-
 static void on_head(void *arg, const struct http_head *head)
 {
 	struct channel *c = arg;
 
 	c->status = head->status;
 	count(c, head->status);
+	count_duration(c);
 	reflector_on_head(c->reflector, clock_ms(), head->status, head->retry_after_s);
 	set_timer(c->source);
 }
@@ -223,6 +270,7 @@ static int on_send(void *arg, const char *query, bool is_watch, struct err *e)
 	o.use_proxy = as.use_proxy;
 	c->is_watch = is_watch;
 	c->status = 0;
+	c->sent_ms = clock_ms();
 	c->request = http_get(s->http, &o, &handler, e);
 	buf_free(&url);
 	if (c->request == NULL)
@@ -284,6 +332,15 @@ static unsigned wanted_mask(const struct source_api_options *o)
 	return mask;
 }
 
+/* "10.96.0.1:443" of "https://10.96.0.1:443/path". */
+static void host_of(const char *url, char *out, size_t room)
+{
+	const char *from = strstr(url, "://");
+
+	from = from == NULL ? url : from + 3;
+	snprintf(out, room, "%.*s", (int)strcspn(from, "/"), from);
+}
+
 struct source_api *source_api_new(
         uv_loop_t *loop, struct store *store, const struct source_api_options *o, struct err *e)
 {
@@ -305,12 +362,15 @@ struct source_api *source_api_new(
 	s->access = access;
 	s->http = http;
 	s->number = number;
+	host_of(access_url(access), s->stats.host, sizeof(s->stats.host));
+	must(uv_mutex_init(&s->lock) == 0);
 	must(uv_timer_init(loop, &s->timer) == 0);
 	s->timer.data = s;
 	for (unsigned i = 0; i < SOURCE_KINDS; i++) {
 		if (is_wanted(i, o))
 			add_channel(s, i, o);
 	}
+	show(s);
 	return s;
 }
 
@@ -342,6 +402,7 @@ void source_api_free(struct source_api *s)
 	}
 	http_client_free(s->http);
 	access_free(s->access);
+	uv_mutex_destroy(&s->lock);
 	uv_close((uv_handle_t *)&s->timer, on_closed);
 }
 
@@ -359,19 +420,4 @@ bool source_api_is_synced(const struct source_api *s)
 			return false;
 	}
 	return true;
-}
-
-void source_api_stats(const struct source_api *s, struct source_api_stats *out)
-{
-	*out = (struct source_api_stats){0};
-	for (size_t i = 0; i < SOURCE_KINDS; i++) {
-		const struct reflector *r = s->channels[i].reflector;
-
-		if (r == NULL)
-			continue;
-		out->kinds[i].is_watched = true;
-		out->kinds[i].is_synced = reflector_is_synced(r);
-		out->kinds[i].figures = *reflector_stats(r);
-	}
-	memcpy(out->requests, s->requests, sizeof(s->requests));
 }

@@ -44,10 +44,17 @@ struct source_kind_stats {
 	struct reflector_stats figures;
 };
 
+/* Bounds of the histogram of the time from a request to the head of its answer, in seconds. */
+#define SOURCE_BOUNDS {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+#define SOURCE_BOUNDS_LEN 11
+
 /* Requests by verb (0 list, 1 watch) and class of the answer (0 none, 2 2xx, ... 5 5xx). */
 struct source_api_stats {
 	struct source_kind_stats kinds[SOURCE_KINDS];
 	uint64_t requests[2][6];
+	uint64_t durations[SOURCE_BOUNDS_LEN + 1]; /* not cumulative; the last is +Inf */
+	uint64_t duration_ms; /* sum of all */
+	char host[128]; /* of the API server, with its port */
 };
 
 /*
@@ -67,7 +74,7 @@ void source_api_free(struct source_api *s);
 int source_api_number(const struct source_api *s);
 /* True once every watched kind has seen a whole list. */
 bool source_api_is_synced(const struct source_api *s);
-/* Copy the present figures. Loop thread only. */
-void source_api_stats(const struct source_api *s, struct source_api_stats *out);
+/* Copy the figures as they were after the last event. Any thread, until source_api_free(). */
+void source_api_stats(struct source_api *s, struct source_api_stats *out);
 /* The plural in the API, such as "services". */
 const char *source_kind_name(enum source_kind kind);

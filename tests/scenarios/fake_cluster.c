@@ -58,11 +58,18 @@ struct store *cluster_store(const struct cluster *c)
 	return c->store;
 }
 
-bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out)
+bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_stats *out)
 {
 	(void)c;
+	(void)user;
 	(void)out;
 	return false;
+}
+
+void cluster_forget(struct cluster *c, const void *user)
+{
+	(void)c;
+	(void)user;
 }
 
 int cluster_embed(struct shared *shared, struct str text, bool is_delete, struct err *e)

@@ -37,6 +37,11 @@ uint64_t clock_wall_s(void)
 	return 1700000000 + fake_net.now_ns / 1000000000;
 }
 
+uint64_t clock_wall_ms(void)
+{
+	return 1700000000000 + fake_net.now_ns / 1000000;
+}
+
 struct sent {
 	struct list node;
 	struct fake_sent packet;
