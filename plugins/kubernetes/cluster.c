@@ -13,6 +13,7 @@ struct cluster {
 	enum cluster_source source;
 	struct store *store;
 	struct source_api *api;
+	struct source_state *state;
 	struct source_manifests *manifests;
 	struct embedded_source *embedded;
 	_Atomic(const void *) reporter; /* the user that reports its figures, so that one does */
@@ -24,7 +25,8 @@ static void add(struct buf *b, const char *name, const char *value)
 		buf_printf(b, "|%s=%s", name, value);
 }
 
-char *cluster_key(const struct cluster_config *c)
+/* What decides which objects there are. */
+static struct buf scope_text(const struct cluster_config *c)
 {
 	const struct access_options *a = &c->api.access;
 	struct buf b = {0};
@@ -40,7 +42,50 @@ char *cluster_key(const struct cluster_config *c)
 	add(&b, "labels", c->api.labels);
 	add(&b, "namespace_labels", c->api.namespace_labels);
 	buf_printf(&b, "|%d%d", c->api.no_endpoints, c->api.pods);
+	return b;
+}
+
+char *cluster_key(const struct cluster_config *c)
+{
+	struct buf b = scope_text(c);
+
+	add(&b, "state", c->state_file);
+	buf_printf(&b, "|%llu", (unsigned long long)c->state_max_age_s);
 	return b.at;
+}
+
+static enum state_trust on_trust(void *arg)
+{
+	const struct source_api *api = arg;
+
+	if (!source_api_is_synced(api))
+		return STATE_PARTIAL;
+	return source_api_is_connected(api) ? STATE_CURRENT : STATE_WHOLE;
+}
+
+/* The file is loaded before the API server is asked, and counts less than its objects. */
+static bool start_api(struct cluster *c, const struct cluster_config *config, struct err *e)
+{
+	struct buf scope;
+
+	c->api = source_api_new(config->loop, c->store, &config->api, e);
+	if (c->api == NULL)
+		return false;
+	if (config->state_file != NULL) {
+		scope = scope_text(config);
+		c->state = source_state_new(config->loop, c->store,
+			&(struct source_state_options){
+				.path = config->state_file,
+				.max_age_s = config->state_max_age_s,
+				.scope = {buf_text(&scope), scope.len},
+				.kinds = source_api_kinds(c->api),
+				.trust = on_trust,
+				.arg = c->api,
+			});
+		buf_free(&scope);
+	}
+	source_api_start(c->api);
+	return true;
 }
 
 static bool start_source(struct cluster *c, const struct cluster_config *config, struct err *e)
@@ -55,10 +100,7 @@ static bool start_source(struct cluster *c, const struct cluster_config *config,
 		c->embedded = embedded_source_new(c->store);
 		return true;
 	case CLUSTER_API:
-		c->api = source_api_new(config->loop, c->store, &config->api, e);
-		if (c->api != NULL)
-			source_api_start(c->api);
-		return c->api != NULL;
+		return start_api(c, config, e);
 	}
 	return false;
 }
@@ -71,6 +113,7 @@ static void destroy(void *object)
 		source_manifests_free(c->manifests);
 	if (c->embedded != NULL)
 		embedded_source_free(c->embedded);
+	source_state_free(c->state);
 	if (c->api != NULL)
 		source_api_free(c->api);
 	store_free(c->store);
@@ -125,6 +168,14 @@ void cluster_forget(struct cluster *c, const void *user)
 {
 	if (c != NULL)
 		atomic_compare_exchange_strong(&c->reporter, &user, NULL);
+}
+
+bool cluster_state_stats(const struct cluster *c, struct source_state_stats *out)
+{
+	if (c == NULL || c->state == NULL)
+		return false;
+	source_state_stats(c->state, out);
+	return true;
 }
 
 struct embed {

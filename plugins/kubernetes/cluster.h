@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "cluster/source_api.h"
+#include "cluster/source_state.h"
 #include "core/shared.h"
 
 struct cluster;
@@ -22,6 +23,8 @@ struct cluster_config {
 	enum cluster_source source;
 	const char *directory; /* of manifests */
 	struct source_api_options api;
+	const char *state_file; /* of the API source; NULL: none */
+	uint64_t state_max_age_s;
 	struct uv_loop_s *loop;
 };
 
@@ -41,5 +44,7 @@ struct store *cluster_store(const struct cluster *c);
 bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_stats *out);
 /* The user will not ask for figures any more. */
 void cluster_forget(struct cluster *c, const void *user);
+/* Figures of the state file, any thread; false when there is none. */
+bool cluster_state_stats(const struct cluster *c, struct source_state_stats *out);
 /* Apply (or delete) the objects of a YAML or JSON text in every embedded cluster. */
 int cluster_embed(struct shared *shared, struct str text, bool is_delete, struct err *e);

@@ -220,7 +220,8 @@ static void update_synced(struct kube *k)
 		is_synced = is_synced && store_is_synced(st, OBJECT_SLICE);
 	if (k->options.pods == PODS_VERIFIED)
 		is_synced = is_synced && store_is_synced(st, OBJECT_POD);
-	if (is_synced && !atomic_exchange(&k->is_synced, true))
+	/* it goes back only when a state file turns out to be of another cluster */
+	if (atomic_exchange(&k->is_synced, is_synced) != is_synced && is_synced)
 		log_info(KUBE, "cluster state is complete");
 }
 

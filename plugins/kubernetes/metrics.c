@@ -34,6 +34,15 @@ static const struct metric_family relists = {"seamark_kubernetes_relists_total",
 static const struct metric_family errors = {"seamark_kubernetes_watch_errors_total",
 	"Lists and watches that failed, by reason.", METRIC_COUNTER};
 
+static const struct metric_family state_age = {"seamark_kubernetes_state_file_age_seconds",
+	"Age of the state in the state file.", METRIC_GAUGE};
+static const struct metric_family state_in_use = {"seamark_kubernetes_state_file_in_use",
+	"1 while a kind of object is answered from the state file.", METRIC_GAUGE};
+static const struct metric_family state_writes = {"seamark_kubernetes_state_file_writes_total",
+	"State files written.", METRIC_COUNTER};
+static const struct metric_family state_failures = {"seamark_kubernetes_state_file_failures_total",
+	"State files that could not be written.", METRIC_COUNTER};
+
 static const double latency_bounds[LATENCY_BOUNDS] = {.001, .002, .004, .008, .016, .032, .064,
 	.128, .256, .512, 1.024, 2.048, 4.096, 8.192, 16.384, 32.768, 65.536, 131.072, 262.144,
 	524.288};
@@ -165,6 +174,20 @@ static void report_kind(
 	report_errors(m, resource, f);
 }
 
+static void report_state(const struct kube *k, struct metrics *m)
+{
+	struct source_state_stats s;
+	uint64_t now = clock_wall_s();
+
+	if (!cluster_state_stats(k->cluster, &s))
+		return;
+	if (s.saved_s != 0)
+		metrics_sample(m, &state_age, "", now > s.saved_s ? (double)(now - s.saved_s) : 0);
+	metrics_sample(m, &state_in_use, "", s.is_in_use);
+	metrics_sample(m, &state_writes, "", (double)s.writes);
+	metrics_sample(m, &state_failures, "", (double)s.failures);
+}
+
 static void report_api(const struct kube *k, struct metrics *m)
 {
 	struct source_api_stats s;
@@ -172,6 +195,7 @@ static void report_api(const struct kube *k, struct metrics *m)
 	if (!cluster_api_stats(k->cluster, k, &s))
 		return;
 	report_requests(m, &s);
+	report_state(k, m);
 	for (unsigned i = 0; i < SOURCE_KINDS; i++)
 		if (s.kinds[i].is_watched)
 			report_kind(m, source_kind_name(i), &s.kinds[i].figures);

@@ -11,6 +11,8 @@
 
 #include "kubernetes/cluster.h"
 
+#define STATE_MAX_AGE_H 24
+
 /* What the option setters fill. */
 struct reading {
 	struct kube *k;
@@ -74,6 +76,20 @@ static int set_manifests(void *conf, const struct directive *o, struct err *e)
 	r->config->source = CLUSTER_MANIFESTS;
 	r->config->directory = dir;
 	return one_source(r, o, e);
+}
+
+/* A file whose state is older than this is worse than waiting for the API server. */
+static int set_state(void *conf, const struct directive *o, struct err *e)
+{
+	struct cluster_config *c = ((struct reading *)conf)->config;
+	uint64_t age_ms = (uint64_t)STATE_MAX_AGE_H * 3600 * 1000;
+	int rc = args_path(o, 0, &((struct reading *)conf)->k->arena, &c->state_file, e);
+
+	if (rc == 0 && o->arg_count > 1)
+		rc = args_duration_ms(
+			o, 1, ARGS_RANGE(60 * 1000, (uint64_t)8760 * 3600 * 1000), &age_ms, e);
+	c->state_max_age_s = age_ms / 1000;
+	return rc;
 }
 
 static int set_embedded(void *conf, const struct directive *o, struct err *e)
@@ -205,6 +221,7 @@ static const struct arg_option options[] = {
 	{"kubeconfig", 1, 2, set_kubeconfig, false},
 	{"manifests", 1, 1, set_manifests, false},
 	{"embedded", 0, 0, set_embedded, false},
+	{"state", 1, 2, set_state, false},
 	{"apiserver_qps", 1, 1, NULL, false},
 	{"apiserver_burst", 1, 1, NULL, false},
 	{"apiserver_max_inflight", 1, 1, NULL, false},
@@ -367,6 +384,10 @@ static int check(const struct kube *k, const struct directive *d, struct err *e)
 			"namespaces and namespace_labels cannot both be set; keep one of them");
 	if (a->tls_cert != NULL && a->endpoint == NULL)
 		return args_error(d, e, "tls needs an endpoint; name it with 'endpoint URL'");
+	if (k->cluster_config->state_file != NULL && k->cluster_config->source != CLUSTER_API)
+		return args_error(d, e,
+			"state is for clusters with an API server; remove it or the source that it "
+			"cannot be combined with");
 	return 0;
 }
 

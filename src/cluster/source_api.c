@@ -421,3 +421,25 @@ bool source_api_is_synced(const struct source_api *s)
 	}
 	return true;
 }
+
+bool source_api_is_connected(const struct source_api *s)
+{
+	for (size_t i = 0; i < SOURCE_KINDS; i++) {
+		const struct reflector *r = s->channels[i].reflector;
+
+		if (r != NULL && !reflector_stats(r)->is_connected)
+			return false;
+	}
+	return true;
+}
+
+unsigned source_api_kinds(const struct source_api *s)
+{
+	unsigned mask = 0;
+
+	for (unsigned i = 0; i < SOURCE_KINDS; i++) {
+		if (s->channels[i].reflector != NULL)
+			mask |= 1u << kind_table[i].kind;
+	}
+	return mask;
+}

@@ -74,6 +74,10 @@ void source_api_free(struct source_api *s);
 int source_api_number(const struct source_api *s);
 /* True once every watched kind has seen a whole list. */
 bool source_api_is_synced(const struct source_api *s);
+/* True when every watched kind has an open watch that is past its initial events. */
+bool source_api_is_connected(const struct source_api *s);
+/* Mask of the kinds that it delivers, 1u << kind. */
+unsigned source_api_kinds(const struct source_api *s);
 /* Copy the figures as they were after the last event. Any thread, until source_api_free(). */
 void source_api_stats(struct source_api *s, struct source_api_stats *out);
 /* The plural in the API, such as "services". */

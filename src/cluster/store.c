@@ -37,6 +37,7 @@ struct source {
 	const char *name;
 	unsigned kinds, synced;  /* masks of 1u << kind */
 	unsigned relisting, truth;
+	bool is_provisional;
 	uint32_t mark[OBJECT_KINDS];
 };
 
@@ -53,6 +54,9 @@ struct store {
 	struct touches touches;
 	struct list readers;
 	struct store_stats stats;
+	bool is_held; /* deleted nodes go to the graveyard */
+	VEC(const struct object *) held;
+	VEC(struct node *) graveyard;
 };
 
 struct store *store_new(void)
@@ -78,6 +82,10 @@ static struct node *node_of(const struct object *o)
 
 static void node_free(struct store *st, struct node *n)
 {
+	if (st->is_held) {
+		vec_push(&st->graveyard, n);
+		return;
+	}
 	object_unshare(n->object, &st->texts);
 	free(n->block);
 }
@@ -98,7 +106,7 @@ void store_free(struct store *st)
 {
 	if (st == NULL)
 		return;
-	must(list_is_empty(&st->readers));
+	must(list_is_empty(&st->readers) && !st->is_held);
 	for (int k = 0; k < OBJECT_KINDS; k++) {
 		struct node *n;
 		size_t pos = 0;
@@ -115,6 +123,8 @@ void store_free(struct store *st)
 	groups_free(&st->imported);
 	intern_fini(&st->texts);
 	touches_fini(&st->touches);
+	vec_free(&st->held);
+	vec_free(&st->graveyard);
 	free(st);
 }
 
@@ -294,37 +304,7 @@ static bool is_stale(const struct store *st, int source, const struct object *ol
 	return !is_other_uid(old, o) && o->rv < old->rv;
 }
 
-enum store_result store_apply(struct store *st, int source, const struct object *o)
-{
-	struct node *first, *old;
-	struct key k;
-
-	if (o->kind == OBJECT_NONE || !make_key(&k, o->ns, o->name))
-		return STORE_IGNORED;
-	st->stats.applied++;
-	st->stats.dropped += o->dropped;
-	first = find_first(st, o->kind, &k);
-	old = find_of_source(first, source);
-	if (old != NULL && is_stale(st, source, old->object, o)) {
-		old->mark = st->sources[source].mark[o->kind];
-		st->stats.stale++;
-		return STORE_STALE;
-	}
-	if (old != NULL && !is_other_uid(old->object, o) && object_is_same(old->object, o)) {
-		old->mark = st->sources[source].mark[o->kind];
-		old->object->rv = o->rv;
-		if (has_uid(o))
-			memcpy(old->object->uid, o->uid, sizeof(o->uid));
-		return STORE_SAME;
-	}
-	link_node(st, first, old, node_new(st, source, o, &k));
-	if (old != NULL)
-		node_free(st, old);
-	st->stats.changed++;
-	return STORE_CHANGED;
-}
-
-static void remove_node(struct store *st, struct node *n)
+static void unlink_node(struct store *st, struct node *n)
 {
 	enum object_kind kind = n->object->kind;
 	struct str key = {n->key, n->key_len};
@@ -334,8 +314,71 @@ static void remove_node(struct store *st, struct node *n)
 		at = &(*at)->other;
 	*at = n->other;
 	show(st, kind, first, head);
+}
+
+static void remove_node(struct store *st, struct node *n)
+{
+	unlink_node(st, n);
 	node_free(st, n);
 	st->stats.deleted++;
+}
+
+/* What is the same as before: only the version and the mark are news. */
+static enum store_result refresh(struct store *st, struct node *n, const struct object *o)
+{
+	n->mark = st->sources[n->source].mark[o->kind];
+	n->object->rv = o->rv;
+	if (has_uid(o))
+		memcpy(n->object->uid, o->uid, sizeof(o->uid));
+	return STORE_SAME;
+}
+
+static struct node *find_provisional(const struct store *st, struct node *n)
+{
+	while (n != NULL && !st->sources[n->source].is_provisional)
+		n = n->other;
+	return n;
+}
+
+/* True when the only node of a key, a provisional one, says the same and now is of source. */
+static bool take_over(struct store *st, struct node *first, int source, const struct object *o)
+{
+	if (first == NULL || first->other != NULL || !st->sources[first->source].is_provisional ||
+		is_other_uid(first->object, o) || !object_is_same(first->object, o))
+		return false;
+	first->source = source;
+	return true;
+}
+
+enum store_result store_apply(struct store *st, int source, const struct object *o)
+{
+	bool is_provisional = st->sources[source].is_provisional;
+	struct node *first, *old, *stand_in;
+	struct key k;
+
+	if (o->kind == OBJECT_NONE || !make_key(&k, o->ns, o->name))
+		return STORE_IGNORED;
+	st->stats.applied++;
+	st->stats.dropped += o->dropped;
+	first = find_first(st, o->kind, &k);
+	if (!is_provisional && take_over(st, first, source, o))
+		return refresh(st, first, o);
+	old = find_of_source(first, source);
+	if (old != NULL && is_stale(st, source, old->object, o)) {
+		old->mark = st->sources[source].mark[o->kind];
+		st->stats.stale++;
+		return STORE_STALE;
+	}
+	if (old != NULL && !is_other_uid(old->object, o) && object_is_same(old->object, o))
+		return refresh(st, old, o);
+	stand_in = is_provisional ? NULL : find_provisional(st, first);
+	link_node(st, first, old, node_new(st, source, o, &k));
+	if (old != NULL)
+		node_free(st, old);
+	if (stand_in != NULL)
+		remove_node(st, stand_in);
+	st->stats.changed++;
+	return STORE_CHANGED;
 }
 
 enum store_result store_delete(struct store *st, int source, const struct object *o)
@@ -357,6 +400,24 @@ enum store_result store_delete(struct store *st, int source, const struct object
 }
 
 /* --- sources and relists ----------------------------------------------------------------- */
+
+/* True when all sources of one sort that deliver kind are synced with it, and there is one. */
+static bool are_synced(const struct store *st, enum object_kind kind, bool provisional)
+{
+	bool has_source = false;
+
+	for (int i = 0; i < st->n_sources; i++) {
+		const struct source *s = &st->sources[i];
+
+		if (s->name == NULL || s->is_provisional != provisional ||
+			(s->kinds & 1u << kind) == 0)
+			continue;
+		if ((s->synced & 1u << kind) == 0)
+			return false;
+		has_source = true;
+	}
+	return has_source;
+}
 
 /* Touch TOUCH_SYNC when the answer of store_is_synced() changed for some kind. */
 static void update_synced(struct store *st)
@@ -416,13 +477,40 @@ static size_t remove_nodes(struct store *st, int source, enum object_kind kind, 
 	return n;
 }
 
-void store_source_remove(struct store *st, int source)
+void store_source_provisional(struct store *st, int source)
+{
+	st->sources[source].is_provisional = true;
+	update_synced(st);
+}
+
+void store_source_clear(struct store *st, int source)
 {
 	for (int k = 0; k < OBJECT_KINDS; k++)
 		remove_nodes(st, source, (enum object_kind)k, true);
+	st->sources[source].synced = 0;
+	update_synced(st);
+}
+
+void store_source_remove(struct store *st, int source)
+{
+	store_source_clear(st, source);
 	st->sources[source] = (struct source){.name = NULL};
 	update_synced(st);
 	store_commit(st);
+}
+
+/* The other sources have all of kind: nobody has to stand in for them any more. */
+static void drop_provisional(struct store *st, enum object_kind kind)
+{
+	for (int i = 0; i < st->n_sources; i++) {
+		struct source *s = &st->sources[i];
+
+		if (s->name == NULL || !s->is_provisional || (s->kinds & 1u << kind) == 0)
+			continue;
+		remove_nodes(st, i, kind, true);
+		s->kinds &= ~(1u << kind);
+		s->synced &= ~(1u << kind);
+	}
 }
 
 void store_source_synced(struct store *st, int source, enum object_kind kind, bool is_synced)
@@ -430,6 +518,8 @@ void store_source_synced(struct store *st, int source, enum object_kind kind, bo
 	struct source *s = &st->sources[source];
 
 	s->synced = is_synced ? s->synced | 1u << kind : s->synced & ~(1u << kind);
+	if (!s->is_provisional && are_synced(st, kind, false))
+		drop_provisional(st, kind);
 	update_synced(st);
 }
 
@@ -572,6 +662,32 @@ const struct object *store_next(const struct store *st, enum object_kind kind, s
 	return n == NULL ? NULL : n->object;
 }
 
+struct object_list store_hold(struct store *st, unsigned kinds)
+{
+	must(!st->is_held);
+	st->is_held = true;
+	st->held.len = 0;
+	for (int k = 0; k < OBJECT_KINDS; k++) {
+		const struct object *o;
+		size_t pos = 0;
+
+		if ((kinds & 1u << k) == 0)
+			continue;
+		while ((o = store_next(st, (enum object_kind)k, &pos)) != NULL)
+			vec_push(&st->held, o);
+	}
+	return (struct object_list){st->held.at, st->held.len};
+}
+
+void store_release(struct store *st)
+{
+	st->is_held = false;
+	vec_for_each(&st->graveyard, n)
+		node_free(st, *n);
+	vec_free(&st->graveyard);
+	vec_free(&st->held);
+}
+
 bool store_ip_next(const struct store *st, enum object_kind kind, const struct ip *ip, size_t *pos,
 	struct ip_owner *out)
 {
@@ -580,18 +696,7 @@ bool store_ip_next(const struct store *st, enum object_kind kind, const struct i
 
 bool store_is_synced(const struct store *st, enum object_kind kind)
 {
-	bool has_source = false;
-
-	for (int i = 0; i < st->n_sources; i++) {
-		const struct source *s = &st->sources[i];
-
-		if (s->name == NULL || (s->kinds & 1u << kind) == 0)
-			continue;
-		if ((s->synced & 1u << kind) == 0)
-			return false;
-		has_source = true;
-	}
-	return has_source;
+	return are_synced(st, kind, false) || are_synced(st, kind, true);
 }
 
 bool store_source_is_synced(const struct store *st, int source, enum object_kind kind)

@@ -49,6 +49,15 @@ void store_free(struct store *st);
  * unsynced until it says otherwise. Returns its number, or -ENOSPC.
  */
 int store_source_add(struct store *st, const char *name, unsigned kinds);
+/*
+ * Make a source provisional, as a state file is: it stands in for the others until they are
+ * there. Its object goes as soon as another source has one of that key (taken over in place when
+ * both say the same), all of its objects of a kind go when the other sources are synced with that
+ * kind, and until then the kind counts as synced when this source is. Add it after the others.
+ */
+void store_source_provisional(struct store *st, int source);
+/* Delete all objects of a source, which goes on existing, unsynced. */
+void store_source_clear(struct store *st, int source);
 /* Delete all objects of a source and forget it. Commits. */
 void store_source_remove(struct store *st, int source);
 /*
@@ -155,6 +164,15 @@ struct ip_owner {
 	const struct object *object;
 	uint32_t item;
 };
+
+/*
+ * All objects of the kinds in the mask as they are now. They stay valid and unchanged (but for
+ * versions) while the store is written, until store_release(), which must follow before anybody
+ * holds again and before store_free().
+ */
+struct object_list store_hold(struct store *st, unsigned kinds);
+/* End store_hold(): free what was deleted since. */
+void store_release(struct store *st);
 
 /*
  * Walk the objects of kind that have ip: OBJECT_SERVICE and OBJECT_IMPORT by cluster_ips,
