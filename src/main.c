@@ -36,12 +36,16 @@ static int load_stdin(struct seamark *s)
 	struct buf text = {0};
 	char block[4096];
 	size_t n;
+	int rc = 0;
 
-	while ((n = fread(block, 1, sizeof(block), stdin)) > 0 && text.len < STDIN_MAX)
+	while ((n = fread(block, 1, sizeof(block), stdin)) > 0 && text.len <= STDIN_MAX)
 		buf_add(&text, block, n);
-	sm_load_text(s, "stdin", buf_text(&text));
+	if (text.len <= STDIN_MAX)
+		sm_load_text(s, "stdin", buf_text(&text));
+	else
+		rc = fatal("stdin: the Corefile is longer than 1 MiB");
 	buf_free(&text);
-	return 0;
+	return rc;
 }
 
 static int load(struct seamark *s, const struct flags *f)
@@ -53,14 +57,15 @@ static int load(struct seamark *s, const struct flags *f)
 	return sm_load_file(s, f->conf);
 }
 
+/* Once the server runs: a start that fails must not touch the file of the one that does. */
 static int write_pidfile(const char *path)
 {
 	FILE *f = fopen(path, "w");
 
-	if (f == NULL)
-		return -errno;
-	fprintf(f, "%ld\n", (long)getpid());
-	return fclose(f) == 0 ? 0 : -errno;
+	if (f != NULL && fprintf(f, "%ld\n", (long)getpid()) > 0 && fclose(f) == 0)
+		return 0;
+	fprintf(stderr, "-pidfile %s: %s\n", path, strerror(errno));
+	return 1;
 }
 
 static void print_banner(struct seamark *s)
@@ -120,28 +125,38 @@ static void stop(struct seamark *s)
 	sm_stop(s);
 }
 
+/* From the start to the end of a server that is loaded; the exit status. */
+static int run(struct seamark *s, const struct flags *f, const sigset_t *signals)
+{
+	int rc = 0;
+
+	if (sm_start(s) != 0)
+		return fatal(sm_error(s));
+	if (f->pidfile != NULL)
+		rc = write_pidfile(f->pidfile);
+	if (rc == 0) {
+		if (!f->is_quiet)
+			print_banner(s);
+		wait_for_stop(s, signals);
+	}
+	stop(s);
+	if (f->pidfile != NULL && rc == 0)
+		unlink(f->pidfile);
+	return rc;
+}
+
 static int serve(const struct flags *f)
 {
 	struct seamark *s = sm_new();
 	sigset_t signals;
-	int rc = 0;
+	int rc;
 
 	block_signals(&signals);
 	sm_set_port(s, f->port);
 	sm_set_workers(s, f->workers);
-	load(s, f);
-	if (f->pidfile != NULL && write_pidfile(f->pidfile) != 0)
-		rc = fatal("cannot write the pid file");
-	else if (sm_start(s) != 0)
-		rc = fatal(sm_error(s));
-	if (rc == 0) {
-		if (!f->is_quiet)
-			print_banner(s);
-		wait_for_stop(s, &signals);
-		stop(s);
-	}
-	if (f->pidfile != NULL)
-		unlink(f->pidfile);
+	rc = load(s, f);
+	if (rc == 0)
+		rc = run(s, f, &signals);
 	sm_free(s);
 	return rc;
 }

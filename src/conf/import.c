@@ -114,7 +114,9 @@ static void note_file(struct parser *p, const char *path)
 /* A file that can not be read: told with its importer's place, if it has one. */
 static int fail_read(struct parser *p, const char *path, const struct importer *by, int rc)
 {
-	const char *why = rc == -EFBIG ? "it is larger than 1 MiB" : strerror(-rc);
+	const char *why = rc == -EFBIG    ? "it is larger than 1 MiB"
+	                  : rc == -EINVAL ? "it is no regular file"
+	                                  : strerror(-rc);
 
 	if (by == NULL)
 		return err_set(p->e, rc, "cannot read %s: %s", path, why);
