@@ -282,6 +282,9 @@ static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct
 	set = rrset_build_in(b, &q->arena);
 	if (set != NULL)
 		answer_add(&q->answer, SECTION_ANSWER, set);
+	/* behind records that do not all fit there is no room for addresses */
+	if (set != NULL && set->wire_len > r.room)
+		names.len = 0;
 	vec_for_each(&names, n)
 		for (const struct kube_endpoint *p = n->run.first; p < n->run.end; p++)
 			kube_add_endpoint(q, set->wire + n->at + RR_FIXED + SRV_FIXED, p, set->ttl);

@@ -1,0 +1,315 @@
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/rcu.h"
+#include "kubernetes/cluster.h"
+#include "kubernetes/kube.h"
+#include "rig.h"
+
+extern const struct plugin kubernetes_plugin;
+
+/* --- a kubernetes block that takes objects from the test ---------------------------------- */
+
+static void open_kube(struct rig *r, const char *zones, const char *rest)
+{
+	struct buf text = {0};
+	struct kube *k;
+
+	buf_printf(&text, ".:53 {\n    kubernetes %s {\n        embedded\n%s    }\n}\n", zones, rest);
+	if (rig_open(r, &kubernetes_plugin, buf_text(&text)) != 0)
+		fail_msg("%s", r->err.text);
+	buf_free(&text);
+	k = r->setup.instance;
+	k->shared = shared_new();
+	assert_int_equal(kubernetes_plugin.start(k, &r->err), 0);
+}
+
+static void close_kube(struct rig *r)
+{
+	struct shared *shared = ((struct kube *)r->setup.instance)->shared;
+
+	rig_close(r);
+	shared_free(shared);
+	rcu_reclaim();
+}
+
+static void apply(struct rig *r, const char *text)
+{
+	struct kube *k = r->setup.instance;
+
+	if (cluster_embed(k->shared, str_from(text), false, &r->err) != 0)
+		fail_msg("%s", r->err.text);
+}
+
+static const char *ask_as(struct rig *r, const struct rig_ask *a)
+{
+	struct query *q = rig_query(r, a);
+	enum verdict v = rig_down(r, q);
+	const char *text = v == DONE ? rig_answer(r, q) : "NEXT";
+
+	query_release(q);
+	return text;
+}
+
+static const char *ask(struct rig *r, const char *name, uint16_t type)
+{
+	return ask_as(r, &(struct rig_ask){.name = name, .type = type});
+}
+
+/* With room for 1232 octets. */
+static const char *ask_wide(struct rig *r, const char *name, uint16_t type)
+{
+	return ask_as(r, &(struct rig_ask){.name = name, .type = type, .udp_size = 1232});
+}
+
+#define SERVICE(name, ip)                                                                          \
+	"{kind: Service, apiVersion: v1, metadata: {name: " name ", namespace: n}, "               \
+	"spec: {clusterIP: \"" ip "\", ports: [{name: p, port: 80}]}}\n"
+
+/* A slice of n endpoints 10.A.B.C, with hostnames or without. */
+static void add_slice(struct buf *b, const char *service, unsigned number, unsigned n)
+{
+	buf_printf(b, "---\n{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: "
+		      "{name: %s-%u, namespace: n, labels: {kubernetes.io/service-name: %s}}, "
+		      "addressType: IPv4, ports: [{name: p, port: 8080}], endpoints: [",
+		service, number, service);
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(b, "{addresses: [10.%u.%u.%u]}, ", number, i / 250, i % 250 + 1);
+	buf_str(b, "]}\n");
+}
+
+/* --- tests -------------------------------------------------------------------------------- */
+
+static void answers_keep_the_case_of_the_question(void **state)
+{
+	struct rig r;
+	const char *text;
+
+	(void)state;
+	open_kube(&r, "cluster.local", "");
+	apply(&r, SERVICE("web", "10.96.0.1"));
+	assert_string_equal(ask(&r, "WeB.n.sVc.cLuster.LOCAL", TYPE_A),
+		"NOERROR aa\nWeB.n.sVc.cLuster.LOCAL. 5 IN A 10.96.0.1\n--\n--\n");
+	/* the zone of the SOA, and that of the target */
+	text = ask(&r, "NoPe.n.svc.clUSTer.local", TYPE_A);
+	assert_non_null(strstr(text, "\nclUSTer.local. 5 IN SOA "));
+	text = ask(&r, "_P._tcp.weB.n.sVc.clUSTer.local", TYPE_SRV);
+	assert_non_null(strstr(text, " SRV 0 100 80 weB.n.sVc.clUSTer.local.\n"));
+	assert_non_null(strstr(text, "\nweB.n.sVc.clUSTer.local. 5 IN A 10.96.0.1\n"));
+	assert_non_null(strstr(ask(&r, "Cluster.Local", TYPE_SOA), "\nCluster.Local. 5 IN SOA "));
+	close_kube(&r);
+}
+
+static void names_of_more_than_255_octets_do_not_exist(void **state)
+{
+	/* 3 * 64 + 1 octets */
+	static const char zone[] =
+		"z23456789012345678901234567890123456789012345678901234567890123."
+		"y23456789012345678901234567890123456789012345678901234567890123."
+		"x23456789012345678901234567890123456789012345678901234567890123";
+	struct rig r;
+	struct buf name = {0}, text = {0};
+
+	(void)state;
+	open_kube(&r, zone, "");
+	apply(&r, SERVICE("web", "10.96.0.1"));
+	apply(&r, SERVICE("s2345678901234567890123456789012345678901234567890123456789012", "10.96.0.2"));
+	buf_str(&text, SERVICE("head", "None"));
+	add_slice(&text, "head", 1, 2);
+	apply(&r, buf_text(&text));
+	buf_printf(&name, "web.n.svc.%s", zone);
+	assert_non_null(strstr(ask(&r, buf_text(&name), TYPE_A), "IN A 10.96.0.1"));
+	/* its targets: 10-1-0-1.head.n.svc.ZONE have 217 octets, _p._tcp in front too */
+	buf_clear(&name);
+	buf_printf(&name, "head.n.svc.%s", zone);
+	assert_non_null(strstr(ask_wide(&r, buf_text(&name), TYPE_SRV), "10-1-0-1.head.n.svc."));
+	/* the SOA names ns.dns and hostmaster, which fit */
+	assert_non_null(strstr(ask_wide(&r, zone, TYPE_SOA), "ns.dns.z234"));
+	assert_non_null(strstr(ask_wide(&r, zone, TYPE_NS), "ns.dns.z234"));
+	buf_free(&name);
+	buf_free(&text);
+	close_kube(&r);
+}
+
+static void a_zone_that_leaves_no_room_serves_what_fits(void **state)
+{
+	/* 3 * 64 + 60 + 1 octets: no room for "svc" */
+	static const char zone[] =
+		"z23456789012345678901234567890123456789012345678901234567890123."
+		"y23456789012345678901234567890123456789012345678901234567890123."
+		"x23456789012345678901234567890123456789012345678901234567890123."
+		"w234567890123456789012345678901234567890123456789012345678";
+	struct rig r;
+
+	(void)state;
+	open_kube(&r, zone, "");
+	apply(&r, SERVICE("web", "10.96.0.1"));
+	assert_non_null(strstr(ask_wide(&r, zone, TYPE_SOA), "NOERROR aa\n"));
+	assert_non_null(strstr(ask_wide(&r, zone, TYPE_NS), "NOERROR aa\n"));
+	assert_non_null(strstr(ask_wide(&r, zone, TYPE_A), "NOERROR aa\n"));
+	close_kube(&r);
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
+}
+
+/* What a question built in its arena and its answer. */
+static size_t srv_octets(struct rig *r, uint8_t transport)
+{
+	struct query *q = rig_query(r,
+		&(struct rig_ask){.name = "big.n.svc.cluster.local", .type = TYPE_SRV,
+			.transport = transport});
+	size_t n;
+
+	assert_int_equal(rig_down(r, q), DONE);
+	n = q->answer.refs[0].set->wire_len;
+	query_release(q);
+	return n;
+}
+
+static void the_work_for_a_huge_service_is_bounded(void **state)
+{
+	struct rig r;
+	struct buf text = {0};
+	const char *answer;
+	char first[64];
+	unsigned same = 0;
+
+	(void)state;
+	open_kube(&r, "cluster.local", "");
+	buf_str(&text, SERVICE("big", "None"));
+	for (unsigned i = 1; i <= 5; i++)
+		add_slice(&text, "big", i, 1000);
+	apply(&r, buf_text(&text));
+	/* one record more than fits, and never all 5000 */
+	assert_in_range(srv_octets(&r, TRANSPORT_UDP), 512, 512 + 64);
+	assert_in_range(srv_octets(&r, TRANSPORT_TCP), 65535, 65535 + 64);
+	answer = ask(&r, "big.n.svc.cluster.local", TYPE_SRV);
+	assert_non_null(strstr(answer, "NOERROR aa tc\n"));
+	assert_in_range(count(answer, " SRV 0 1 8080 "), 5, 12);
+	/* each answer begins somewhere else */
+	snprintf(first, sizeof(first), "%.60s", strstr(answer, "8080 ") + 5);
+	for (int i = 0; i < 20; i++)
+		same += strncmp(strstr(ask(&r, "big.n.svc.cluster.local", TYPE_SRV), "8080 ") + 5,
+				first, 12) == 0;
+	assert_in_range(same, 0, 5);
+	assert_non_null(strstr(ask(&r, "big.n.svc.cluster.local", TYPE_A), "NOERROR aa tc\n"));
+	assert_non_null(strstr(ask(&r, "10-5-3-250.big.n.svc.cluster.local", TYPE_A),
+		"A 10.5.3.250\n"));
+	buf_free(&text);
+	close_kube(&r);
+}
+
+static void changes_free_what_they_replace(void **state)
+{
+	struct rig r;
+	struct kube *k;
+
+	(void)state;
+	open_kube(&r, "cluster.local in-addr.arpa", "");
+	k = r.setup.instance;
+	for (int i = 0; i < 6000; i++) {
+		apply(&r, i % 2 == 0 ? SERVICE("web", "10.96.0.1") : SERVICE("web", "10.96.0.2"));
+		assert_in_range(rcu_pending(), 0, 4096);
+	}
+	assert_int_equal(k->addresses.count, 1);
+	assert_int_equal(k->v4.count, 1);
+	/* svc, pod, dns, dns-version, ns.dns, the namespace and the service */
+	assert_int_equal(k->primary->table.count, 7);
+	close_kube(&r);
+}
+
+static const char *scrape(struct rig *r, struct buf *out)
+{
+	struct metrics *m = metrics_new();
+
+	buf_clear(out);
+	kube_metrics(r->setup.instance, m);
+	metrics_finish(m, out);
+	return buf_text(out);
+}
+
+static void the_latency_of_changes_is_counted_by_kind(void **state)
+{
+	static const char slice[] =
+		"{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: {name: head-1, "
+		"namespace: n, labels: {kubernetes.io/service-name: head}, annotations: "
+		"{endpoints.kubernetes.io/last-change-trigger-time: \"2020-01-01T00:00:00Z\"}}, "
+		"addressType: IPv4, endpoints: [{addresses: [10.1.0.%u]}]}\n";
+	struct rig r;
+	struct buf text = {0}, out = {0};
+	const char *name = "coredns_kubernetes_dns_programming_duration_seconds_count";
+
+	(void)state;
+	open_kube(&r, "cluster.local", "");
+	apply(&r, SERVICE("head", "None"));
+	assert_null(strstr(scrape(&r, &out), "_count{service_kind=\"headless_with_selector\"} 1\n"));
+	for (unsigned i = 1; i <= 2; i++) {
+		buf_clear(&text);
+		buf_printf(&text, slice, i);
+		apply(&r, buf_text(&text));
+	}
+	assert_non_null(strstr(scrape(&r, &out), name));
+	assert_non_null(strstr(buf_text(&out), "_count{service_kind=\"headless_with_selector\"} 2\n"));
+	assert_non_null(strstr(buf_text(&out), "_count{service_kind=\"cluster_ip\"} 0\n"));
+	/* other changes have no trigger */
+	apply(&r, SERVICE("web", "10.96.0.1"));
+	assert_non_null(strstr(scrape(&r, &out), "_count{service_kind=\"cluster_ip\"} 0\n"));
+	buf_free(&text);
+	buf_free(&out);
+	close_kube(&r);
+}
+
+static void addresses_with_dashes_are_read_strictly(void **state)
+{
+	static const struct {
+		const char *label, *address; /* "": none */
+	} rows[] = {
+		{"\0101-2-3-40", "1.2.3.40"},
+		{"\0101-2-3-4\0", ""},
+		{"\0121-2-3-4-5-", ""},
+		{"\0071.2.3.4", ""},
+		{"\0071-2-3-x", ""},
+		{"\00701-2-3-4", ""},
+		{"\003--1", "::1"},
+		{"\005fd00-", ""},
+		{"\006fd00--", "fd00::"},
+		{"\007fd00--0", "fd00::"},
+		{"\0171-2-3-4-5-6-7-8", "1:2:3:4:5:6:7:8"},
+		{"\003::1", ""},
+		{"\001-", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[IP_TEXT_SIZE];
+		struct ip ip;
+		bool is_read = kube_read_dashed(&ip, (const uint8_t *)rows[i].label);
+
+		assert_string_equal(is_read ? ip_text(&ip, text) : "", rows[i].address);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_keep_the_case_of_the_question),
+		cmocka_unit_test(names_of_more_than_255_octets_do_not_exist),
+		cmocka_unit_test(a_zone_that_leaves_no_room_serves_what_fits),
+		cmocka_unit_test(the_work_for_a_huge_service_is_bounded),
+		cmocka_unit_test(changes_free_what_they_replace),
+		cmocka_unit_test(the_latency_of_changes_is_counted_by_kind),
+		cmocka_unit_test(addresses_with_dashes_are_read_strictly),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
