@@ -33,7 +33,7 @@ static const uint8_t *key_of(const void *p)
 
 static unsigned bit_of(const uint8_t *key, unsigned bit)
 {
-	return key[bit / 8] >> (7 - bit % 8) & 1u;
+	return (unsigned)key[bit / 8] >> (7 - bit % 8) & 1u;
 }
 
 /* First bit in which the keys differ; all of them when they are equal. */
@@ -41,7 +41,7 @@ static unsigned first_difference(const uint8_t *a, const uint8_t *b, unsigned oc
 {
 	for (unsigned i = 0; i < octets; i++)
 		if (a[i] != b[i])
-			return i * 8 + (unsigned)__builtin_clz((unsigned)(a[i] ^ b[i])) - 24;
+			return i * 8 + (unsigned)__builtin_clz((unsigned)a[i] ^ b[i]) - 24;
 	return octets * 8;
 }
 

@@ -66,6 +66,13 @@ bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_st
 	return false;
 }
 
+bool cluster_state_stats(const struct cluster *c, struct source_state_stats *out)
+{
+	(void)c;
+	(void)out;
+	return false;
+}
+
 void cluster_forget(struct cluster *c, const void *user)
 {
 	(void)c;
