@@ -74,7 +74,8 @@ struct kube_entry {
 	struct table_entry head; /* key: folded name relative to the zone */
 	enum entry_kind kind;
 	bool is_headless;
-	uint16_t n_ports; /* lists of ports */
+	bool has_a_inside; /* the set `a` is in the memory of the entry, behind the key */
+	uint16_t n_ports;  /* lists of ports */
 	uint32_t n_endpoints;
 	uint32_t n_plain; /* endpoints without a label: they come first, sorted by address */
 	const struct rrset *a, *aaaa;

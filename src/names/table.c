@@ -103,10 +103,11 @@ void table_prefetch_entry(const struct table *t, uint64_t hash)
 
 		if (slot == 0 || (slot ^ hash) & ~POINTER_MASK)
 			continue;
-		/* the entry's head, what it holds, and the key behind that */
+		/* the entry's head, what it holds, the key behind that, a small set behind both */
 		__builtin_prefetch(unpack(slot));
 		__builtin_prefetch((const char *)unpack(slot) + 64);
 		__builtin_prefetch((const char *)unpack(slot) + 112);
+		__builtin_prefetch((const char *)unpack(slot) + 164);
 	}
 }
 
