@@ -152,13 +152,17 @@ struct store *cluster_store(const struct cluster *c)
 	return c->store;
 }
 
-bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_stats *out)
+bool cluster_is_reporter(struct cluster *c, const void *user)
 {
 	const void *none = NULL;
 
-	if (c == NULL || c->api == NULL)
-		return false;
-	if (!atomic_compare_exchange_strong(&c->reporter, &none, user) && none != user)
+	return c != NULL &&
+		(atomic_compare_exchange_strong(&c->reporter, &none, user) || none == user);
+}
+
+bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out)
+{
+	if (c->api == NULL)
 		return false;
 	source_api_stats(c->api, out);
 	return true;

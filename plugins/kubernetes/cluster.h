@@ -38,11 +38,13 @@ void cluster_drop(struct shared *shared, struct cluster *c);
 /* Its store. */
 struct store *cluster_store(const struct cluster *c);
 /*
- * Figures of the API source. False when the source is another one, or when another of its users
- * reports them: user is the first of them to ask, until cluster_forget(). Any thread.
+ * True for the one user of a shared cluster that reports its figures: the first one to ask, until
+ * cluster_forget(). NULL has no figures. Any thread.
  */
-bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_stats *out);
-/* The user will not ask for figures any more. */
+bool cluster_is_reporter(struct cluster *c, const void *user);
+/* Figures of the API source, any thread; false when the source is another one. */
+bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out);
+/* The user will not report figures any more. */
 void cluster_forget(struct cluster *c, const void *user);
 /* Figures of the state file, any thread; false when there is none. */
 bool cluster_state_stats(const struct cluster *c, struct source_state_stats *out);

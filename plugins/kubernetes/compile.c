@@ -109,18 +109,16 @@ static void compile_namespace_nodes(struct kube *k, const char *ns)
 	}
 }
 
-static const struct table_entry *find_service(
-	const struct kube_zone *z, const char *ns, const char *name)
+bool kube_has_service(const struct kube *k, const char *ns, const char *name)
 {
+	const struct table *t = &k->primary->table;
+	const struct kube_entry *entry = NULL;
 	uint8_t key[KUBE_KEY_MAX];
 	size_t n = kube_service_key(key, ns, name);
 
-	return n == 0 ? NULL : table_find(&z->table, key, n, table_hash(&z->table, key, n));
-}
-
-bool kube_has_service(const struct kube *k, const char *ns, const char *name)
-{
-	return find_service(k->primary, ns, name) != NULL;
+	if (n != 0)
+		entry = (const struct kube_entry *)table_find(t, key, n, table_hash(t, key, n));
+	return entry != NULL && entry->kind == ENTRY_SERVICE;
 }
 
 static void put_service(struct kube *k, const char *ns, const char *name)

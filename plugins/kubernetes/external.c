@@ -52,7 +52,10 @@ enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struc
 	ask.type = q->msg.qtype;
 	counters_add(k->counters, q->worker->index, KUBE_ANSWERS, 1);
 	/* a chain of aliases that never ends is an error, not half an answer */
-	if (query_sub(q, ask, on_target, (void *)(uintptr_t)cname) != 0)
-		return query_fail(q, RCODE_SERVFAIL);
-	return WAIT;
+	if (query_sub(q, ask, on_target, (void *)(uintptr_t)cname) == 0)
+		return WAIT;
+	query_fail(q, RCODE_SERVFAIL);
+	q->answer.ede = EDE_OTHER;
+	q->reason = "too many aliases in a chain, or too many questions under way";
+	return DONE;
 }

@@ -157,7 +157,7 @@ bool kube_is_exposed(const struct kube *k, const char *ns);
 bool kube_is_selected(const struct kube *k, const struct object *o);
 /* Compile PTR records and pods of one address (addresses.c). */
 void kube_compile_address(struct kube *k, const struct ip *ip);
-/* True when the service has a name in the primary zone. Control thread (compile.c). */
+/* True when the service, no alias, has a name in the primary zone. Control thread (compile.c). */
 bool kube_has_service(const struct kube *k, const char *ns, const char *name);
 /* A name that PTR and NS records point to. */
 struct kube_target {

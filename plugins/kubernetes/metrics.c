@@ -192,7 +192,7 @@ static void report_api(const struct kube *k, struct metrics *m)
 {
 	struct source_api_stats s;
 
-	if (!cluster_api_stats(k->cluster, k, &s))
+	if (!cluster_api_stats(k->cluster, &s))
 		return;
 	report_requests(m, &s);
 	report_state(k, m);
@@ -214,6 +214,9 @@ void kube_metrics(void *instance, struct metrics *m)
 	for (size_t i = 0; i < KUBE_COUNTERS; i++)
 		metrics_sample(m, &answers, outcomes[i], (double)counters_sum(k->counters, i));
 	metrics_sample(m, &synced, "", atomic_load(&k->is_synced) ? 1 : 0);
-	report_latency(k, m);
-	report_api(k, m);
+	/* blocks with one source see the same changes */
+	if (cluster_is_reporter(k->cluster, k)) {
+		report_latency(k, m);
+		report_api(k, m);
+	}
 }

@@ -58,10 +58,16 @@ struct store *cluster_store(const struct cluster *c)
 	return c->store;
 }
 
-bool cluster_api_stats(struct cluster *c, const void *user, struct source_api_stats *out)
+bool cluster_is_reporter(struct cluster *c, const void *user)
 {
 	(void)c;
 	(void)user;
+	return false;
+}
+
+bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out)
+{
+	(void)c;
 	(void)out;
 	return false;
 }
