@@ -9,14 +9,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "cluster/json_object.h"
-#include "cluster/json_stream.h"
+#include "cluster/decoder.h"
 #include "net/http_client.h"
 
 #define LOG_NAME "plugin/kubernetes"
 #define USER_AGENT "Seamark/" PACKAGE_VERSION
 
-enum { ERROR_BODY_BYTES = 64 << 10 };
+enum {
+	ERROR_BODY_BYTES = 64 << 10,
+	PROTOBUF_TRIES = 2, /* answers in a row that may be broken before JSON is asked for */
+};
 
 static const struct {
 	const char *name, *path;
@@ -40,12 +42,15 @@ struct channel {
 	enum source_kind kind;
 	struct reflector *reflector; /* NULL: not watched */
 	struct http_request *request;
-	struct json_stream decoder;
+	struct buf query; /* of the request */
+	struct decoder decoder;
 	bool has_decoder;
 	struct buf error_body;
 	int status;
 	bool is_watch;
 	uint64_t sent_ms;
+	bool is_json_only; /* the server has no protobuf for this kind, or a broken one */
+	unsigned broken; /* protobuf answers in a row */
 };
 
 struct source_api {
@@ -152,6 +157,27 @@ static void on_timer(uv_timer_t *t)
 
 /* ---- requests ---- */
 
+/* 406 Not Acceptable: ask again for JSON, which every server has. */
+static bool is_refused_encoding(const struct channel *c)
+{
+	return c->status == 406 && !c->is_json_only;
+}
+
+static void use_json(struct channel *c, const char *why)
+{
+	c->is_json_only = true;
+	log_debug(LOG_NAME, "%s are read as JSON: %s", kind_table[c->kind].name, why);
+}
+
+static void start_decoder(struct channel *c, const char *content_type)
+{
+	struct object_sink sink = reflector_sink(c->reflector);
+	struct decoder_options o = {content_type, c->is_watch, kind_table[c->kind].kind};
+
+	decoder_init(&c->decoder, &o, &sink);
+	c->has_decoder = true;
+}
+
 static void on_head(void *arg, const struct http_head *head)
 {
 	struct channel *c = arg;
@@ -159,6 +185,10 @@ static void on_head(void *arg, const struct http_head *head)
 	c->status = head->status;
 	count(c, head->status);
 	count_duration(c);
+	if (is_refused_encoding(c))
+		return;
+	if (head->status == 200)
+		start_decoder(c, head->content_type);
 	reflector_on_head(c->reflector, clock_ms(), head->status, head->retry_after_s);
 	set_timer(c->source);
 }
@@ -169,8 +199,11 @@ static void decode(struct channel *c, const uint8_t *data, size_t n)
 	const char *why = NULL;
 
 	reflector_on_bytes(c->reflector, now);
-	if (json_stream_feed(&c->decoder, (const char *)data, n) < 0)
-		why = json_stream_error(&c->decoder);
+	if (decoder_feed(&c->decoder, (const char *)data, n) < 0) {
+		why = decoder_error(&c->decoder);
+		if (c->decoder.is_protobuf && ++c->broken >= PROTOBUF_TRIES)
+			use_json(c, why);
+	}
 	reflector_on_decoded(c->reflector, now, why);
 	set_timer(c->source);
 }
@@ -194,7 +227,7 @@ static void report_error_body(struct channel *c)
 	struct str text = {buf_text(&c->error_body), c->error_body.len};
 
 	arena_init(&arena);
-	if (json_status_decode(&arena, text, &status) == 0)
+	if (decoder_read_status(&arena, text, &status) == 0)
 		sink.on_status(sink.arg, &status);
 	arena_reset(&arena);
 }
@@ -202,7 +235,7 @@ static void report_error_body(struct channel *c)
 static void forget_request(struct channel *c)
 {
 	if (c->has_decoder)
-		json_stream_fini(&c->decoder);
+		decoder_fini(&c->decoder);
 	c->has_decoder = false;
 	buf_free(&c->error_body);
 	c->request = NULL;
@@ -223,11 +256,54 @@ static void refresh(struct source_api *s, bool force)
 	}
 }
 
+static void on_done(void *arg, const struct http_result *result);
+
+static int send_query(struct channel *c, struct err *e)
+{
+	struct source_api *s = c->source;
+	struct http_handler handler = {on_head, on_body, on_done, c};
+	struct http_options o = {.user_agent = USER_AGENT};
+	struct access_credentials as;
+	struct buf url = {0};
+
+	refresh(s, false);
+	as = access_credentials(s->access);
+	buf_printf(&url, "%s%s?%s", access_url(s->access), kind_table[c->kind].path,
+	        buf_text(&c->query));
+	o.url = buf_text(&url);
+	o.accept = c->is_json_only ? DECODER_ACCEPT_JSON : DECODER_ACCEPT;
+	o.bearer = as.token;
+	o.server_name = as.server_name;
+	o.ca_pem = as.ca_pem;
+	o.cert_pem = as.cert_pem;
+	o.key_pem = as.key_pem;
+	o.use_proxy = as.use_proxy;
+	c->status = 0;
+	c->sent_ms = clock_ms();
+	c->request = http_get(s->http, &o, &handler, e);
+	buf_free(&url);
+	return c->request != NULL ? 0 : -EINVAL;
+}
+
+/* The same question, for JSON. False when it cannot be asked: then the answer stays an error. */
+static bool ask_for_json(struct channel *c)
+{
+	struct err e = {{0}};
+
+	use_json(c, "HTTP 406");
+	forget_request(c);
+	return send_query(c, &e) == 0;
+}
+
 static void on_done(void *arg, const struct http_result *result)
 {
 	struct channel *c = arg;
 	int status = c->status;
 
+	if (is_refused_encoding(c) && ask_for_json(c))
+		return;
+	if (result->rc == 0 && status == 200)
+		c->broken = 0;
 	if (status == 0)
 		count(c, 0);
 	else if (status != 200)
@@ -251,34 +327,11 @@ static void on_refresh(void *arg)
 static int on_send(void *arg, const char *query, bool is_watch, struct err *e)
 {
 	struct channel *c = arg;
-	struct source_api *s = c->source;
-	struct object_sink sink = reflector_sink(c->reflector);
-	struct http_handler handler = {on_head, on_body, on_done, c};
-	struct http_options o = {.accept = "application/json", .user_agent = USER_AGENT};
-	struct access_credentials as;
-	struct buf url = {0};
 
-	refresh(s, false);
-	as = access_credentials(s->access);
-	buf_printf(&url, "%s%s?%s", access_url(s->access), kind_table[c->kind].path, query);
-	o.url = buf_text(&url);
-	o.bearer = as.token;
-	o.server_name = as.server_name;
-	o.ca_pem = as.ca_pem;
-	o.cert_pem = as.cert_pem;
-	o.key_pem = as.key_pem;
-	o.use_proxy = as.use_proxy;
+	buf_clear(&c->query);
+	buf_str(&c->query, query);
 	c->is_watch = is_watch;
-	c->status = 0;
-	c->sent_ms = clock_ms();
-	c->request = http_get(s->http, &o, &handler, e);
-	buf_free(&url);
-	if (c->request == NULL)
-		return -EINVAL;
-	json_stream_init(
-	        &c->decoder, is_watch ? JSON_WATCH : JSON_LIST, kind_table[c->kind].kind, &sink);
-	c->has_decoder = true;
-	return 0;
+	return send_query(c, e);
 }
 
 static void on_cancel(void *arg)
@@ -308,6 +361,7 @@ static void add_channel(
 
 	c->source = s;
 	c->kind = kind;
+	c->is_json_only = kind == SOURCE_IMPORTS; /* a custom resource has no protobuf */
 	c->reflector = reflector_new(&want, s->store, s->number, &ops);
 }
 
@@ -398,6 +452,7 @@ void source_api_free(struct source_api *s)
 		if (c->reflector == NULL)
 			continue;
 		on_cancel(c);
+		buf_free(&c->query);
 		reflector_free(c->reflector);
 	}
 	http_client_free(s->http);

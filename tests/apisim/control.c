@@ -52,9 +52,12 @@ static enum MHD_Result on_state(struct MHD_Connection *c, struct buf *body)
 	struct buf b = {0};
 
 	(void)body;
-	buf_printf(&b, "{\"rv\":%llu,\"compacted\":%llu,\"watches\":%u,\"requests\":%llu",
+	buf_printf(&b,
+	        "{\"rv\":%llu,\"compacted\":%llu,\"watches\":%u,\"requests\":%llu,"
+	        "\"protobuf\":%llu",
 	        (unsigned long long)world.rv, (unsigned long long)world.compacted,
-	        world.watch_count, (unsigned long long)world.requests);
+	        world.watch_count, (unsigned long long)world.requests,
+	        (unsigned long long)world.protobuf_answers);
 	vec_for_each (&world.kinds, k) {
 		buf_printf(&b, ",\"%s\":{\"objects\":%zu,\"lists\":%llu,\"watches\":%llu}",
 		        (*k)->plural, (*k)->objects.all.len, (unsigned long long)(*k)->lists,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
 #include "base/num.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -98,46 +99,97 @@ static enum MHD_Result reply_expired(struct ask *a, const struct place *p)
 	return reply_json(a->connection, 410, &b);
 }
 
-/* The items after p, at most limit (0: all); next is set when some are left. */
-static void write_list(struct ask *a, const struct object_list *l, const struct place *p,
-        uint64_t limit, struct buf *out)
+/* A page of a list. */
+struct page {
+	const struct ask *ask;
+	struct buf items; /* with commas between them, or each a field of the list */
+	uint64_t shown, left;
+	char meta[1500]; /* in JSON */
+};
+
+static void add_item(struct page *g, const struct object *o)
 {
-	struct buf items = {0};
-	const struct object *last = NULL;
-	uint64_t shown = 0, left = 0;
+	if (g->ask->protobuf) {
+		encode_bytes(&g->items, 2, o->protobuf.at, o->protobuf.len);
+		return;
+	}
+	if (g->shown > 0)
+		buf_char(&g->items, ',');
+	buf_add(&g->items, o->json, o->len);
+}
+
+static void write_meta(struct page *g, const struct place *p, const struct object *last)
+{
+	long long rv = p->rv < 0 ? (long long)world.rv : p->rv;
+	struct buf b = {0};
 	char start[400];
 
+	buf_printf(&b, "{\"resourceVersion\":\"%lld\"", rv);
+	if (g->left > 0) {
+		buf_str(&b, ",\"continue\":\"");
+		snprintf(start, sizeof(start), "%s%s", last->key[0] == '/' ? "" : "/", last->key);
+		make_token(&b, rv, start);
+		buf_char(&b, '"');
+		/* a server that filters cannot know how many are left */
+		if (g->ask->labels.all.len == 0 && g->ask->fields.all.len == 0)
+			buf_printf(&b, ",\"remainingItemCount\":%llu", (unsigned long long)g->left);
+	}
+	buf_char(&b, '}');
+	must(b.len < sizeof(g->meta));
+	memcpy(g->meta, buf_text(&b), b.len + 1);
+	buf_free(&b);
+}
+
+/* The items after p, at most limit (0: all); says in metadata when some are left. */
+static void make_page(
+        struct page *g, const struct object_list *l, const struct place *p, uint64_t limit)
+{
+	const struct object *last = NULL;
+
 	vec_for_each (&l->all, o) {
-		if ((p->after[0] && strcmp((*o)->key, p->after) <= 0) || !ask_matches(a, *o))
+		if ((p->after[0] && strcmp((*o)->key, p->after) <= 0) || !ask_matches(g->ask, *o))
 			continue;
-		if (limit > 0 && shown == limit) {
-			left++;
+		if (limit > 0 && g->shown == limit) {
+			g->left++;
 			continue;
 		}
-		if (shown++ > 0)
-			buf_char(&items, ',');
-		buf_add(&items, (*o)->json, (*o)->len);
+		add_item(g, *o);
+		g->shown++;
 		last = *o;
 	}
-	buf_printf(out,
-	        "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":"
-	        "{\"resourceVersion\":\"%llu\"",
-	        a->kind->name, a->kind->list_api,
-	        p->rv < 0 ? (unsigned long long)world.rv : (unsigned long long)p->rv);
-	if (left > 0) {
-		buf_str(out, ",\"continue\":\"");
-		snprintf(start, sizeof(start), "%s%s", last->key[0] == '/' ? "" : "/", last->key);
-		make_token(out, p->rv < 0 ? (long long)world.rv : p->rv, start);
-		buf_char(out, '"');
-		/* a server that filters cannot know how many are left */
-		if (a->labels.all.len == 0 && a->fields.all.len == 0)
-			buf_printf(out, ",\"remainingItemCount\":%llu", (unsigned long long)left);
-	}
-	buf_str(out, "},\"items\":[");
-	if (items.len > 0)
-		buf_add(out, items.at, items.len);
-	buf_str(out, "]}\n");
-	buf_free(&items);
+	write_meta(g, p, last);
+}
+
+static enum MHD_Result reply_page_protobuf(const struct page *g)
+{
+	json_t *meta = json_loads(g->meta, 0, NULL);
+	struct buf m = {0}, raw = {0}, out = {0};
+	char name[80];
+
+	snprintf(name, sizeof(name), "%sList", g->ask->kind->name);
+	encode_message(&m, message_find("ListMeta"), meta);
+	encode_bytes(&raw, 1, m.at, m.len);
+	if (g->items.len > 0)
+		buf_add(&raw, g->items.at, g->items.len);
+	encode_unknown(&out, g->ask->kind->list_api, name, (struct str){raw.at, raw.len});
+	buf_free(&m);
+	buf_free(&raw);
+	json_decref(meta);
+	return reply_protobuf(g->ask->connection, &out);
+}
+
+static enum MHD_Result reply_page(const struct page *g)
+{
+	struct buf out = {0};
+
+	if (g->ask->protobuf)
+		return reply_page_protobuf(g);
+	buf_printf(&out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":%s,\"items\":[",
+	        g->ask->kind->name, g->ask->kind->list_api, g->meta);
+	if (g->items.len > 0)
+		buf_add(&out, g->items.at, g->items.len);
+	buf_str(&out, "]}\n");
+	return reply_json(g->ask->connection, 200, &out);
 }
 
 enum MHD_Result list_serve(struct ask *a)
@@ -145,8 +197,9 @@ enum MHD_Result list_serve(struct ask *a)
 	const char *rv = query(a->connection, "resourceVersion");
 	const char *token = query(a->connection, "continue");
 	struct place p = {.rv = (long long)world.rv};
+	struct page page = {.ask = a};
+	enum MHD_Result rc;
 	struct object_list l;
-	struct buf out = {0};
 	uint64_t limit = 0, n = 0;
 
 	if (num_u64(str_from(query(a->connection, "limit")), 1000000, &limit) < 0 || *rv == '0')
@@ -163,7 +216,9 @@ enum MHD_Result list_serve(struct ask *a)
 		p.rv = (long long)n;
 	if (!world_snapshot(a->kind, p.rv < 0 ? world.rv : (uint64_t)p.rv, &l))
 		return reply_expired(a, &p);
-	write_list(a, &l, &p, limit, &out);
+	make_page(&page, &l, &p, limit);
 	object_list_free(&l);
-	return reply_json(a->connection, 200, &out);
+	rc = reply_page(&page);
+	buf_free(&page.items);
+	return rc;
 }

@@ -1,7 +1,7 @@
 /*
  * apisim [--port N] [--control N] [--cert F --key F [--client-ca F]] [--token T]...
  *        [--resource GROUP/VERSION/PLURAL/KIND]... [--bookmark-ms N] [--ring N] [--ports FILE]
- *        [MANIFEST]...
+ *        [--json-only] [MANIFEST]...
  *
  * Serves the manifests on 127.0.0.1 until a signal. Port 0 (the default) takes a free one; the
  * ports are printed, and written to FILE as "API CONTROL" once the server is ready.
@@ -91,7 +91,7 @@ static void usage(void)
 {
 	fprintf(stderr, "usage: apisim [--port N] [--control N] [--cert F --key F "
 	                "[--client-ca F]] [--token T] [--resource G/V/P/KIND] [--bookmark-ms N] "
-	                "[--ring N] [--ports FILE] [MANIFEST]...\n");
+	                "[--ring N] [--ports FILE] [--json-only] [MANIFEST]...\n");
 	exit(2);
 }
 
@@ -143,6 +143,7 @@ static void set_option(struct options *o, int c, char *arg)
 	case 'b': world.bookmark_ms = number(arg, UINT32_MAX); break;
 	case 'n': o->ring = number(arg, 10000000); break;
 	case 'f': o->ports_file = arg; break;
+	case 'j': world.json_only = true; break;
 	default: usage();
 	}
 }
@@ -160,6 +161,7 @@ static void read_options(struct options *o, int argc, char **argv)
 	        {"bookmark-ms", required_argument, NULL, 'b'},
 	        {"ring", required_argument, NULL, 'n'},
 	        {"ports", required_argument, NULL, 'f'},
+	        {"json-only", no_argument, NULL, 'j'},
 	        {0},
 	};
 	int c;

@@ -153,7 +153,7 @@ static void set_defaults(struct kind *k, json_t *o, const struct object *old)
 		set_default(o, "addressType", json_string("IPv4"));
 }
 
-static struct object *wrap(json_t *o, json_t *metadata, const char *namespace)
+static struct object *wrap(const struct kind *k, json_t *o, json_t *metadata, const char *namespace)
 {
 	struct object *x = mem_new(struct object);
 	const char *phase = text_of(json_object_get(o, "status"), "phase");
@@ -170,6 +170,8 @@ static struct object *wrap(json_t *o, json_t *metadata, const char *namespace)
 	x->labels = json_incref(json_object_get(metadata, "labels"));
 	x->json = json_dumps(o, JSON_COMPACT);
 	x->len = strlen(x->json);
+	if (k->message != NULL && !world.json_only)
+		encode_message(&x->protobuf, k->message, o);
 	return x;
 }
 
@@ -198,7 +200,7 @@ struct object *object_build(struct kind *k, json_t *manifest, const char **why)
 			set_default(o, key, json_deep_copy(v));
 	}
 	set_defaults(k, o, object_find(k, namespace, text_of(from, "name")));
-	x = wrap(o, json_object_get(o, "metadata"), namespace);
+	x = wrap(k, o, json_object_get(o, "metadata"), namespace);
 	json_decref(o);
 	return x;
 }

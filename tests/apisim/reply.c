@@ -39,6 +39,16 @@ enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf
 	return send_response(c, status, "application/json", r);
 }
 
+enum MHD_Result reply_protobuf(struct MHD_Connection *c, struct buf *body)
+{
+	struct MHD_Response *r =
+	        MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_MUST_FREE);
+
+	*body = (struct buf){0};
+	world.protobuf_answers++;
+	return send_response(c, 200, "application/vnd.kubernetes.protobuf", r);
+}
+
 void json_quote(struct buf *b, const char *text)
 {
 	buf_char(b, '"');

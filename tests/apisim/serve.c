@@ -193,6 +193,32 @@ static enum MHD_Result serve_delete(struct ask *a)
 	return reply_json(a->connection, 200, &b);
 }
 
+static bool is_type(struct str type, const char *want)
+{
+	return str_is(type, want) || str_is(type, "application/*") || str_is(type, "*/*");
+}
+
+/* Take the first type of the Accept header that there is; false when there is none. */
+static bool negotiate(struct ask *a)
+{
+	const char *accept = MHD_lookup_connection_value(a->connection, MHD_HEADER_KIND, "Accept");
+	struct str rest = str_from(accept);
+
+	while (rest.len > 0) {
+		struct str all = str_cut(&rest, ',');
+		struct str type = str_trim(str_cut(&all, ';'));
+
+		if (str_is(type, "application/vnd.kubernetes.protobuf") && a->kind->message &&
+		        !world.json_only) {
+			a->protobuf = true;
+			return true;
+		}
+		if (is_type(type, "application/json"))
+			return true;
+	}
+	return accept == NULL;
+}
+
 static enum MHD_Result serve_read(struct ask *a)
 {
 	struct object *o;
@@ -201,6 +227,10 @@ static enum MHD_Result serve_read(struct ask *a)
 		o = object_find(a->kind, a->namespace, a->name);
 		return o == NULL ? reply_absent(a) : reply_object(a, 200, o);
 	}
+	if (!negotiate(a))
+		return reply_status(a->connection, 406, "NotAcceptable", "",
+		        "only the following media types are accepted: application/json, "
+		        "application/vnd.kubernetes.protobuf");
 	if (!selector_parse(&a->labels, query(a->connection, "labelSelector")) ||
 	        !selector_parse(&a->fields, query(a->connection, "fieldSelector")))
 		return reply_status(

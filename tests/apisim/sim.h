@@ -30,6 +30,7 @@ struct kind {
 	char *name; /* "Service" */
 	char *list_api; /* "v1" or "discovery.k8s.io/v1" */
 	const char *bookmark; /* what follows metadata in a bookmark of this kind */
+	const struct message *message; /* its protobuf; NULL: there is only JSON */
 	bool namespaced;
 	bool absent; /* fault: 404 */
 	bool forbidden; /* fault: 403 */
@@ -46,6 +47,7 @@ struct object {
 	json_t *labels; /* object or NULL */
 	char *json; /* without kind and apiVersion: {"metadata":... */
 	size_t len;
+	struct buf protobuf; /* the same, when the kind has that */
 };
 
 /* One change: old NULL: added; now NULL: deleted. */
@@ -87,6 +89,8 @@ struct world {
 	struct watch *watch_list;
 	unsigned watch_count;
 	uint64_t requests, next_ip;
+	bool json_only; /* protobuf is never sent */
+	uint64_t protobuf_answers; /* lists and watches in protobuf */
 };
 
 extern struct world world;
@@ -111,6 +115,7 @@ struct ask {
 	struct selector labels, fields;
 	const char *body;
 	size_t body_len;
+	bool protobuf; /* how to answer */
 };
 
 /* world.c: every function below needs the lock. */
@@ -152,6 +157,21 @@ uint64_t now_ms(void);
  */
 struct object *object_build(struct kind *k, json_t *manifest, const char **why);
 
+/* encode.c: Kubernetes protobuf */
+
+/* The table for a kind, such as "Service" or "Status"; NULL: there is none. */
+const struct message *message_find(const char *kind);
+/* Append the object o as a message. */
+void encode_message(struct buf *b, const struct message *m, const json_t *o);
+/* Append a field of bytes. */
+void encode_bytes(struct buf *b, uint32_t number, const void *p, size_t n);
+/* Append "k8s\0" and an Unknown around raw. */
+void encode_unknown(struct buf *b, const char *api, const char *kind, struct str raw);
+/* Append a frame with an event; object is what encode_unknown() made. */
+void encode_event(struct buf *b, const char *type, const struct buf *object);
+/* Append the frame for an event in JSON; false when its object has no table. */
+bool encode_json_event(struct buf *b, const char *text, size_t len);
+
 /* manifest.c */
 
 /* Documents of YAML or JSON text, Lists taken apart. NULL with a reason in why[200]. */
@@ -191,6 +211,8 @@ void watch_inject(const char *resource, const char *data, size_t n);
 /* Send a body that is copied. */
 enum MHD_Result reply_text(
         struct MHD_Connection *c, unsigned status, const char *type, const char *body);
+/* Send a heap body in protobuf, which is freed. */
+enum MHD_Result reply_protobuf(struct MHD_Connection *c, struct buf *body);
 /* Send a heap body, which is freed. */
 enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf *body);
 /* Send a Status of failure; extra is inserted before "code" and may be "". */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "base/num.h"
 
 enum { BATCH_BYTES = 65536, TICK_MS = 100 };
@@ -31,42 +32,67 @@ struct watch {
 	int fd;
 };
 
+/* Send an event that is there as JSON, which is freed. */
+static void write_json(struct watch *w, struct buf *event)
+{
+	if (!w->ask.protobuf)
+		buf_add(&w->out, event->at, event->len);
+	else
+		must(encode_json_event(&w->out, event->at, event->len));
+	buf_free(event);
+}
+
 static void write_event(struct watch *w, const char *type, const struct object *o, uint64_t rv)
 {
 	static const char key[] = "\"resourceVersion\":\"";
 	const char *at = strstr(o->json, key);
+	struct buf out = {0};
 
-	buf_printf(&w->out, "{\"type\":\"%s\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\",",
+	if (w->ask.protobuf && rv == o->rv) {
+		encode_unknown(&out, w->ask.kind->list_api, w->ask.kind->name,
+		        (struct str){o->protobuf.at, o->protobuf.len});
+		encode_event(&w->out, type, &out);
+		buf_free(&out);
+		return;
+	}
+	buf_printf(&out, "{\"type\":\"%s\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\",",
 	        type, w->ask.kind->name, w->ask.kind->list_api);
 	if (rv == o->rv || at == NULL) {
-		buf_add(&w->out, o->json + 1, o->len - 1);
+		buf_add(&out, o->json + 1, o->len - 1);
 	} else { /* a deleted object carries the version of its deletion */
 		at += sizeof(key) - 1;
-		buf_add(&w->out, o->json + 1, (size_t)(at - o->json) - 1);
-		buf_printf(&w->out, "%llu", (unsigned long long)rv);
-		buf_str(&w->out, at + strcspn(at, "\""));
+		buf_add(&out, o->json + 1, (size_t)(at - o->json) - 1);
+		buf_printf(&out, "%llu", (unsigned long long)rv);
+		buf_str(&out, at + strcspn(at, "\""));
 	}
-	buf_str(&w->out, "}\n");
+	buf_str(&out, "}\n");
+	write_json(w, &out);
 }
 
 static void write_bookmark(struct watch *w, uint64_t rv, bool initial_end)
 {
-	buf_printf(&w->out,
+	struct buf out = {0};
+
+	buf_printf(&out,
 	        "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
 	        "\"metadata\":{\"resourceVersion\":\"%llu\"%s}%s}}\n",
 	        w->ask.kind->name, w->ask.kind->list_api, (unsigned long long)rv,
 	        initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "",
 	        w->ask.kind->bookmark);
+	write_json(w, &out);
 	w->bookmark_at_ms = now_ms() + world.bookmark_ms;
 }
 
 static void write_expired(struct watch *w, uint64_t rv)
 {
-	buf_printf(&w->out,
+	struct buf out = {0};
+
+	buf_printf(&out,
 	        "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\","
 	        "\"metadata\":{},\"status\":\"Failure\",\"message\":\"too old resource version: "
 	        "%llu (%llu)\",\"reason\":\"Expired\",\"code\":410}}\n",
 	        (unsigned long long)rv, (unsigned long long)world.compacted);
+	write_json(w, &out);
 	w->ended = true;
 }
 
@@ -321,7 +347,10 @@ enum MHD_Result watch_serve(struct ask *a)
 	}
 	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BATCH_BYTES, on_more, w, on_free);
 	MHD_add_response_header(r, "Cache-Control", "no-cache, private");
-	MHD_add_response_header(r, "Content-Type", "application/json");
+	MHD_add_response_header(r, "Content-Type",
+	        w->ask.protobuf ? "application/vnd.kubernetes.protobuf;stream=watch"
+	                        : "application/json");
+	world.protobuf_answers += w->ask.protobuf;
 	rc = MHD_queue_response(w->ask.connection, 200, r);
 	MHD_destroy_response(r);
 	return rc;

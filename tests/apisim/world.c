@@ -46,6 +46,7 @@ struct kind *kind_add(const char *group, const char *version, const char *plural
 	k->list_api = mem_str(api);
 	k->namespaced = true;
 	k->bookmark = "";
+	k->message = *group && strcmp(group, "discovery.k8s.io") != 0 ? NULL : message_find(name);
 	vec_push(&world.kinds, k);
 	return k;
 }
@@ -104,6 +105,7 @@ void object_unref(struct object *o)
 	free(o->uid);
 	free(o->phase);
 	free(o->json);
+	buf_free(&o->protobuf);
 	free(o);
 }
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The daemon against a simulated API server over TLS, as an operator's kubeconfig has it: changes are
-# seen at once, and the death of the API server changes no answer.
+# seen at once, and the death of the API server changes no answer. Protobuf is spoken unless
+# APISIM_ARGS=--json-only is in the environment.
 . "$(dirname "$0")/lib.sh"
 
 command -v dig >/dev/null || skip_all "dig is not installed"
@@ -41,7 +42,7 @@ start_api() {
 	rm -f "$workdir/ports"
 	spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" --ports "$workdir/ports" \
 		--cert "$workdir/pki/server.crt" --key "$workdir/pki/server.key" \
-		--client-ca "$workdir/pki/ca.crt" --bookmark-ms 1000 --token secret-token "$@"
+		--client-ca "$workdir/pki/ca.crt" --bookmark-ms 1000 --token secret-token ${APISIM_ARGS:-} "$@"
 	api_pid=$spawned
 	wait_for 50 test -s "$workdir/ports"
 }
