@@ -10,7 +10,7 @@
 uint64_t clock_ns(void);
 /* Monotonic milliseconds. */
 uint64_t clock_ms(void);
-/* Wall clock, seconds since 1970 UTC. */
+/* Wall clock, seconds since 1970 UTC; a few milliseconds late. */
 uint64_t clock_wall_s(void);
 /* Wall clock, milliseconds since 1970 UTC. */
 uint64_t clock_wall_ms(void);

@@ -127,8 +127,8 @@ static unsigned refresh_slots(struct udp_listener *l, unsigned used)
 	return n;
 }
 
-/* Read and answer until nothing waits, or enough was done for one turn of the loop. */
-static void serve_queue(struct udp_listener *l)
+/* Read and answer until nothing waits, or enough was done for one turn of the loop: then true. */
+static bool serve_queue(struct udp_listener *l)
 {
 	unsigned got = UDP_BATCH, room = refresh_slots(l, 0);
 
@@ -145,6 +145,7 @@ static void serve_queue(struct udp_listener *l)
 		room = refresh_slots(l, got);
 		rcu_quiescent_state();
 	}
+	return got == UDP_BATCH;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -263,7 +264,8 @@ void udp_listener_close(struct udp_listener *l)
 {
 	uv_poll_stop(&l->poll);
 	udp_mute(&l->socket);
-	serve_queue(l); /* what the kernel has taken for us nobody else will answer */
+	while (serve_queue(l))
+		; /* what the kernel has taken for us nobody else will answer */
 	l->is_closing = true;
 	maybe_free(l);
 }
