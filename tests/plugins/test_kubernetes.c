@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/rand.h"
 #include "base/rcu.h"
 #include "kubernetes/cluster.h"
 #include "kubernetes/kube.h"
@@ -13,8 +14,10 @@ extern const struct plugin kubernetes_plugin;
 
 /* --- a kubernetes block that takes objects from the test ---------------------------------- */
 
-static void open_kube(struct rig *r, const char *zones, const char *rest)
+/* With a cluster of its own, or that of another one. */
+static void open_with(struct rig *r, struct shared *shared, const char *zones, const char *rest)
 {
+	struct ip own = {4, {10, 1, 0, 4}};
 	struct buf text = {0};
 	struct kube *k;
 
@@ -23,8 +26,16 @@ static void open_kube(struct rig *r, const char *zones, const char *rest)
 		fail_msg("%s", r->err.text);
 	buf_free(&text);
 	k = r->setup.instance;
-	k->shared = shared_new();
+	k->shared = shared;
+	/* not those of the machine that runs the test */
+	k->local.len = 0;
+	vec_push(&k->local, own);
 	assert_int_equal(kubernetes_plugin.start(k, &r->err), 0);
+}
+
+static void open_kube(struct rig *r, const char *zones, const char *rest)
+{
+	open_with(r, shared_new(), zones, rest);
 }
 
 static void close_kube(struct rig *r)
@@ -269,6 +280,187 @@ static void the_latency_of_changes_is_counted_by_kind(void **state)
 	close_kube(&r);
 }
 
+/* --- any history ends in the same names ---------------------------------------------------- */
+
+static const char *pick(const char *const *words, unsigned n)
+{
+	return words[rand_below(n)];
+}
+
+#define PICK(...)                                                                                  \
+	pick((const char *const[]){__VA_ARGS__},                                                   \
+		sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static const char *some_labels(void)
+{
+	return rand_below(4) == 0 ? "" : ", tier: a";
+}
+
+static void random_service(struct buf *b, const char *ns, const char *name)
+{
+	buf_printf(b, "---\n{kind: Service, apiVersion: v1, metadata: {name: %s, namespace: %s, "
+		      "labels: {x: y%s}}, spec: {",
+		name, ns, some_labels());
+	if (rand_below(6) == 0)
+		buf_str(b, "type: ExternalName, externalName: web.example}}\n");
+	else if (rand_below(2) == 0)
+		buf_str(b, "clusterIP: None, ports: [{name: p, port: 80}]}}\n");
+	else
+		buf_printf(b, "clusterIP: 10.96.%c.%c, ports: [{name: %s, port: 80}, {port: 81}]}}\n",
+			'0' + ns[0] - 'a', '0' + name[0] - 's', PICK("p", "q"));
+}
+
+static void random_slice(struct buf *b, const char *ns, const char *name)
+{
+	buf_printf(b, "---\n{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: "
+		      "{name: %s-%u, namespace: %s, labels: {kubernetes.io/service-name: %s%s}}, "
+		      "addressType: IPv4, ports: [{name: %s, port: %u}], endpoints: [",
+		name, rand_below(2), ns, name, some_labels(), PICK("p", "q"), 80 + rand_below(2));
+	for (unsigned i = rand_below(4); i > 0; i--)
+		buf_printf(b, "{addresses: [10.1.0.%u], conditions: {ready: %s}, "
+			      "targetRef: {kind: Pod, name: pod-%u}%s}, ",
+			1 + rand_below(4), PICK("true", "true", "false"), rand_below(3),
+			PICK("", "", ", hostname: one", ", hostname: two"));
+	buf_str(b, "]}\n");
+}
+
+static void random_pod(struct buf *b, const char *ns)
+{
+	buf_printf(b, "---\n{kind: Pod, apiVersion: v1, metadata: {name: pod-%u, namespace: %s, "
+		      "labels: {x: y%s}}, status: {phase: %s, podIPs: [{ip: 10.1.0.%u}]}}\n",
+		rand_below(3), ns, some_labels(), PICK("Running", "Pending", "Failed"),
+		1 + rand_below(4));
+}
+
+static void random_change(struct rig *r)
+{
+	struct kube *k = r->setup.instance;
+	struct buf text = {0};
+
+	for (unsigned i = 1 + rand_below(3); i > 0; i--) {
+		const char *ns = PICK("a", "b"), *name = PICK("s", "t", "u");
+
+		switch (rand_below(4)) {
+		case 0: random_service(&text, ns, name); break;
+		case 1: random_pod(&text, ns); break;
+		default: random_slice(&text, ns, name); break;
+		}
+	}
+	if (cluster_embed(k->shared, (struct str){text.at, text.len}, rand_below(3) == 0,
+		    &r->err) != 0)
+		fail_msg("%s in %s", r->err.text, buf_text(&text));
+	buf_free(&text);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* RCODE and answer section, its records in order; serials differ. */
+static void note_answer(struct rig *r, struct buf *out, const char *name, uint16_t type)
+{
+	static char text[8192];
+	char *lines[256], *end;
+	size_t n = 0;
+
+	snprintf(text, sizeof(text), "%s", ask_wide(r, name, type));
+	end = strstr(text, "--\n");
+	if (end != NULL)
+		*end = '\0';
+	for (char *at = strtok(text, "\n"); at != NULL && n < 256; at = strtok(NULL, "\n"))
+		if (strstr(at, " SOA ") == NULL)
+			lines[n++] = at;
+	qsort(lines, n, sizeof(*lines), compare_lines);
+	buf_printf(out, "%s %u:", name, type);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, " %s;", lines[i]);
+	buf_char(out, '\n');
+}
+
+static void note_service(struct rig *r, struct buf *out, const char *service)
+{
+	static const char *const below[] = {"", "one.", "two.", "pod-0.", "10-1-0-1.", "10-1-0-2.",
+		"_tcp.", "_p._tcp.", "_q._tcp."};
+	char name[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
+		size_t from = out->len;
+
+		snprintf(name, sizeof(name), "%s%s.svc.cluster.local", below[i], service);
+		note_answer(r, out, name, TYPE_CNAME);
+		if (strstr(out->at + from, " CNAME ") != NULL)
+			continue; /* other types would be asked for elsewhere */
+		note_answer(r, out, name, TYPE_SRV);
+		note_answer(r, out, name, TYPE_A);
+	}
+}
+
+static char *note_everything(struct rig *r)
+{
+	static const char *const reverse[] = {"10.in-addr.arpa", "96.10.in-addr.arpa",
+		"0.1.10.in-addr.arpa", "1.0.1.10.in-addr.arpa", "2.0.1.10.in-addr.arpa",
+		"3.0.1.10.in-addr.arpa", "4.0.1.10.in-addr.arpa", "0.0.96.10.in-addr.arpa",
+		"1.0.96.10.in-addr.arpa", "1.1.96.10.in-addr.arpa"};
+	static const char *const others[] = {"a.svc.cluster.local", "b.svc.cluster.local",
+		"b.pod.cluster.local", "10-1-0-1.a.pod.cluster.local",
+		"10-1-0-2.b.pod.cluster.local", "ns.dns.cluster.local"};
+	static const char *const services[] = {"s.a", "t.a", "u.a", "s.b", "t.b", "u.b"};
+	struct buf out = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(services); i++)
+		note_service(r, &out, services[i]);
+	for (size_t i = 0; i < ARRAY_LEN(reverse); i++)
+		note_answer(r, &out, reverse[i], TYPE_PTR);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		note_answer(r, &out, others[i], TYPE_A);
+	note_answer(r, &out, "cluster.local", TYPE_NS);
+	note_answer(r, &out, "in-addr.arpa", TYPE_NS);
+	return out.at;
+}
+
+/* The lines that differ. */
+static void compare_notes(char *followed, char *fresh, unsigned round)
+{
+	char *save[2], *a = strtok_r(followed, "\n", &save[0]), *b = strtok_r(fresh, "\n", &save[1]);
+
+	for (; a != NULL && b != NULL;
+		a = strtok_r(NULL, "\n", &save[0]), b = strtok_r(NULL, "\n", &save[1]))
+		if (strcmp(a, b) != 0)
+			fail_msg("round %u: %s\nfrom scratch: %s", round, a, b);
+	assert_ptr_equal(a, b);
+}
+
+static void any_history_ends_in_the_names_of_a_fresh_start(void **state)
+{
+	static const char *const options[] = {"", "ignore empty_service\n", "noendpoints\n",
+		"labels tier=a\n", "endpoint_pod_names\npods verified\n",
+		"namespaces a\npods insecure\n"};
+	const char *zones = "cluster.local in-addr.arpa";
+	struct rig r, fresh;
+
+	(void)state;
+	rand_seed(42);
+	for (size_t o = 0; o < ARRAY_LEN(options); o++) {
+		struct shared *shared = shared_new();
+
+		open_with(&r, shared, zones, options[o]);
+		for (unsigned round = 0; round < 60; round++) {
+			char *followed, *scratch;
+
+			random_change(&r);
+			open_with(&fresh, shared, zones, options[o]);
+			followed = note_everything(&r);
+			scratch = note_everything(&fresh);
+			compare_notes(followed, scratch, round);
+			free(followed);
+			free(scratch);
+			rig_close(&fresh);
+		}
+		close_kube(&r);
+	}
+}
+
 static void addresses_with_dashes_are_read_strictly(void **state)
 {
 	static const struct {
@@ -299,6 +491,13 @@ static void addresses_with_dashes_are_read_strictly(void **state)
 	}
 }
 
+static void drop_log(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	(void)level;
+	(void)text;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,8 +507,10 @@ int main(void)
 		cmocka_unit_test(the_work_for_a_huge_service_is_bounded),
 		cmocka_unit_test(changes_free_what_they_replace),
 		cmocka_unit_test(the_latency_of_changes_is_counted_by_kind),
+		cmocka_unit_test(any_history_ends_in_the_names_of_a_fresh_start),
 		cmocka_unit_test(addresses_with_dashes_are_read_strictly),
 	};
 
+	log_set_sink(drop_log, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
