@@ -51,6 +51,12 @@ SM_API int sm_set_port(struct seamark *s, unsigned port);
 /* Number of workers, instead of one for each usable CPU. Before sm_start(). */
 SM_API int sm_set_workers(struct seamark *s, unsigned workers);
 /*
+ * Answer `seamark explain` and `seamark names` on a Unix socket at path, which only the user of
+ * this process can use; NULL, the default, for none. Before sm_start(); one that cannot be made is
+ * only a debug line.
+ */
+SM_API int sm_set_control(struct seamark *s, const char *path);
+/*
  * Where log lines go ("[INFO] ..." without newline, any thread), instead of standard output; one
  * sink a process. Before the first sm_start().
  */
@@ -96,6 +102,19 @@ SM_API const char *sm_metrics(struct seamark *s);
  * valid until the next call.
  */
 SM_API const char *sm_describe(struct seamark *s);
+/*
+ * A few lines that say how a name is answered and why: server block, plugin, object, field, reason.
+ * type is "A", "SRV", ... (NULL: A); from is the IP address of a client whose search path is
+ * followed, or NULL. Of the running server; else the loaded configuration is set up for it alone,
+ * without a listener. NULL with sm_error() when that fails; valid until the next such call.
+ */
+SM_API const char *sm_explain(
+	struct seamark *s, const char *name, const char *type, const char *from);
+/*
+ * The names that are served and fit the glob pattern (NULL: all), a line "NAME TYPE VALUES" each,
+ * sorted. As sm_explain() else.
+ */
+SM_API const char *sm_names(struct seamark *s, const char *pattern);
 /* Names of all plugins in chain order, a line each. */
 SM_API const char *sm_plugins(void);
 

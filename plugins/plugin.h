@@ -14,6 +14,7 @@
 #include "conf/zonekey.h"
 #include "core/control.h"
 #include "core/counters.h"
+#include "core/explain.h"
 #include "core/metrics.h"
 #include "core/plugin.h"
 #include "core/query.h"

@@ -9,9 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/must.h"
 #include "base/str.h"
 #include "cli/check.h"
+#include "cli/explain.h"
 #include "cli/flags.h"
+#include "cli/names.h"
 #include "conf/corefile.h"
 #include "seamark.h"
 
@@ -154,11 +157,25 @@ static int serve(const struct flags *f)
 	block_signals(&signals);
 	sm_set_port(s, f->port);
 	sm_set_workers(s, f->workers);
+	sm_set_control(s, strcmp(f->control, "off") == 0 ? NULL : f->control);
 	rc = load(s, f);
 	if (rc == 0)
 		rc = run(s, f, &signals);
 	sm_free(s);
 	return rc;
+}
+
+static int subcommand(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} all[] = {{"check", cli_check}, {"explain", cli_explain}, {"names", cli_names}};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (strcmp(argv[0], all[i].name) == 0)
+			return all[i].run(argc, argv);
+	return fatal("extra command line arguments; see seamark -help");
 }
 
 int main(int argc, char **argv)
@@ -178,9 +195,7 @@ int main(int argc, char **argv)
 		return printf("Seamark-%s\nlinux/%s, C11\n", sm_version(), SEAMARK_ARCH) < 0;
 	if (f.wants_plugins)
 		return fputs(sm_plugins(), stdout) < 0;
-	if (f.rest < argc && strcmp(argv[f.rest], "check") == 0)
-		return cli_check(argc - f.rest, argv + f.rest);
 	if (f.rest < argc)
-		return fatal("extra command line arguments; see seamark -help");
+		return subcommand(argc - f.rest, argv + f.rest);
 	return serve(&f);
 }

@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "core/check.h"
 #include "core/control.h"
+#include "core/control_offline.h"
+#include "core/explain.h"
 #include "core/metrics.h"
 #include "kubernetes/cluster.h"
 #include "table.h"
@@ -19,9 +21,10 @@
 struct seamark {
 	struct control *control; /* NULL while not running */
 	char *path, *name, *text;
+	char *socket; /* path of the control socket, or NULL */
 	unsigned port, workers;
 	struct err err;
-	struct buf metrics, description;
+	struct buf metrics, description, explanation;
 };
 
 const char *sm_version(void)
@@ -46,6 +49,8 @@ void sm_free(struct seamark *s)
 	free(s->path);
 	free(s->name);
 	free(s->text);
+	free(s->socket);
+	buf_free(&s->explanation);
 	buf_free(&s->metrics);
 	buf_free(&s->description);
 	free(s);
@@ -71,6 +76,7 @@ static struct control_config make_config(const struct seamark *s)
 		.default_port = (uint16_t)s->port,
 		.workers = s->workers,
 		.plugins = plugin_table(),
+		.socket = s->socket,
 	};
 }
 
@@ -125,6 +131,14 @@ int sm_set_workers(struct seamark *s, unsigned workers)
 	if (workers > 256)
 		return err_set(&s->err, -ERANGE, "more than 256 workers");
 	s->workers = workers;
+	return 0;
+}
+
+int sm_set_control(struct seamark *s, const char *path)
+{
+	if (need(s, false) != 0)
+		return -EBUSY;
+	set_text(&s->socket, path);
 	return 0;
 }
 
@@ -258,6 +272,49 @@ const char *sm_describe(struct seamark *s)
 	buf_clear(&s->description);
 	control_describe(s->control, &s->description);
 	return buf_text(&s->description);
+}
+
+static const char *ask(struct seamark *s, const struct buf *request)
+{
+	struct control_config config = make_config(s);
+	struct str line = {buf_text(request), request->len};
+	int rc;
+
+	buf_clear(&s->explanation);
+	if (s->control != NULL)
+		rc = control_explain(s->control, line, &s->explanation, &s->err);
+	else if ((rc = need_config(s)) == 0)
+		rc = control_offline(&config, line, &s->explanation, &s->err);
+	return rc == 0 ? buf_text(&s->explanation) : NULL;
+}
+
+const char *sm_explain(struct seamark *s, const char *name, const char *type, const char *from)
+{
+	struct buf request = {0};
+	const char *text = NULL;
+
+	s->err.text[0] = '\0';
+	if (explain_request(&request, name, type, from) == 0)
+		text = ask(s, &request);
+	else
+		err_set(&s->err, -EINVAL,
+			"a name, type or address is empty, too long or has blanks");
+	buf_free(&request);
+	return text;
+}
+
+const char *sm_names(struct seamark *s, const char *pattern)
+{
+	struct buf request = {0};
+	const char *text = NULL;
+
+	s->err.text[0] = '\0';
+	if (explain_names_request(&request, pattern) == 0)
+		text = ask(s, &request);
+	else
+		err_set(&s->err, -EINVAL, "the pattern is empty, too long or has blanks");
+	buf_free(&request);
+	return text;
 }
 
 const char *sm_plugins(void)

@@ -42,6 +42,18 @@ static enum verdict query(struct query *q, void *instance)
 	return DONE;
 }
 
+static void explain(void *instance, const struct explain_ask *ask, struct explanation *x)
+{
+	const struct any *a = instance;
+
+	if (ask->type != TYPE_ANY)
+		return;
+	explain_say(x, EXPLAIN_ANSWER, "questions for all types get one HINFO record (RFC 8482)");
+	explain_add_set(x, a->hinfo);
+}
+
+static const struct plugin_explain explain_hooks = {.explain = explain};
+
 static void teardown(void *instance)
 {
 	struct any *a = instance;
@@ -51,4 +63,9 @@ static void teardown(void *instance)
 }
 
 const struct plugin any_plugin = {
-	.name = "any", .setup = setup, .query = query, .teardown = teardown};
+	.name = "any",
+	.setup = setup,
+	.query = query,
+	.teardown = teardown,
+	.explain = &explain_hooks,
+};

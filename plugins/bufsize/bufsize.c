@@ -47,5 +47,6 @@ const struct plugin bufsize_plugin = {
 	.takes_any_class = true,
 	.setup = setup,
 	.query = query,
+	.explain = &explain_passes,
 	.teardown = teardown,
 };

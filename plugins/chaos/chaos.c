@@ -129,5 +129,6 @@ const struct plugin chaos_plugin = {
 	.takes_any_class = true,
 	.setup = setup,
 	.query = query,
+	.explain = &explain_passes, /* it answers in class CH */
 	.teardown = teardown,
 };

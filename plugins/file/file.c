@@ -144,4 +144,5 @@ const struct plugin file_plugin = {
         .query = file_query,
         .ready = file_ready,
         .teardown = file_teardown,
+        .explain = &file_explain_hooks,
 };

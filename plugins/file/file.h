@@ -38,6 +38,8 @@ struct file_instance {
 void file_zone_reload(struct file_zone *z);
 /* First load: 0; -ENOENT when the file is not there and may come later; else a reason in e. */
 int file_zone_load(struct file_zone *z, struct err *e);
+/* What a person can ask about the zones (explain.c). */
+extern const struct plugin_explain file_explain_hooks;
 /* The setup hook. */
 int file_setup(struct setup *s, struct err *e);
 /* Free the instance with its zones; no watch runs. */

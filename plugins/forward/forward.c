@@ -107,13 +107,13 @@ static void detach(void *instance, struct worker *w)
 
 /* --- questions --- */
 
-static struct forward_rule *match(struct forward *f, const struct query *q)
+static struct forward_rule *match(struct forward *f, const uint8_t *folded)
 {
 	vec_for_each (&f->rules, at) {
 		struct forward_rule *rule = *at;
 
-		if (name_is_under(q->folded, rule->from.wire) &&
-		        zone_list_match(&rule->except, q->folded) < 0)
+		if (name_is_under(folded, rule->from.wire) &&
+		        zone_list_match(&rule->except, folded) < 0)
 			return rule;
 	}
 	return NULL;
@@ -216,7 +216,7 @@ static enum verdict refuse(struct query *q, const char *why)
 
 static enum verdict query(struct query *q, void *instance)
 {
-	struct forward_rule *rule = match(instance, q);
+	struct forward_rule *rule = match(instance, q->folded);
 	struct forward_worker *fw;
 	struct waiting *waiting;
 	uint16_t *waits;
@@ -266,6 +266,22 @@ void forward_free(void *instance)
 	free(f);
 }
 
+static void explain(void *instance, const struct explain_ask *ask, struct explanation *x)
+{
+	struct forward_rule *rule = match(instance, ask->name.wire);
+	const struct forward_set *set;
+
+	if (rule == NULL)
+		return;
+	explain_say(x, EXPLAIN_UNKNOWN, "the question is relayed to other servers");
+	buf_printf(&x->object, "\"forward %s\"", rule->from_text);
+	set = rcu_borrow(rule->set);
+	for (size_t i = 0; set != NULL && i < set->len; i++)
+		buf_printf(&x->object, "%s%s", i == 0 ? " to " : ", ", set->servers[i]->text);
+}
+
+static const struct plugin_explain explain_hooks = {.explain = explain};
+
 const struct plugin forward_plugin = {
         .name = "forward",
         .takes_any_class = true,
@@ -277,4 +293,5 @@ const struct plugin forward_plugin = {
         .metrics = forward_metrics,
         .detach = detach,
         .teardown = forward_free,
+        .explain = &explain_hooks,
 };

@@ -145,6 +145,35 @@ static void hosts_teardown(void *instance)
 	hosts_free(h);
 }
 
+/* The decisions of hosts_query(). */
+static void explain(void *instance, const struct explain_ask *ask, struct explanation *x)
+{
+	const struct hosts *h = instance;
+	const struct hosts_table *t = h->table;
+	const uint8_t *name = ask->name.wire;
+	const struct hosts_entry *e =
+	        ask->type == TYPE_PTR ? hosts_table_find(t, name) : hosts_table_match(t, name);
+	const struct rrset *set;
+
+	if (ask->type != TYPE_PTR &&
+	        (zone_list_match(&h->zones, name) < 0 ||
+	                (ask->type != TYPE_A && ask->type != TYPE_AAAA &&
+	                        fall_has(&h->unsupported, name))))
+		return;
+	if (ask->type == TYPE_PTR ? e == NULL || e->ptr == NULL
+				  : e == NULL || (e->a == NULL && e->aaaa == NULL)) {
+		if (ask->type != TYPE_PTR && !fall_has(&h->fall, name))
+			explain_say(x, EXPLAIN_SERVFAIL, "no such name in the hosts table");
+		return;
+	}
+	set = ask->type == TYPE_PTR ? e->ptr : set_of(e, ask->type);
+	buf_str(&x->object, h->path);
+	explain_add_set(x, set);
+	x->outcome = set == NULL ? EXPLAIN_NODATA : EXPLAIN_ANSWER;
+}
+
+static const struct plugin_explain explain_hooks = {.explain = explain};
+
 const struct plugin hosts_plugin = {
         .name = "hosts",
         .setup = hosts_setup,
@@ -152,4 +181,5 @@ const struct plugin hosts_plugin = {
         .query = hosts_query,
         .metrics = hosts_metrics,
         .teardown = hosts_teardown,
+        .explain = &explain_hooks,
 };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "kubernetes/cluster.h"
+#include "kubernetes/explain.h"
 
 #define STATE_MAX_AGE_H 24
 
@@ -424,6 +425,9 @@ int kube_setup(struct setup *s, struct err *e)
 		return rc;
 	}
 	find_local(k, s);
+	/* the file belongs to the server that serves this, not to who only asks about it */
+	if (s->control == NULL)
+		k->cluster_config->state_file = NULL;
 	finish_config(k);
 	kube_compile_zones(k);
 	s->instance = k;
@@ -474,4 +478,5 @@ const struct plugin kubernetes_plugin = {
 	.ready = kube_ready,
 	.metrics = kube_metrics,
 	.teardown = kube_teardown,
+	.explain = &kube_explain_hooks,
 };

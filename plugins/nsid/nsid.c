@@ -74,5 +74,6 @@ const struct plugin nsid_plugin = {
 	.takes_any_class = true,
 	.setup = setup,
 	.query = query,
+	.explain = &explain_passes,
 	.teardown = teardown,
 };

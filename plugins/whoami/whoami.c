@@ -50,4 +50,14 @@ static enum verdict query(struct query *q, void *instance)
 	return DONE;
 }
 
-const struct plugin whoami_plugin = {.name = "whoami", .setup = setup, .query = query};
+static void explain(void *instance, const struct explain_ask *ask, struct explanation *x)
+{
+	(void)instance;
+	(void)ask;
+	explain_say(x, EXPLAIN_ANSWER, "it tells every client its own address and port");
+}
+
+static const struct plugin_explain explain_hooks = {.explain = explain};
+
+const struct plugin whoami_plugin = {
+	.name = "whoami", .setup = setup, .query = query, .explain = &explain_hooks};

@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "base/num.h"
+#include "core/control_socket.h"
 
 enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_SWITCH };
 
@@ -20,6 +21,7 @@ struct flag {
 
 static const struct flag table[] = {
 	{"conf", FLAG_TEXT, FIELD(conf), 0},
+	{"control", FLAG_TEXT, FIELD(control), 0},
 	{"pidfile", FLAG_TEXT, FIELD(pidfile), 0},
 	{"dns.port", FLAG_NUMBER, FIELD(port), 65535},
 	{"p", FLAG_NUMBER, FIELD(port), 65535},
@@ -35,8 +37,12 @@ const char *flags_usage(void)
 {
 	return "Usage: seamark [flags]\n"
 	       "       seamark check FILE     read and set up FILE without serving it\n"
+	       "       seamark explain NAME   say how a name is answered, and why\n"
+	       "       seamark names          list the names that are served\n"
 	       "\n"
 	       "  -conf FILE     Corefile to serve; \"stdin\" reads standard input (./Corefile)\n"
+	       "  -control PATH  socket for explain and names, or \"off\"\n"
+	       "                 (/run/seamark/control.sock)\n"
 	       "  -dns.port N    port of server blocks that name none (53); also -p N\n"
 	       "  -pidfile FILE  write the process number to FILE\n"
 	       "  -plugins       list the plugins and exit\n"
@@ -111,7 +117,7 @@ int flags_parse(struct flags *f, int argc, char **argv, struct err *e)
 {
 	int i, rc = 0;
 
-	*f = (struct flags){.port = 53};
+	*f = (struct flags){.port = 53, .control = CONTROL_SOCKET_PATH};
 	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '\0' && rc == 0; i++) {
 		if (strcmp(argv[i], "--") == 0) {
 			i++;

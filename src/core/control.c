@@ -15,7 +15,9 @@
 #include "base/rand.h"
 #include "base/rcu.h"
 #include "conf/corefile.h"
+#include "core/control_socket.h"
 #include "core/cpus.h"
+#include "core/explain.h"
 #include "core/metrics.h"
 #include "core/shared.h"
 #include "core/worker.h"
@@ -52,6 +54,7 @@ struct control {
 	_Atomic bool is_stopping;
 	/* control thread only */
 	struct shared *shared;
+	struct control_socket *socket;
 	struct cookie_secrets secrets;
 	VEC(struct worker_thread *) workers;
 	VEC(struct worker_sockets) sockets; /* addresses that the workers listen on */
@@ -435,6 +438,7 @@ static void shut_down(struct control *c)
 {
 	struct generation *last = c->current;
 
+	control_socket_close(c->socket);
 	stop_workers(c);
 	pthread_mutex_lock(&c->current_lock);
 	c->current = NULL;
@@ -448,6 +452,49 @@ static void shut_down(struct control *c)
 	uv_close((uv_handle_t *)&c->reclaim, NULL);
 	uv_close((uv_handle_t *)&c->stop_poll, NULL);
 	uv_close((uv_handle_t *)&c->after_io, NULL);
+}
+
+struct explain_call {
+	struct str request;
+	struct buf *out;
+	struct err *e;
+	int rc;
+};
+
+static void do_explain(struct control *c, void *arg)
+{
+	struct explain_call *x = arg;
+
+	x->rc = c->current == NULL ? err_set(x->e, -ENOENT, "nothing is served yet")
+				   : explain_run(c->current, x->request, x->out, x->e);
+}
+
+int control_explain(struct control *c, struct str request, struct buf *out, struct err *e)
+{
+	struct explain_call x = {request, out, e, 0};
+
+	control_call(c, do_explain, &x);
+	return x.rc;
+}
+
+static int on_request(void *arg, struct str request, struct buf *out, struct err *e)
+{
+	struct explain_call x = {request, out, e, 0};
+
+	do_explain(arg, &x);
+	return x.rc;
+}
+
+/* A server without it serves as well. */
+static void open_socket(struct control *c)
+{
+	struct err e = {""};
+
+	if (c->config.socket == NULL)
+		return;
+	c->socket = control_socket_open(&c->loop, c->config.socket, on_request, c, &e);
+	if (c->socket == NULL)
+		log_debug(NULL, "no control socket: %s", e.text);
 }
 
 static void signal_started(struct control *c, int code)
@@ -470,6 +517,8 @@ static void *thread_main(void *arg)
 	rc = start_workers(c, &c->start_error);
 	if (rc == 0)
 		rc = load(c, &c->start_error);
+	if (rc == 0)
+		open_socket(c);
 	if (rc != 0)
 		shut_down(c);
 	else

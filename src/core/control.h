@@ -23,6 +23,7 @@ struct control_config {
 	uint16_t default_port;
 	unsigned workers;    /* 0: CPUs by affinity and cgroup quota */
 	const struct plugin *const *plugins;
+	const char *socket;  /* path of the control socket, or NULL for none */
 };
 
 /* Start the thread, read the configuration, open listeners, run workers. NULL: e, errno are set. */
@@ -33,6 +34,11 @@ int control_reload(struct control *c, struct err *e);
 void control_configure(struct control *c, const struct control_config *config);
 /* Append a line for each zone and address: "cluster.local.:53 on 127.0.0.1". */
 void control_describe(struct control *c, struct buf *out);
+/*
+ * Answer a request line of core/explain.h, appending to out. 0, or a negative errno with a
+ * sentence in e. Any thread.
+ */
+int control_explain(struct control *c, struct str request, struct buf *out, struct err *e);
 /* Graceful stop: lameduck of the plugins, drain, join all threads, free. */
 void control_stop(struct control *c);
 /* Run fn(arg) on the control thread and wait for its end. */

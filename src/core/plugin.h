@@ -13,6 +13,7 @@
 #include "base/err.h"
 
 struct metrics;
+struct plugin_explain;
 struct query;
 struct setup;
 struct worker;
@@ -57,4 +58,6 @@ struct plugin {
 	bool (*stop)(void *instance);
 	/* Stop side work and free the instance; no worker uses it any more. */
 	void (*teardown)(void *instance);
+	/* What a person can ask about an instance (core/explain.h). */
+	const struct plugin_explain *explain;
 };

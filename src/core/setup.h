@@ -28,6 +28,6 @@ struct setup {
 	unsigned workers;                        /* how many there are */
 	struct uv_loop_s *loop;                  /* of the control thread; NULL in plain checks */
 	struct shared *shared;                   /* what survives reloads */
-	struct control *control;                 /* NULL in tests */
+	struct control *control;                 /* NULL in tests and where nothing is served */
 	void *instance;                          /* result */
 };

@@ -1,0 +1,100 @@
+#!/bin/bash
+# seamark explain and seamark names, asked of a running server, of a Corefile and of manifests.
+. "$(dirname "$0")/lib.sh"
+
+command -v dig >/dev/null || skip_all "dig is not installed"
+[ -x "$seamark" ] || skip_all "$seamark is not built"
+
+port=$(free_port)
+cp -r "$srcdir/zones" "$workdir/zones"
+chmod -R u+w "$workdir/zones"
+sed -i "s/:1053/:$port/; s/:18080/:$(free_port)/; s/:18181/:$(free_port)/; s/:19153/:$(free_port)/
+	/^ *forward/d; s/^\( *bind\).*/\1 127.0.0.1/" "$workdir/zones/lab/Corefile"
+manifests=$workdir/zones/lab/manifests
+corefile=$workdir/zones/lab/Corefile
+socket=$workdir/run/control.sock
+spawn "$workdir/lab.log" "$seamark" -conf "$corefile" -control "$socket"
+lab=$spawned
+wait_answer "$port" kubernetes.default.svc.cluster.local A
+ok "the lab answers" || diag "$(cat "$workdir/lab.log")"
+
+explain() { "$seamark" explain "$@" --control "$socket" 2>&1; }
+names() { "$seamark" names "$@" --control "$socket" 2>&1; }
+
+is "$(stat -c %a "$socket")" 600 "only the server's own user may ask"
+is "$(explain web.shop.svc.cluster.local)" "web.shop.svc.cluster.local. A: NOERROR, 10.96.10.1
+    block    .:$port ($corefile:5)
+    plugin   kubernetes, zone cluster.local.
+    object   Service shop/web
+    field    spec.clusterIPs" "block, plugin, object and field of an answer"
+like "$(explain web.shopp.svc.cluster.local)" 'no namespace "shopp"; did you mean "shop"' \
+	"a namespace that is missing"
+like "$(explain jobs.shop.svc.cluster.local)" 'no ready endpoint \(1 not ready\)' \
+	"a Service without ready endpoints"
+like "$(explain _htp._tcp.web.shop.svc.cluster.local)" 'SRV: NXDOMAIN' "a port has records SRV"
+like "$(explain _htp._tcp.web.shop.svc.cluster.local)" 'ports are: _http._tcp \(80\), _metrics' \
+	"a port that has another name"
+like "$(explain 10.96.10.1)" 'PTR: NOERROR, web.shop.svc.cluster.local' "an address"
+like "$(explain db-0.db --from 10.244.1.51)" '^  1. db-0.db.data.svc.cluster.local. A: NOERROR' \
+	"the names that a pod tries"
+like "$(explain cache.data --from 10.244.1.11)" \
+	'^  1. cache.data.shop.svc.cluster.local. A: NXDOMAIN \(there is no Service' \
+	"the first of them does not exist"
+like "$(explain cache.data --from 10.244.1.11)" '^  2. cache.data.svc.cluster.local. A: NOERROR' \
+	"the second does"
+like "$(explain example.com)" 'no plugin of the server block takes it' "a name that nobody has"
+like "$(explain 10.1.2.3)" 'file, zone 10.in-addr.arpa' "another plugin of the block"
+like "$(explain 10.1.2.3)" 'before   kubernetes no Service and no endpoint has the address; fallth' \
+	"and what those above it said"
+like "$(explain x.localhost)" 'A: NOERROR, 127.0.0.1' "a name of a zone file"
+is "$(names 'web.shop.*')" "web.shop.svc.cluster.local. A 10.96.10.1" "a list of names"
+[ "$(names | wc -l)" -gt 40 ]
+ok "all names"
+
+# every listed address is what dig gets
+bad=$(names '*.svc.cluster.local' | awk '$2 == "A"' | while read -r name type values; do
+	[ "$(ask "$port" "$name" "$type" | tr '\n' ' ')" = \
+		"$(tr ' ' '\n' <<<"$values" | sort | tr '\n' ' ')" ] || echo "$name"
+done)
+is "$bad" "" "all listed addresses are answered"
+
+# what is said follows the cluster
+sed -i 's/10\.96\.10\.1$/10.96.10.99/' "$manifests/10-shop.yaml"
+has_new() { explain web.shop.svc.cluster.local | grep -q "NOERROR, 10.96.10.99"; }
+wait_for 50 has_new
+ok "a change is explained when it is answered"
+
+# without a server
+is "$("$seamark" explain api.shop.svc.cluster.test AAAA --manifests "$manifests" \
+	--zone cluster.test 2>&1 | head -n 1)" \
+	"api.shop.svc.cluster.test. AAAA: NOERROR, fd00:96::a02" "a directory of manifests"
+is "$("$seamark" names 'db-?.db.*' --manifests "$manifests" | wc -l)" 3 "the names of a directory"
+like "$("$seamark" explain web.shop.svc.cluster.local -conf "$corefile" 2>&1)" \
+	"block    .:$port \($corefile:5\)" "a Corefile, while its ports are in use"
+like "$("$seamark" explain x --manifests "$workdir/none" 2>&1)" "No such file" "no such directory"
+like "$("$seamark" explain x -conf "$workdir/none" 2>&1)" "none" "no such Corefile"
+like "$("$seamark" explain 2>&1)" "Usage: seamark explain NAME" "no name"
+like "$("$seamark" names a b 2>&1)" "Usage: seamark names" "too many patterns"
+like "$("$seamark" explain x --zone y 2>&1)" "zone belongs to --manifests" "a zone of nothing"
+like "$(explain a..b)" '"a..b" is no domain name' "no name at all"
+like "$(explain web --from nobody)" "needs the IP address" "no address"
+
+# the socket
+spawn "$workdir/second.log" "$seamark" -dns.port "$(free_port)" -control "$socket" -quiet
+second=$spawned
+sleep 0.3
+kill -0 "$second"
+ok "a second server serves without the socket" || diag "$(cat "$workdir/second.log")"
+stop_daemon "$second"
+like "$(explain web.shop.svc.cluster.local)" NOERROR "and leaves that of the first alone"
+kill -9 "$lab"
+wait_gone "$lab" 50
+like "$(explain web.shop.svc.cluster.local)" "no server can be asked at $socket" "a dead server"
+spawn "$workdir/lab2.log" "$seamark" -conf "$corefile" -control "$socket"
+wait_answer "$port" kubernetes.default.svc.cluster.local A
+like "$(explain web.shop.svc.cluster.local)" NOERROR "its successor takes the socket over"
+stop_daemon "$spawned" 10
+[ ! -e "$socket" ]
+ok "a server that stops removes it"
+is "$(grep -c 'control socket' "$workdir"/*.log | grep -vc ':0$')" 0 "nothing of it is in the log"
+done_testing
