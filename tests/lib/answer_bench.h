@@ -20,7 +20,7 @@ struct answer_bench {
 	struct msg msg;
 	struct buf text;
 	uint8_t *out; /* exactly env.limit octets while it encodes */
-	size_t len;
+	size_t len, out_size;
 };
 
 /* Ask name for type A in class IN, with an OPT when edns is given (NULL: none). */
