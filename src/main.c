@@ -2,6 +2,7 @@
  * The daemon: flags, subcommands and signals around libseamark.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -178,11 +179,24 @@ static int subcommand(int argc, char **argv)
 	return fatal("extra command line arguments; see seamark -help");
 }
 
+/* Where the caller closed them, descriptors 0 to 2 must not become sockets that text goes to. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct flags f;
 	struct err e;
 
+	open_standard_files();
 	/* few threads, few allocations: one arena each would only cost memory */
 	mallopt(M_ARENA_MAX, 2);
 	if (flags_parse(&f, argc, argv, &e) != 0) {
