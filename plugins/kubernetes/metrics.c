@@ -31,6 +31,11 @@ static const struct metric_family events = {
 	"seamark_kubernetes_events_total", "Objects received.", METRIC_COUNTER};
 static const struct metric_family relists = {"seamark_kubernetes_relists_total",
 	"Complete lists after the first one.", METRIC_COUNTER};
+static const struct metric_family audits = {"seamark_kubernetes_audits_total",
+	"Comparisons of the metadata of all objects with the API server's.", METRIC_COUNTER};
+static const struct metric_family gaps = {"seamark_kubernetes_gaps_healed_total",
+	"Complete lists because a comparison found changes that a watch had left out.",
+	METRIC_COUNTER};
 static const struct metric_family errors = {"seamark_kubernetes_watch_errors_total",
 	"Lists and watches that failed, by reason.", METRIC_COUNTER};
 
@@ -168,6 +173,8 @@ static void report_kind(
 	metrics_sample(m, &connected, buf_text(&labels), f->is_connected ? 1 : 0);
 	metrics_sample(m, &events, buf_text(&labels), (double)f->events);
 	metrics_sample(m, &relists, buf_text(&labels), (double)f->relists);
+	metrics_sample(m, &audits, buf_text(&labels), (double)f->audits);
+	metrics_sample(m, &gaps, buf_text(&labels), (double)f->gaps_healed);
 	report_age(m, &event_age, buf_text(&labels), f->last_event_ms);
 	report_age(m, &list_age, buf_text(&labels), f->last_list_ms);
 	buf_free(&labels);

@@ -181,6 +181,16 @@ void reflector_on_decoded(struct reflector *r, uint64_t now_ms, const char *why)
 	store_commit(r->store);
 }
 
+void reflector_relist(struct reflector *r, uint64_t now_ms)
+{
+	r->now_ms = now_ms;
+	if (r->phase != WATCHING)
+		return;
+	drop(r);
+	r->want_list = r->is_quorum = true;
+	reflector_send(r);
+}
+
 /* ---- time ---- */
 
 /* When a streaming list that has not ended is taken for one that never will. */

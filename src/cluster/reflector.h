@@ -13,6 +13,7 @@
  * - Failures back off from 0.8 s, doubling to 30 s (401, 403 and 404: 60 s), with jitter; two
  *   minutes without one reset it. Retry-After is honoured up to 30 s.
  * - A watch without an event or bookmark for 90 s is dead: servers send a bookmark each minute.
+ * - Beside an open watch, audit.h compares the meta data of all objects now and then.
  * - When a watch ends in good order, the number of objects is compared with the server's, and
  *   once an hour all is listed again: servers were seen to leave events out.
  *
@@ -58,6 +59,8 @@ struct reflector_stats {
 	uint64_t events; /* objects received */
 	uint64_t relists; /* whole lists after the first one */
 	uint64_t stale_events; /* older than what was known */
+	uint64_t audits; /* comparisons of all meta data (audit.h) */
+	uint64_t gaps_healed; /* new lists because an audit found missed events */
 	uint64_t doubts; /* times a new list was asked for because of a doubt */
 	uint64_t errors[REFLECTOR_ERRORS];
 };
@@ -103,6 +106,8 @@ void reflector_on_bytes(struct reflector *r, uint64_t now_ms);
 void reflector_on_decoded(struct reflector *r, uint64_t now_ms, const char *why);
 /* The answer ended: rc 0 well, else broken or never begun, with a text for a person. */
 void reflector_on_done(struct reflector *r, uint64_t now_ms, int rc, const char *why);
+/* Drop the open watch, which has missed events, and list all without a version. */
+void reflector_relist(struct reflector *r, uint64_t now_ms);
 /* Time passed; call at or after reflector_deadline_ms(), or as often as you like. */
 void reflector_on_time(struct reflector *r, uint64_t now_ms);
 /* When reflector_on_time() has something to do; UINT64_MAX: never. */

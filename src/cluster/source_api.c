@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "cluster/decoder.h"
+#include "cluster/source_audit.h"
 #include "net/http_client.h"
 
 #define LOG_NAME "plugin/kubernetes"
@@ -41,6 +42,7 @@ struct channel {
 	struct source_api *source;
 	enum source_kind kind;
 	struct reflector *reflector; /* NULL: not watched */
+	struct source_audit *audit;
 	struct http_request *request;
 	struct buf query; /* of the request */
 	struct decoder decoder;
@@ -135,6 +137,8 @@ static void set_timer(struct source_api *s)
 			continue;
 		d = reflector_deadline_ms(s->channels[i].reflector);
 		at = d < at ? d : at;
+		d = source_audit_deadline_ms(s->channels[i].audit);
+		at = d < at ? d : at;
 	}
 	if (at == UINT64_MAX)
 		uv_timer_stop(&s->timer);
@@ -149,8 +153,10 @@ static void on_timer(uv_timer_t *t)
 	uint64_t now = clock_ms();
 
 	for (size_t i = 0; i < SOURCE_KINDS; i++) {
-		if (s->channels[i].reflector != NULL)
-			reflector_on_time(s->channels[i].reflector, now);
+		if (s->channels[i].reflector == NULL)
+			continue;
+		reflector_on_time(s->channels[i].reflector, now);
+		source_audit_on_time(s->channels[i].audit, now);
 	}
 	set_timer(s);
 }
@@ -344,6 +350,11 @@ static void on_cancel(void *arg)
 	forget_request(c);
 }
 
+static void on_audit_event(void *arg)
+{
+	set_timer(arg);
+}
+
 /* ---- life ---- */
 
 static void add_channel(
@@ -363,6 +374,14 @@ static void add_channel(
 	c->kind = kind;
 	c->is_json_only = kind == SOURCE_IMPORTS; /* a custom resource has no protobuf */
 	c->reflector = reflector_new(&want, s->store, s->number, &ops);
+	c->audit = source_audit_new(&(struct source_audit_options){
+	        .http = s->http,
+	        .access = s->access,
+	        .path = kind_table[kind].path,
+	        .reflector = c->reflector,
+	        .on_event = on_audit_event,
+	        .arg = s,
+	});
 }
 
 static bool is_wanted(enum source_kind kind, const struct source_api_options *o)
@@ -451,6 +470,7 @@ void source_api_free(struct source_api *s)
 
 		if (c->reflector == NULL)
 			continue;
+		source_audit_free(c->audit);
 		on_cancel(c);
 		buf_free(&c->query);
 		reflector_free(c->reflector);

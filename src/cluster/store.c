@@ -564,6 +564,41 @@ void store_relist_abort(struct store *st, int source, enum object_kind kind)
 	relist_over(&st->sources[source], kind);
 }
 
+/* --- comparing with a list --------------------------------------------------------------- */
+
+void store_audit_begin(struct store *st, int source, enum object_kind kind)
+{
+	st->sources[source].mark[kind] = ++st->last_mark;
+}
+
+bool store_audit_see(struct store *st, int source, const struct object *o)
+{
+	struct node *n;
+	struct key k;
+
+	if (!make_key(&k, o->ns, o->name) || (st->sources[source].relisting & 1u << o->kind) != 0)
+		return true; /* the marks are of the relist */
+	n = find_of_source(find_first(st, o->kind, &k), source);
+	if (n == NULL)
+		return false;
+	n->mark = st->sources[source].mark[o->kind];
+	return !is_other_uid(n->object, o) && !(n->object->rv != 0 && n->object->rv < o->rv);
+}
+
+const struct object *store_audit_next(
+	const struct store *st, int source, enum object_kind kind, size_t *pos)
+{
+	uint32_t mark = st->sources[source].mark[kind];
+	struct node *n;
+
+	while ((n = map_next(&st->objects[kind], pos)) != NULL) {
+		n = find_of_source(n, source);
+		if (n != NULL && n->mark != mark)
+			return n->object;
+	}
+	return NULL;
+}
+
 /* --- change log -------------------------------------------------------------------------- */
 
 static void tell_readers(struct store *st, const struct changes *c)

@@ -90,6 +90,18 @@ size_t store_relist_end(struct store *st, int source, enum object_kind kind);
 void store_relist_abort(struct store *st, int source, enum object_kind kind);
 
 /*
+ * Compare what a source delivered of kind with a list, without changing it: begin, then see each
+ * object of the list, then walk what was not seen. Applying meanwhile counts as seeing; a relist
+ * of the kind spoils the comparison.
+ */
+void store_audit_begin(struct store *st, int source, enum object_kind kind);
+/* False when the source has no object of this key, or an older version, or another uid. */
+bool store_audit_see(struct store *st, int source, const struct object *o);
+/* Walk the objects that were not seen: start with *pos = 0, until NULL. */
+const struct object *store_audit_next(
+	const struct store *st, int source, enum object_kind kind, size_t *pos);
+
+/*
  * End of one piece of input: call every reader with the keys touched since the last commit.
  * Readers may write; what they touch makes another round (at most 16).
  */

@@ -240,6 +240,8 @@ static enum MHD_Result serve_read(struct ask *a)
 		return watch_serve(a);
 	}
 	a->kind->lists++;
+	if (metadata_is_wanted(a))
+		return metadata_serve(a);
 	return list_serve(a);
 }
 

@@ -197,6 +197,13 @@ bool ask_matches(const struct ask *a, const struct object *o);
 /* Answer a LIST. */
 enum MHD_Result list_serve(struct ask *a);
 
+/* metadata.c */
+
+/* True when the request accepts nothing but a PartialObjectMetadataList. */
+bool metadata_is_wanted(const struct ask *a);
+/* Answer a LIST of metadata, always in one page. */
+enum MHD_Result metadata_serve(struct ask *a);
+
 /* watch.c */
 
 /* Answer a WATCH; keeps what it needs of a. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/rand.h"
+#include "cluster/audit.h"
 #include "cluster/json_object.h"
 #include "cluster/json_stream.h"
 #include "cluster/reflector.h"
@@ -38,6 +39,8 @@ struct sim {
 	struct store *store;
 	struct reflector *r;
 	struct json_stream decoder;
+	struct audit *audit;
+	bool wants_audit; /* its request is in flight */
 	uint64_t now, seed;
 	bool refuse_stream, down, silent, was_synced, is_faulty, hides;
 	int next_status; /* answer the next request with this */
@@ -218,6 +221,52 @@ static void open_watch(struct sim *s)
 	buf_free(&b);
 }
 
+/* ---- the audit beside the watch ---- */
+
+static int on_audit_send(void *arg, const char *query)
+{
+	struct sim *s = arg;
+
+	assert_non_null(strstr(query, "limit="));
+	s->wants_audit = true;
+	return 0;
+}
+
+static void on_audit_cancel(void *arg)
+{
+	((struct sim *)arg)->wants_audit = false;
+}
+
+static void answer_audit(struct sim *s)
+{
+	struct object_sink sink = audit_sink(s->audit);
+	struct list_meta meta = {"", NULL, 0};
+
+	s->wants_audit = false;
+	audit_on_head(s->audit, s->now, s->down ? 503 : 200);
+	for (unsigned i = 0; i < NAMES && !s->down; i++) {
+		struct object o = {.rv = s->w.at[s->w.rv][i], .ns = "d"};
+		char name[8];
+
+		snprintf(name, sizeof(name), "n%u", i);
+		o.name = name;
+		o.uid[15] = (uint8_t)i;
+		if (o.rv != 0)
+			sink.on_object(sink.arg, EVENT_ADDED, &o);
+	}
+	if (!s->down)
+		sink.on_list_end(sink.arg, &meta);
+	audit_on_done(s->audit, s->now, 0);
+}
+
+static void pass_audit(struct sim *s)
+{
+	if (audit_deadline_ms(s->audit) <= s->now)
+		audit_on_time(s->audit, s->now);
+	if (s->wants_audit && !s->silent)
+		answer_audit(s);
+}
+
 static void answer(struct sim *s)
 {
 	int status = s->next_status;
@@ -300,15 +349,14 @@ static void check_kept(struct sim *s)
 
 static void pass_time(struct sim *s, uint64_t ms)
 {
-	uint64_t step = ms > 1000000 ? 500 : 50;
-
-	for (uint64_t until = s->now + ms; s->now < until; s->now += step) {
+	for (uint64_t until = s->now + ms; s->now < until; s->now += 50) {
 		if (reflector_deadline_ms(s->r) <= s->now)
 			reflector_on_time(s->r, s->now);
 		if (s->f.on && !s->silent && !s->f.is_open)
 			answer(s);
 		else if (s->f.on && !s->silent && s->f.is_open)
 			stream(s);
+		pass_audit(s);
 		check_kept(s);
 	}
 }
@@ -386,6 +434,7 @@ static void run(struct sim *s, uint64_t seed)
 {
 	struct reflector_options o = {.name = "services", .kind = OBJECT_SERVICE};
 	struct reflector_ops ops = {s, on_send, on_cancel, on_refresh};
+	struct audit_ops audit_ops = {s, on_audit_send, on_audit_cancel};
 
 	memset(&s->f, 0, sizeof(s->f));
 	s->seed = seed;
@@ -393,7 +442,7 @@ static void run(struct sim *s, uint64_t seed)
 	s->down = s->silent = s->refuse_stream = s->was_synced = false;
 	s->next_status = 0;
 	s->is_faulty = true;
-	s->hides = seed % 10 == 0;
+	s->hides = seed % 4 == 0;
 	rand_seed(seed);
 	s->w.rv = s->w.compacted = 1;
 	for (unsigned i = 0; i < NAMES; i++)
@@ -401,6 +450,8 @@ static void run(struct sim *s, uint64_t seed)
 	s->store = store_new();
 	s->r = reflector_new(
 	        &o, s->store, store_source_add(s->store, "api", 1u << OBJECT_SERVICE), &ops);
+	s->wants_audit = false;
+	s->audit = audit_new(s->r, &audit_ops, s->now);
 	reflector_start(s->r, s->now);
 	for (unsigned i = 0; i < FAULTS; i++) {
 		for (unsigned n = rand_below(4); n > 0; n--)
@@ -409,11 +460,12 @@ static void run(struct sim *s, uint64_t seed)
 		fault(s);
 	}
 	s->is_faulty = s->down = s->silent = false;
-	/* what was left out comes with the list of each hour */
-	pass_time(s, s->hides ? 5400000 : 300000);
+	/* what was left out is found by a comparison */
+	pass_time(s, 300000);
 	check_same(s);
 	if (s->f.on)
 		on_cancel(s);
+	audit_free(s->audit);
 	reflector_free(s->r);
 	store_free(s->store);
 }

@@ -1,0 +1,123 @@
+#include "cluster/source_audit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cluster/json_stream.h"
+
+#define ACCEPT "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+struct source_audit {
+	struct source_audit_options options;
+	struct audit *audit;
+	struct http_request *request; /* NULL: none, and no decoder */
+	struct json_stream decoder;
+	int status;
+};
+
+static void forget_request(struct source_audit *s)
+{
+	if (s->request == NULL)
+		return;
+	s->request = NULL;
+	json_stream_fini(&s->decoder);
+}
+
+static void on_head(void *arg, const struct http_head *head)
+{
+	struct source_audit *s = arg;
+
+	s->status = head->status;
+	audit_on_head(s->audit, clock_ms(), head->status);
+}
+
+static void on_body(void *arg, const uint8_t *data, size_t n)
+{
+	struct source_audit *s = arg;
+	const char *why = NULL;
+
+	if (s->status != 200)
+		return;
+	if (json_stream_feed(&s->decoder, (const char *)data, n) < 0)
+		why = json_stream_error(&s->decoder);
+	audit_on_decoded(s->audit, clock_ms(), why);
+	if (why != NULL)
+		s->options.on_event(s->options.arg);
+}
+
+static void on_done(void *arg, const struct http_result *result)
+{
+	struct source_audit *s = arg;
+
+	forget_request(s);
+	audit_on_done(s->audit, clock_ms(), result->rc);
+	s->options.on_event(s->options.arg);
+}
+
+static int on_send(void *arg, const char *query)
+{
+	struct source_audit *s = arg;
+	struct access_credentials as = access_credentials(s->options.access);
+	struct object_sink sink = audit_sink(s->audit);
+	struct http_handler handler = {on_head, on_body, on_done, s};
+	struct http_options o = {.accept = ACCEPT, .user_agent = "Seamark/" PACKAGE_VERSION};
+	struct buf url = {0};
+	struct err e;
+
+	buf_printf(&url, "%s%s?%s", access_url(s->options.access), s->options.path, query);
+	o.url = buf_text(&url);
+	o.bearer = as.token;
+	o.server_name = as.server_name;
+	o.ca_pem = as.ca_pem;
+	o.cert_pem = as.cert_pem;
+	o.key_pem = as.key_pem;
+	o.use_proxy = as.use_proxy;
+	s->status = 0;
+	s->request = http_get(s->options.http, &o, &handler, &e);
+	buf_free(&url);
+	if (s->request == NULL)
+		return -EINVAL;
+	json_stream_init(&s->decoder, JSON_LIST, OBJECT_NONE, &sink);
+	return 0;
+}
+
+static void on_cancel(void *arg)
+{
+	struct source_audit *s = arg;
+
+	if (s->request != NULL)
+		http_cancel(s->request);
+	forget_request(s);
+}
+
+struct source_audit *source_audit_new(const struct source_audit_options *o)
+{
+	struct source_audit *s = mem_new(struct source_audit);
+	struct audit_ops ops = {s, on_send, on_cancel};
+
+	s->options = *o;
+	s->audit = audit_new(o->reflector, &ops, clock_ms());
+	return s;
+}
+
+void source_audit_free(struct source_audit *s)
+{
+	if (s == NULL)
+		return;
+	on_cancel(s);
+	audit_free(s->audit);
+	free(s);
+}
+
+void source_audit_on_time(struct source_audit *s, uint64_t now_ms)
+{
+	if (s != NULL)
+		audit_on_time(s->audit, now_ms);
+}
+
+uint64_t source_audit_deadline_ms(const struct source_audit *s)
+{
+	return s == NULL ? UINT64_MAX : audit_deadline_ms(s->audit);
+}
