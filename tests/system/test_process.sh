@@ -1,6 +1,5 @@
 #!/bin/bash
-# The daemon as a process: what it prints, its exit status, signals, its process-id file, and standard
-# files that are closed.
+# The daemon as a process: signals, and standard files that are closed. Flags are in test_flags.sh.
 . "$(dirname "$0")/lib.sh"
 
 command -v dig >/dev/null || skip_all "dig is not installed"
@@ -21,46 +20,15 @@ END
 
 serves() { [ "$(ask "$port" a.test A)" = "$1" ]; }
 
-# run ARGUMENT...: to its end; $out, $errors, $status
-run() {
-	timeout 5 "$seamark" "$@" >out 2>errors
-	status=$?
-	out=$(cat out) errors=$(cat errors)
-}
-
-# what is printed
-run -version
-is "$status $(head -n 1 <<<"$out" | sed 's/[0-9.]*$//')" "0 Seamark-" "-version"
-run --plugins
-is "$status $(grep -c '^kubernetes$' <<<"$out")" "0 1" "--plugins lists one a line"
-run -nonsense
-is "$status $out" "2 " "an unknown flag is an error"
-like "$errors" '^flag provided but not defined: -nonsense$' "that names it"
-run extra
-is "$status $out" "1 " "so is an argument"
-run -conf missing
-is "$status $errors" "1 cannot read missing: No such file or directory" "and a missing file"
 printf '.:%s {\n  bogus\n}\n' "$port" >bad
-run -conf bad
-is "$status $out" "1 " "a bad Corefile ends the start"
-is "$errors" "bad:2 - Error during parsing: Unknown directive 'bogus'" "with file and line"
-run -conf stdin <bad
-is "$errors" "stdin:2 - Error during parsing: Unknown directive 'bogus'" "also from a pipe"
 config 10.0.0.1
-run -conf conf -pidfile /nonexistent/pid
-is "$status" 1 "a process-id file that can't be written ends it too"
-like "$errors" "-pidfile /nonexistent/pid: No such file" "with its name"
 
 # signals
-spawn log "$seamark" -conf conf -pidfile pid
+spawn log "$seamark" -conf conf
 daemon=$spawned
 wait_answer "$port" a.test A
-is "$(cat pid)" "$daemon" "the process-id file"
 is "$(head -n 2 log | sed 's/-[0-9.]*$//')" ".:$port on 127.0.0.1
 Seamark" "the first lines say what is served"
-run -conf conf -pidfile pid
-is "$status $errors" "1 listen 127.0.0.1:$port: bind: Address already in use" "a second one is refused"
-is "$(cat pid)" "$daemon" "and leaves the file alone"
 config 10.0.0.2
 kill -USR1 "$daemon"
 wait_for 50 serves 10.0.0.2
@@ -77,13 +45,12 @@ is "$(tail -n 1 log)" "[ERROR] Corefile changed but reload failed: conf:2 - Erro
 serves 10.0.0.3
 ok "and the old one serves on"
 stop_daemon "$daemon"
-is "$? $(ls pid 2>&1 | grep -c cannot)" "0 1" "SIGTERM ends it, and removes the process-id file"
+is "$?" 0 "SIGTERM ends it"
 
 config 10.0.0.1
-spawn log "$seamark" -conf conf -quiet
+spawn log "$seamark" -conf conf
 daemon=$spawned
 wait_answer "$port" a.test A
-is "$(cat log)" "" "-quiet prints nothing"
 kill -INT "$daemon"
 wait "$daemon"
 is "$?" 0 "SIGINT ends it as well"
