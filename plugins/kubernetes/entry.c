@@ -201,6 +201,8 @@ const struct kube_endpoint *kube_find_endpoint(
 
 /* --- building ---------------------------------------------------------------------------- */
 
+#define MAX_PORT_LISTS 128u
+
 struct builder {
 	const struct kube *k;
 	const struct object *service;
@@ -267,13 +269,16 @@ static bool same_ports(const struct kube_ports *a, const struct kube_ports *b)
 	return true;
 }
 
-/* Index of the port list of a slice; slices of one Service mostly have the same. */
+/*
+ * Index of the port list of a slice; slices of one Service mostly have the same. Each question for
+ * a port searches all lists: a Service with very many different ones has the others in the first.
+ */
 static uint16_t add_ports(struct builder *b, const struct port_list *list)
 {
 	struct kube_ports ports = make_ports(list);
 
 	for (size_t i = 1; i < b->ports.len; i++) {
-		if (!same_ports(&b->ports.at[i], &ports) && b->ports.len < UINT16_MAX)
+		if (!same_ports(&b->ports.at[i], &ports) && b->ports.len < MAX_PORT_LISTS)
 			continue;
 		free(ports.at);
 		return (uint16_t)i;
@@ -329,7 +334,7 @@ static uint16_t join_ports(struct builder *b, uint16_t x, uint16_t y)
 	const struct kube_ports *one = &b->ports.at[x], *two = &b->ports.at[y];
 	struct kube_ports both = {NULL, 0};
 
-	if (x == y || b->ports.len == UINT16_MAX)
+	if (x == y || b->ports.len >= MAX_PORT_LISTS)
 		return x;
 	if (b->join_of[0] == x && b->join_of[1] == y)
 		return b->joined;

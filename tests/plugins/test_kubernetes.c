@@ -21,7 +21,8 @@ static void open_with(struct rig *r, struct shared *shared, const char *zones, c
 	struct buf text = {0};
 	struct kube *k;
 
-	buf_printf(&text, ".:53 {\n    kubernetes %s {\n        embedded\n%s    }\n}\n", zones, rest);
+	buf_printf(&text, ".:53 {\n    kubernetes %s {\n        embedded\n%s    }\n}\n", zones,
+		rest);
 	if (rig_open(r, &kubernetes_plugin, buf_text(&text)) != 0)
 		fail_msg("%s", r->err.text);
 	buf_free(&text);
@@ -127,7 +128,8 @@ static void names_of_more_than_255_octets_do_not_exist(void **state)
 	(void)state;
 	open_kube(&r, zone, "");
 	apply(&r, SERVICE("web", "10.96.0.1"));
-	apply(&r, SERVICE("s2345678901234567890123456789012345678901234567890123456789012", "10.96.0.2"));
+	apply(&r, SERVICE("s2345678901234567890123456789012345678901234567890123456789012",
+			"10.96.0.2"));
 	buf_str(&text, SERVICE("head", "None"));
 	add_slice(&text, "head", 1, 2);
 	apply(&r, buf_text(&text));
@@ -220,6 +222,35 @@ static void the_work_for_a_huge_service_is_bounded(void **state)
 	close_kube(&r);
 }
 
+static void lists_of_ports_are_bounded(void **state)
+{
+	struct rig r;
+	struct buf text = {0};
+	const struct table_entry *e;
+	struct kube *k;
+
+	(void)state;
+	open_kube(&r, "cluster.local", "");
+	k = r.setup.instance;
+	buf_str(&text, SERVICE("many", "None"));
+	for (unsigned i = 1; i <= 300; i++)
+		buf_printf(&text, "---\n{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, "
+				  "metadata: {name: many-%u, namespace: n, labels: "
+				  "{kubernetes.io/service-name: many}}, addressType: IPv4, "
+				  "ports: [{name: p%u, port: %u}], "
+				  "endpoints: [{addresses: [10.1.%u.%u]}]}\n",
+			i, i, i, i / 250, i % 250 + 1);
+	apply(&r, buf_text(&text));
+	e = table_find(&k->primary->table, "\4many\1n\3svc", 11,
+		table_hash(&k->primary->table, "\4many\1n\3svc", 11));
+	assert_non_null(e);
+	assert_in_range(((const struct kube_entry *)e)->n_ports, 2, 128);
+	assert_int_equal(((const struct kube_entry *)e)->n_endpoints, 300);
+	assert_non_null(strstr(ask(&r, "10-1-0-2.many.n.svc.cluster.local", TYPE_A), "10.1.0.2"));
+	buf_free(&text);
+	close_kube(&r);
+}
+
 static void changes_free_what_they_replace(void **state)
 {
 	struct rig r;
@@ -249,6 +280,8 @@ static const char *scrape(struct rig *r, struct buf *out)
 	return buf_text(out);
 }
 
+#define HEADLESS "_count{service_kind=\"headless_with_selector\"}"
+
 static void the_latency_of_changes_is_counted_by_kind(void **state)
 {
 	static const char slice[] =
@@ -263,14 +296,14 @@ static void the_latency_of_changes_is_counted_by_kind(void **state)
 	(void)state;
 	open_kube(&r, "cluster.local", "");
 	apply(&r, SERVICE("head", "None"));
-	assert_null(strstr(scrape(&r, &out), "_count{service_kind=\"headless_with_selector\"} 1\n"));
+	assert_null(strstr(scrape(&r, &out), HEADLESS " 1\n"));
 	for (unsigned i = 1; i <= 2; i++) {
 		buf_clear(&text);
 		buf_printf(&text, slice, i);
 		apply(&r, buf_text(&text));
 	}
 	assert_non_null(strstr(scrape(&r, &out), name));
-	assert_non_null(strstr(buf_text(&out), "_count{service_kind=\"headless_with_selector\"} 2\n"));
+	assert_non_null(strstr(buf_text(&out), HEADLESS " 2\n"));
 	assert_non_null(strstr(buf_text(&out), "_count{service_kind=\"cluster_ip\"} 0\n"));
 	/* other changes have no trigger */
 	apply(&r, SERVICE("web", "10.96.0.1"));
@@ -306,7 +339,8 @@ static void random_service(struct buf *b, const char *ns, const char *name)
 	else if (rand_below(2) == 0)
 		buf_str(b, "clusterIP: None, ports: [{name: p, port: 80}]}}\n");
 	else
-		buf_printf(b, "clusterIP: 10.96.%c.%c, ports: [{name: %s, port: 80}, {port: 81}]}}\n",
+		buf_printf(b,
+			"clusterIP: 10.96.%c.%c, ports: [{name: %s, port: 80}, {port: 81}]}}\n",
 			'0' + ns[0] - 'a', '0' + name[0] - 's', PICK("p", "q"));
 }
 
@@ -422,7 +456,8 @@ static char *note_everything(struct rig *r)
 /* The lines that differ. */
 static void compare_notes(char *followed, char *fresh, unsigned round)
 {
-	char *save[2], *a = strtok_r(followed, "\n", &save[0]), *b = strtok_r(fresh, "\n", &save[1]);
+	char *save[2];
+	char *a = strtok_r(followed, "\n", &save[0]), *b = strtok_r(fresh, "\n", &save[1]);
 
 	for (; a != NULL && b != NULL;
 		a = strtok_r(NULL, "\n", &save[0]), b = strtok_r(NULL, "\n", &save[1]))
@@ -505,6 +540,7 @@ int main(void)
 		cmocka_unit_test(names_of_more_than_255_octets_do_not_exist),
 		cmocka_unit_test(a_zone_that_leaves_no_room_serves_what_fits),
 		cmocka_unit_test(the_work_for_a_huge_service_is_bounded),
+		cmocka_unit_test(lists_of_ports_are_bounded),
 		cmocka_unit_test(changes_free_what_they_replace),
 		cmocka_unit_test(the_latency_of_changes_is_counted_by_kind),
 		cmocka_unit_test(any_history_ends_in_the_names_of_a_fresh_start),
