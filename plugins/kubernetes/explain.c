@@ -228,6 +228,8 @@ static void explain_service(
 		explain_add_set(x, set);
 		buf_str(&x->field, entry->is_headless ? "endpoints[].addresses of ready endpoints"
 						      : "spec.clusterIPs");
+		if (!entry->is_headless)
+			kube_warn_no_ready(p, x);
 	} else if (p->ask->type == TYPE_SRV) {
 		if (!add_srv(p, &srv, x)) {
 			explain_say(x, EXPLAIN_NODATA, "it has no ports");

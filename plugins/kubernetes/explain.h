@@ -24,6 +24,8 @@ struct kube_place {
 
 /* Say why there is no table entry that decides about the name (explain_missing.c). */
 void kube_explain_missing(const struct kube_place *p, struct explanation *x);
+/* Warn when the address of a service leads nowhere: no endpoint is ready (explain_missing.c). */
+void kube_warn_no_ready(const struct kube_place *p, struct explanation *x);
 /* Say why the service has no such endpoint: the first label of the name (explain_missing.c). */
 void kube_explain_no_endpoint(const struct kube_place *p, struct explanation *x);
 /* Say which ports the service has instead (explain_missing.c). */

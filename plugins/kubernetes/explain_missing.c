@@ -140,6 +140,22 @@ static void explain_no_ready(
 		buf_str(&x->why, "; \"ignore empty_service\" hides it");
 }
 
+void kube_warn_no_ready(const struct kube_place *p, struct explanation *x)
+{
+	struct endpoint_counts n = count_endpoints(p);
+
+	if (p->k->options.no_endpoints || n.ready > 0)
+		return;
+	if (n.not_ready > 0)
+		explain_say(x, x->outcome,
+			"the name resolves, but no endpoint is ready to be connected to (%zu not "
+			"ready)",
+			n.not_ready);
+	else
+		explain_say(x, x->outcome,
+			"the name resolves, but there is no endpoint to be connected to");
+}
+
 static void explain_bad_alias(const struct object *o, struct explanation *x)
 {
 	const char *text = o->service.external_name;

@@ -79,6 +79,9 @@ like "$("$seamark" explain x --zone y 2>&1)" "zone belongs to --manifests" "a zo
 like "$(explain a..b)" '"a..b" is no domain name' "no name at all"
 like "$(explain web --from nobody)" "needs the IP address" "no address"
 
+like "$(explain search.shop.svc.cluster.local)" "no endpoint is ready to be connected to \(1 not" \
+	"a name that leads nowhere"
+
 # the socket
 spawn "$workdir/second.log" "$seamark" -dns.port "$(free_port)" -control "$socket" -quiet
 second=$spawned
@@ -87,6 +90,49 @@ kill -0 "$second"
 ok "a second server serves without the socket" || diag "$(cat "$workdir/second.log")"
 stop_daemon "$second"
 like "$(explain web.shop.svc.cluster.local)" NOERROR "and leaves that of the first alone"
+# many at once, more than are served together; then lines that are none
+for i in $(seq 20); do
+	explain web.shop.svc.cluster.local >"$workdir/many.$i" &
+	clients+=($!)
+done
+wait "${clients[@]}"
+is "$(cat "$workdir"/many.* | grep -c NOERROR)" 20 "twenty questions at once"
+if command -v python3 >/dev/null; then
+	is "$(python3 - "$socket" <<'PYTHON'
+import socket, sys, time
+def talk(data, wait=3):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(wait)
+    s.connect(sys.argv[1])
+    try:
+        s.sendall(data)
+        got = b""
+        while True:
+            part = s.recv(65536)
+            if not part:
+                return got
+            got += part
+    except (BrokenPipeError, ConnectionResetError):
+        return b"cut"
+    finally:
+        s.close()
+idle = [socket.socket(socket.AF_UNIX) for _ in range(12)]
+for s in idle:
+    s.connect(sys.argv[1])
+began = time.time()
+print(talk(b"nonsense\n", 9).decode().strip())
+print("waited" if time.time() - began > 3 else "at once")
+print(talk(b"\n").decode().strip())
+print(talk(b"x" * 5000) in (b"", b"cut"))
+print(talk(b"names dns-version.*\nexplain x A -\n").decode().strip())
+PYTHON
+)" 'error: unknown request "nonsense"
+waited
+error: unknown request ""
+True
+ok
+dns-version.cluster.local. TXT "1.1.0"' "clients that say nothing are cut off; bad lines are refused"
+fi
 kill -9 "$lab"
 wait_gone "$lab" 50
 like "$(explain web.shop.svc.cluster.local)" "no server can be asked at $socket" "a dead server"
