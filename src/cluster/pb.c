@@ -48,15 +48,39 @@ static bool fail(struct pb *p)
 	return false;
 }
 
+/*
+ * Most fields have a tag of one byte, and a length or number of one byte: take such a one. False
+ * leaves all to the long way, which also finds the errors.
+ */
+static bool take_short(struct pb *p)
+{
+	const uint8_t *at = (const uint8_t *)p->at;
+	size_t left = (size_t)(p->end - p->at);
+	unsigned wire;
+
+	if (left < 2 || at[0] < 8 || ((at[0] | at[1]) & 0x80) != 0)
+		return false;
+	wire = at[0] & 7;
+	if (wire == PB_BYTES && at[1] <= left - 2) {
+		p->number = 0;
+		p->bytes = (struct str){p->at + 2, at[1]};
+		p->at += 2 + at[1];
+	} else if (wire == PB_VARINT) {
+		p->number = at[1];
+		p->bytes = (struct str){NULL, 0};
+		p->at += 2;
+	} else {
+		return false;
+	}
+	p->field = at[0] >> 3;
+	p->wire = (enum pb_wire)wire;
+	return true;
+}
+
 static bool take_varint(struct pb *p, uint64_t *out)
 {
 	int n;
 
-	/* most tags and lengths have one byte */
-	if (p->at < p->end && (uint8_t)*p->at < 0x80) {
-		*out = (uint8_t)*p->at++;
-		return true;
-	}
 	n = pb_varint(p->at, (size_t)(p->end - p->at), out);
 	if (n <= 0)
 		return fail(p);
@@ -77,6 +101,8 @@ bool pb_next(struct pb *p)
 {
 	uint64_t n;
 
+	if (take_short(p))
+		return true;
 	if (p->at == p->end)
 		return false;
 	p->number = 0;
@@ -94,14 +120,4 @@ bool pb_next(struct pb *p)
 		p->bytes = (struct str){NULL, 0};
 		return true;
 	}
-}
-
-bool pb_is_bytes(const struct pb *p, uint32_t field)
-{
-	return p->field == field && p->wire == PB_BYTES;
-}
-
-bool pb_is_number(const struct pb *p, uint32_t field)
-{
-	return p->field == field && p->wire == PB_VARINT;
 }

@@ -33,9 +33,15 @@ void pb_init(struct pb *p, struct str message);
 /* Go to the next field; false at the end, and for ever after an error. */
 bool pb_next(struct pb *p);
 /* True when the field at hand is a text, bytes or a message with that number. */
-bool pb_is_bytes(const struct pb *p, uint32_t field);
+static inline bool pb_is_bytes(const struct pb *p, uint32_t field)
+{
+	return p->field == field && p->wire == PB_BYTES;
+}
 /* True when the field at hand is a number or bool with that number. */
-bool pb_is_number(const struct pb *p, uint32_t field);
+static inline bool pb_is_number(const struct pb *p, uint32_t field)
+{
+	return p->field == field && p->wire == PB_VARINT;
+}
 /*
  * Read a varint from n bytes at at: the bytes used, 0 when it is cut, -EINVAL when it has more
  * than 64 bits.

@@ -179,7 +179,23 @@ static int read_each(struct build *b, struct str message, uint32_t field, read_f
 
 /* ---- Service ---- */
 
-/* An IntOrString, as the text that JSON has for it. */
+/* A number as the text that JSON has; build_target() reads numbers and names alike. */
+static struct str number_text(struct build *b, int32_t n)
+{
+	char *end, *at;
+
+	if (n < 0 || n > 65535) /* no port, and rare */
+		return str_from(arena_printf(b->arena, "%d", n));
+	end = (char *)arena_alloc(b->arena, 6) + 6;
+	at = end;
+	do {
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return (struct str){at, (size_t)(end - at)};
+}
+
+/* An IntOrString, as text. */
 static int read_target(struct build *b, struct str message, struct str *out)
 {
 	uint64_t type = 0;
@@ -196,7 +212,7 @@ static int read_target(struct build *b, struct str message, struct str *out)
 		else if (pb_is_bytes(&p, TARGET_TEXT))
 			text = p.bytes;
 	}
-	*out = type == 0 ? str_from(arena_printf(b->arena, "%d", n)) : text;
+	*out = type == 0 ? number_text(b, n) : text;
 	return p.error;
 }
 

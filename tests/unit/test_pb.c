@@ -10,6 +10,7 @@
 
 #include "base/must.h"
 #include "base/vec.h"
+#include "cluster/json_object.h"
 #include "cluster/json_stream.h"
 #include "cluster/pb.h"
 #include "cluster/pb_object.h"
@@ -649,6 +650,58 @@ static void of_duplicate_fields_the_last_one_counts(void **state)
 	buf_free(&raw);
 }
 
+/* targetPort is a number or a text, and either may be nonsense: the result is that of JSON. */
+static void target_ports_are_read_as_in_json(void **state)
+{
+	static const struct {
+		const char *json;
+		int32_t number;
+		const char *text; /* NULL: a number */
+	} rows[] = {
+	        {"0", 0, NULL},
+	        {"1", 1, NULL},
+	        {"9", 9, NULL},
+	        {"10", 10, NULL},
+	        {"65535", 65535, NULL},
+	        {"65536", 65536, NULL},
+	        {"2147483647", INT32_MAX, NULL},
+	        {"-1", -1, NULL},
+	        {"-2147483648", INT32_MIN, NULL},
+	        {"\"web\"", 0, "web"},
+	        {"\"8080\"", 5, "8080"},
+	        {"\"\"", 5, ""},
+	        {"\"Web!\"", 0, "Web!"},
+	};
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf json = {0}, raw = {0}, spec = {0}, port = {0}, target = {0};
+		struct object want, got;
+
+		buf_printf(&json,
+		        "{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\"},\"spec\":{\"ports\":["
+		        "{\"port\":80,\"targetPort\":%s}]}}",
+		        rows[i].json);
+		put_metadata(&raw, "a", "n");
+		put_number(&target, 1, rows[i].text != NULL);
+		put_number(&target, 2, (uint64_t)(int64_t)rows[i].number);
+		put_text(&target, 3, rows[i].text != NULL ? rows[i].text : "");
+		put_number(&port, 3, 80);
+		put_message(&port, 4, &target);
+		put_message(&spec, 1, &port);
+		put_message(&raw, 2, &spec);
+		assert_int_equal(json_object_decode(&a, str_of(&json), OBJECT_SERVICE, &want), 0);
+		assert_int_equal(pb_object_decode(&a, str_of(&raw), OBJECT_SERVICE, &got), 0);
+		assert_true(object_is_same(&want, &got));
+		assert_int_equal(want.dropped, got.dropped);
+		buf_free(&json);
+		buf_free(&raw);
+	}
+	arena_reset(&a);
+}
+
 static void names_are_checked_as_in_json(void **state)
 {
 	static const struct {
@@ -695,6 +748,7 @@ int main(void)
 	        cmocka_unit_test(nesting_costs_nothing),
 	        cmocka_unit_test(hostile_objects_lose_only_their_bad_elements),
 	        cmocka_unit_test(of_duplicate_fields_the_last_one_counts),
+	        cmocka_unit_test(target_ports_are_read_as_in_json),
 	        cmocka_unit_test(names_are_checked_as_in_json),
 	};
 
