@@ -241,17 +241,36 @@ struct generation *generation_new(
 	return g;
 }
 
-int generation_start(struct generation *g, struct err *e)
+/* Put file and line of the plugin's directive before what its start hook said. */
+static int blame(const struct server_block *block, const char *plugin, int rc, struct err *e)
 {
-	vec_for_each(&g->chains, c) {
-		vec_for_each(&(*c)->links, l) {
-			int rc = l->plugin->start == NULL ? 0 : l->plugin->start(l->instance, e);
+	const struct directive *d = block_find(block, plugin, NULL);
+	struct err why;
 
-			if (rc != 0)
-				return rc;
-		}
+	if (d == NULL || e == NULL)
+		return rc;
+	why = *e;
+	return err_set(e, rc, "%s:%u - %s", d->file, d->line, why.text);
+}
+
+static int start_chain(const struct chain *c, const struct server_block *block, struct err *e)
+{
+	vec_for_each(&c->links, l) {
+		int rc = l->plugin->start == NULL ? 0 : l->plugin->start(l->instance, e);
+
+		if (rc != 0)
+			return blame(block, l->plugin->name, rc, e);
 	}
 	return 0;
+}
+
+int generation_start(struct generation *g, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < g->chains.len; i++)
+		rc = start_chain(g->chains.at[i], &g->corefile->blocks[i], e);
+	return rc;
 }
 
 void generation_attach(struct generation *g, struct worker *w)

@@ -183,6 +183,10 @@ static void test_bad_corefiles(void)
 	check_error(s, "program:3 - Error during parsing: Unknown directive 'bogus'",
 		"and names text and line");
 	check_int(sm_start(s), -EINVAL, "and so does the start");
+	unsetenv("KUBERNETES_SERVICE_HOST");
+	sm_load_text(s, "program", corefile(port, "kubernetes cluster.local"));
+	check_int(sm_start(s), -EINVAL, "a plugin that cannot start its work fails the start");
+	check_error(s, "program:3 - plugin/kubernetes: no endpoint", "and its line is named");
 	sm_load_text(s, "program", corefile(port, "whoami"));
 	check_int(sm_check(s), 0, "a good one passes the check");
 	check(sm_error(s)[0] == '\0', "which leaves no error");

@@ -87,7 +87,7 @@ ok "and closes the old one"
 
 corefile "$metrics" whoami | sed 's/prometheus.*//; s/ready .*/ready 192.0.2.77:1/' >"$workdir/admin.corefile"
 reload
-like "$(tail -n 1 "$workdir/admin.log")" "reload failed: plugin/ready: cannot listen on 192.0.2.77:1: " \
+like "$(tail -n 1 "$workdir/admin.log")" "reload failed: .*:8 - plugin/ready: cannot listen on 192.0.2.77:1: " \
 	"an address that is not ours fails a reload"
 is "$(flat "$health2" /health)" "HTTP/1.1 200 OK OK " "health is served as before"
 is "$(flat "$ready" /ready)" "HTTP/1.1 200 OK OK " "so is readiness"
