@@ -171,6 +171,39 @@ static void test_not_running(void)
 	sm_free(NULL);
 }
 
+static void check_text(const char *text, const char *part, const char *what)
+{
+	if (!check(text != NULL && strstr(text, part) != NULL, what))
+		printf("# got '%s', wanted '%s'\n", text == NULL ? "NULL" : text, part);
+}
+
+static void test_explain(void)
+{
+	struct seamark *s = sm_new();
+
+	check(sm_explain(s, "a", NULL, NULL) == NULL, "nothing is explained without a Corefile");
+	check_error(s, "sm_load_text", "and what to call is said");
+	sm_load_text(s, "program", embedded(port));
+	check_text(sm_explain(s, "web.shop.svc.cluster.local", NULL, NULL), "no namespace \"shop\"",
+		"a configuration is explained before it is served");
+	check(sm_explain(s, "a b", NULL, NULL) == NULL, "two words are no name");
+	check_error(s, "blanks", "and that is the reason");
+	check(sm_explain(s, "a", "NOTYPE", NULL) == NULL, "a type must be known");
+	check_error(s, "NOTYPE", "and is named");
+	check_int(sm_start(s), 0, "it starts");
+	check_int(sm_set_control(s, "/nonexistent"), -EBUSY, "the socket is fixed while it runs");
+	check_int(apply(s, SERVICE("web", "10.0.0.1")), 0, "an object is applied");
+	check_text(sm_explain(s, "web.shop.svc.cluster.local", "A", NULL), "NOERROR, 10.0.0.1\n",
+		"the running server explains");
+	check_text(sm_names(s, "web.*"), "web.shop.svc.cluster.local. A 10.0.0.1\n",
+		"and lists what is served");
+	check(sm_names(s, "") == NULL, "an empty pattern is refused");
+	sm_stop(s);
+	sm_set_control(s, "/nonexistent/directory/control.sock");
+	check_int(sm_start(s), 0, "a server starts without the socket that it cannot have");
+	sm_free(s);
+}
+
 static void test_bad_corefiles(void)
 {
 	struct seamark *s = sm_new();
@@ -304,6 +337,7 @@ int main(int argc, char **argv)
 	sm_set_log(on_line, &n_lines);
 	test_log();
 	test_not_running();
+	test_explain();
 	test_bad_corefiles();
 	test_default_port();
 	sm_load_text(s, "first", embedded(port));
