@@ -130,9 +130,28 @@ static size_t opt_size(const struct answer *a, const struct msg *m, const struct
 	return n;
 }
 
+#define NAMED_RDATA_MAX 600 /* two names and numbers: no type whose names are compressed has more */
+
+/* Octets of a reply, which answer_set_message() has, with all its names written out. */
+static size_t message_size(const struct answer *a, const struct msg *m)
+{
+	uint8_t rdata[NAMED_RDATA_MAX];
+	struct reader r = reader_on(a->message, a->message_len);
+	struct rr_view rr;
+	size_t n = m->question_end;
+
+	r.at = m->question_end;
+	while (r.at < r.len && read_rr(&r, &rr)) {
+		int len = rr_rdata(&r, &rr, rdata, sizeof(rdata));
+
+		n += rr.owner_len + 10u + (len < 0 ? rr.rdlength : (unsigned)len);
+	}
+	return n;
+}
+
 size_t answer_size(const struct answer *a, const struct msg *m)
 {
-	size_t n = a->message != NULL ? a->message_len : m->question_end;
+	size_t n = a->message != NULL ? message_size(a, m) : m->question_end;
 
 	for (unsigned i = 0; i < a->count; i++) {
 		const struct answer_ref *r = &a->refs[i];

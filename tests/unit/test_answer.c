@@ -217,6 +217,18 @@ static void the_size_is_that_of_an_uncompressed_message(void **state)
 	assert_int_equal(answer_size(&b.answer, &b.msg), 26 + 3 * 24 + 17 + 11);
 }
 
+static void the_size_of_a_reply_is_that_without_compression(void **state)
+{
+	static const uint8_t reply[] = "\0\1\x81\x80\0\1\0\2\0\0\0\0\3web\4shop\0\0\1\0\1"
+				       "\xc0\x0c\0\5\0\1\0\0\0\5\0\4\1x\xc0\x10"
+				       "\xc0\x26\0\1\0\1\0\0\0\5\0\4\1\2\3";
+
+	(void)state;
+	bench_open(&b, "web.shop", NULL);
+	answer_set_message(&b.answer, reply, sizeof(reply));
+	assert_int_equal(answer_size(&b.answer, &b.msg), 26 + (10 + 10 + 8) + (8 + 10 + 4));
+}
+
 static void sections_come_in_order_whatever_was_added_first(void **state)
 {
 	(void)state;
@@ -735,6 +747,7 @@ int main(void)
 	        TEST(many_owners_in_one_answer_stay_apart),
 	        TEST(a_kept_answer_outlives_its_sets),
 	        TEST(the_size_is_that_of_an_uncompressed_message),
+	        TEST(the_size_of_a_reply_is_that_without_compression),
 	        TEST(sections_come_in_order_whatever_was_added_first),
 	        TEST(header_flags_follow_question_and_answer),
 	        TEST(opt_has_what_was_asked_for),
