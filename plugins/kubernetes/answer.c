@@ -178,7 +178,8 @@ static enum verdict answer_entry(
 static enum verdict answer_endpoint(struct kube *k, const struct place *p,
 	const struct kube_entry *entry, struct query *q)
 {
-	struct rrset_builder b = {.type = q->msg.qtype, .ttl = k->options.ttl};
+	struct rrset_builder b = {
+		.type = q->msg.qtype, .ttl = k->options.ttl, .arena = &q->arena};
 	unsigned n, len = q->msg.qtype == TYPE_A ? 4 : q->msg.qtype == TYPE_AAAA ? 16 : 0;
 	const struct kube_endpoint *at = kube_find_endpoint(entry, q->folded, &n);
 

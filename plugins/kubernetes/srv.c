@@ -295,7 +295,8 @@ static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct
 const struct rrset *kube_port_addresses(
 	struct kube *k, struct query *q, const struct kube_srv *srv)
 {
-	struct rrset_builder b = {.type = q->msg.qtype, .ttl = k->options.ttl};
+	struct rrset_builder b = {
+		.type = q->msg.qtype, .ttl = k->options.ttl, .arena = &q->arena};
 	unsigned len = b.type == TYPE_A ? 4 : b.type == TYPE_AAAA ? 16 : 0;
 	struct round r = round_of(q, find_span(srv));
 	const struct kube_ports *lists = srv->entry->ports;
@@ -310,7 +311,8 @@ const struct rrset *kube_port_addresses(
 
 bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv)
 {
-	struct rrset_builder b = {.type = TYPE_SRV, .ttl = k->options.ttl};
+	struct rrset_builder b = {
+		.type = TYPE_SRV, .ttl = k->options.ttl, .arena = &q->arena};
 
 	if (srv->entry->is_headless || srv->endpoint != NULL)
 		return add_endpoint_srv(q, srv, &b);

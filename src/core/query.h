@@ -26,7 +26,7 @@
 /* Octets of a query that we look at; a longer one gets FORMERR. UDP answers fit too. */
 #define QUERY_BUF 2048u
 /* Scratch memory of a query before its arena goes to the heap. */
-#define QUERY_SCRATCH 1024u
+#define QUERY_SCRATCH 2048u
 /* Largest UDP answer, whatever the client offers (DNS Flag Day 2020). */
 #define QUERY_UDP_MAX 1232u
 #define QUERY_SUB_DEPTH 8u

@@ -9,6 +9,34 @@
 #include "dns/wire.h"
 
 #define RRSET_WIRE_MAX (1u << 20)
+/* First room of a set in an arena: two SRV records, or a dozen addresses. */
+#define RRSET_ARENA_FIRST 192u
+
+/* Room for n octets more; in an arena the set itself begins right before them. */
+static void make_room(struct rrset_builder *b, size_t n)
+{
+	size_t need = b->wire.len + n, cap = b->wire.cap == 0 ? RRSET_ARENA_FIRST : b->wire.cap * 2;
+	struct rrset *s;
+
+	if (need <= b->wire.cap)
+		return;
+	s = arena_alloc(b->arena, sizeof(*s) + (cap > need ? cap : need));
+	if (b->wire.len > 0)
+		memcpy(s->wire, b->wire.at, b->wire.len);
+	b->wire.at = (char *)s->wire;
+	b->wire.cap = cap > need ? cap : need;
+}
+
+static void append(struct rrset_builder *b, const void *p, size_t n)
+{
+	if (b->arena == NULL) {
+		buf_add(&b->wire, p, n);
+		return;
+	}
+	make_room(b, n);
+	memcpy(b->wire.at + b->wire.len, p, n);
+	b->wire.len += n;
+}
 
 int rrset_add(struct rrset_builder *b, const void *rdata, size_t n)
 {
@@ -21,8 +49,9 @@ int rrset_add(struct rrset_builder *b, const void *rdata, size_t n)
 	put16(fixed + 4, b->rr_class ? b->rr_class : CLASS_IN);
 	put32(fixed + 6, b->ttl);
 	put16(fixed + 10, (uint16_t)n);
-	buf_add(&b->wire, fixed, sizeof(fixed));
-	buf_add(&b->wire, rdata, n);
+	append(b, fixed, sizeof(fixed));
+	if (n > 0)
+		append(b, rdata, n);
 	if (b->count == 0)
 		b->stride = record <= UINT16_MAX ? (uint16_t)record : 0;
 	else if (b->stride != record)
@@ -38,8 +67,11 @@ static void fill(struct rrset *s, struct rrset_builder *b)
 	s->type = b->type;
 	s->count = b->count;
 	s->stride = b->stride;
-	memcpy(s->wire, b->wire.at, b->wire.len);
-	buf_free(&b->wire);
+	if ((char *)s->wire != b->wire.at)
+		memcpy(s->wire, b->wire.at, b->wire.len);
+	if (b->arena == NULL)
+		buf_free(&b->wire);
+	b->wire = (struct buf){NULL, 0, 0};
 	b->count = 0;
 	b->stride = 0;
 }
@@ -61,7 +93,10 @@ struct rrset *rrset_build_in(struct rrset_builder *b, struct arena *a)
 
 	if (b->count == 0)
 		return NULL;
-	s = arena_alloc(a, sizeof(*s) + b->wire.len);
+	if (b->arena == a)
+		s = (struct rrset *)(void *)(b->wire.at - offsetof(struct rrset, wire));
+	else
+		s = arena_alloc(a, sizeof(*s) + b->wire.len);
 	fill(s, b);
 	return s;
 }

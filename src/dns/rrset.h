@@ -36,7 +36,8 @@ struct rrset_builder {
 	uint32_t ttl;      /* seconds */
 	uint16_t count;
 	uint16_t stride;
-	struct buf wire;
+	struct arena *arena; /* where records are collected, such as that of a query; NULL: heap */
+	struct buf wire;     /* private */
 };
 
 /*
@@ -46,7 +47,7 @@ struct rrset_builder {
 int rrset_add(struct rrset_builder *b, const void *rdata, size_t n);
 /* Make the set in heap memory (free() it) and reset the builder; NULL when it has no record. */
 struct rrset *rrset_build(struct rrset_builder *b);
-/* The same in an arena. */
+/* The same in an arena; without a copy when it is b->arena. */
 struct rrset *rrset_build_in(struct rrset_builder *b, struct arena *a);
 /* A set of one record in an arena. */
 struct rrset *rrset_single(struct arena *a, uint16_t type, uint32_t ttl, struct str rdata);
