@@ -340,15 +340,18 @@ int query_sub(struct query *q, struct query_question question,
 	return 0;
 }
 
-/* A record of a message as a set in q's arena; NULL when its RDATA is malformed. */
+/* A record of a message as a set in q's arena; NULL when its RDATA is malformed or too long. */
 static const struct rrset *copy_record(
 	struct query *q, const struct reader *r, const struct rr_view *rr)
 {
 	size_t room = rr->rdlength + 2u * NAME_MAX_OCTETS; /* two names may be compressed */
-	uint8_t *rdata = arena_alloc(&q->arena, room);
-	int len = rr_rdata(r, rr, rdata, room);
+	uint8_t few[1024], *rdata = few;
+	int len;
 
-	if (len < 0)
+	if (room > sizeof(few))
+		rdata = arena_alloc(&q->arena, room);
+	len = rr_rdata(r, rr, rdata, room);
+	if (len < 0 || len > UINT16_MAX)
 		return NULL;
 	return rrset_single(
 		&q->arena, rr->type, rr->ttl, (struct str){(char *)rdata, (size_t)len});

@@ -110,7 +110,7 @@ struct rrset *rrset_single(struct arena *a, uint16_t type, uint32_t ttl, struct 
 	s->ttl = ttl;
 	s->type = type;
 	s->count = 1;
-	s->stride = (uint16_t)n;
+	s->stride = n <= UINT16_MAX ? (uint16_t)n : 0;
 	s->wire[0] = 0xc0;
 	s->wire[1] = MSG_QNAME_AT;
 	put16(s->wire + 2, type);

@@ -49,7 +49,7 @@ int rrset_add(struct rrset_builder *b, const void *rdata, size_t n);
 struct rrset *rrset_build(struct rrset_builder *b);
 /* The same in an arena; without a copy when it is b->arena. */
 struct rrset *rrset_build_in(struct rrset_builder *b, struct arena *a);
-/* A set of one record in an arena. */
+/* A set of one record, with at most 65535 octets of RDATA, in an arena. */
 struct rrset *rrset_single(struct arena *a, uint16_t type, uint32_t ttl, struct str rdata);
 /* RDATA of record i; *n is its length. Linear when the set has no stride. */
 const uint8_t *rrset_rdata(const struct rrset *s, unsigned i, uint16_t *n);

@@ -728,6 +728,29 @@ static void a_message_of_a_child_is_merged_with_its_chain_compressed(void **stat
 	query_release(q);
 }
 
+static void a_large_record_of_a_message_is_merged_too(void **state)
+{
+	static uint8_t message[21 + 12 + 60000 + 16];
+	struct query *q, *child;
+	uint16_t n;
+
+	(void)state;
+	q = prepared("www");
+	child = prepared("ext");
+	memcpy(message + MSG_HEADER, "\3ext\0\0\1\0\1", 9);
+	put16(message + 6, 2);
+	memcpy(message + 21, "\xc0\x0c\0\x0a\0\1\0\0\0\5", 10); /* NULL */
+	put16(message + 31, 60000);
+	memcpy(message + sizeof(message) - 16, "\xc0\x0c\0\1\0\1\0\0\0\5\0\4\1\2\3\4", 16);
+	answer_set_message(&child->answer, message, sizeof(message));
+	query_merge(q, child, query_name(q));
+	assert_int_equal(q->answer.count, 2);
+	rrset_rdata(q->answer.refs[0].set, 0, &n);
+	assert_int_equal(n, 60000);
+	query_release(child);
+	query_release(q);
+}
+
 /* --- servers */
 
 static void the_longest_zone_wins_and_ds_belongs_to_the_parent(void **state)
@@ -824,6 +847,7 @@ int main(void)
 	        TEST(the_answer_carries_a_fresh_cookie),
 	        TEST(records_of_a_child_are_owned_by_the_target),
 	        TEST(a_message_of_a_child_is_merged_with_its_chain_compressed),
+	        TEST(a_large_record_of_a_message_is_merged_too),
 	        TEST(the_longest_zone_wins_and_ds_belongs_to_the_parent),
 	        TEST(the_root_takes_what_no_other_zone_has),
 	};
