@@ -8,13 +8,24 @@
 #define RECEIVE_BUFFER (4 << 20)
 #define TCP_BACKLOG 511
 
+/* What an operator can do about it. */
+static const char *remedy(int code)
+{
+	switch (code) {
+	case EACCES: return " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
+	case EADDRINUSE: return " (by another process; ss -lntup shows which)";
+	case EADDRNOTAVAIL: return " (no interface of this machine has it)";
+	default: return "";
+	}
+}
+
 static int fail(struct err *e, const union addr *addr, const char *what)
 {
 	char text[ADDR_TEXT_MAX];
 	int code = errno;
 
-	return err_set(
-	        e, -code, "listen %s: %s: %s", addr_to_text(text, addr), what, strerror(code));
+	return err_set(e, -code, "listen %s: %s: %s%s", addr_to_text(text, addr), what,
+		strerror(code), remedy(code));
 }
 
 static int set_int(int fd, int level, int option, int value)
