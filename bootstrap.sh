@@ -138,6 +138,7 @@ check_sanitized() {
 	rm -f "$dir"/report.*
 	options="log_path=$(pwd)/$dir/report"
 	export ASAN_OPTIONS="$options" UBSAN_OPTIONS="$options:print_stacktrace=1" TSAN_OPTIONS="$options"
+	export SEEN_MS=1000 # changes may take longer to be seen
 	rc=0
 	check_in "$@" || rc=1
 	for report in "$dir"/report.*; do

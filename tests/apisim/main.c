@@ -52,7 +52,7 @@ static enum MHD_Result receive(struct MHD_Connection *c, const char *method, con
 		*n = 0;
 		return MHD_YES;
 	}
-	return serve(c, method, path, &u->body);
+	return serve(c, method, path, &u->body) == MHD_YES ? reply_now(c) : MHD_NO;
 }
 
 static enum MHD_Result on_api(void *cls, struct MHD_Connection *c, const char *path,

@@ -5,16 +5,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum MHD_Result send_response(
-        struct MHD_Connection *c, unsigned status, const char *type, struct MHD_Response *r)
+/* What this thread answers when it has left the lock of the world. */
+static _Thread_local struct {
+	struct MHD_Response *response;
+	unsigned status;
+} waiting;
+
+enum MHD_Result reply_later(unsigned status, struct MHD_Response *r)
+{
+	waiting.response = r;
+	waiting.status = status;
+	return MHD_YES;
+}
+
+enum MHD_Result reply_now(struct MHD_Connection *c)
 {
 	enum MHD_Result rc;
 
+	if (waiting.response == NULL)
+		return MHD_NO;
+	rc = MHD_queue_response(c, waiting.status, waiting.response);
+	MHD_destroy_response(waiting.response);
+	waiting.response = NULL;
+	return rc;
+}
+
+static enum MHD_Result send_response(unsigned status, const char *type, struct MHD_Response *r)
+{
 	MHD_add_response_header(r, "Cache-Control", "no-cache, private");
 	MHD_add_response_header(r, "Content-Type", type);
-	rc = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
-	return rc;
+	return reply_later(status, r);
 }
 
 enum MHD_Result reply_text(
@@ -23,9 +43,10 @@ enum MHD_Result reply_text(
 	struct MHD_Response *r =
 	        MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_MUST_COPY);
 
+	(void)c;
 	if (strncmp(type, "text/", 5) == 0)
 		MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-	return send_response(c, status, type, r);
+	return send_response(status, type, r);
 }
 
 enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf *body)
@@ -33,10 +54,11 @@ enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf
 	struct MHD_Response *r =
 	        MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_MUST_FREE);
 
+	(void)c;
 	*body = (struct buf){0};
 	if (status == 504 || status == 429)
 		MHD_add_response_header(r, "Retry-After", "1");
-	return send_response(c, status, "application/json", r);
+	return send_response(status, "application/json", r);
 }
 
 enum MHD_Result reply_protobuf(struct MHD_Connection *c, struct buf *body)
@@ -44,9 +66,10 @@ enum MHD_Result reply_protobuf(struct MHD_Connection *c, struct buf *body)
 	struct MHD_Response *r =
 	        MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_MUST_FREE);
 
+	(void)c;
 	*body = (struct buf){0};
 	world.protobuf_answers++;
-	return send_response(c, 200, "application/vnd.kubernetes.protobuf", r);
+	return send_response(200, "application/vnd.kubernetes.protobuf", r);
 }
 
 void json_quote(struct buf *b, const char *text)

@@ -251,14 +251,13 @@ static bool fault_applies(const struct fault *f, const struct ask *a)
 	       (!f->verb[0] || strcmp(f->verb, verb_of(a)) == 0);
 }
 
-static enum MHD_Result reply_fault(struct ask *a, struct fault *f)
+static enum MHD_Result reply_fault(struct fault *f)
 {
 	const char *body = f->html ? "<html><body><h1>Bad gateway</h1></body></html>\n"
 	                           : "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
 	                             "\"status\":\"Failure\",\"message\":\"fault\",\"code\":0}\n";
 	struct MHD_Response *r =
 	        MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_MUST_COPY);
-	enum MHD_Result rc;
 	char after[16];
 
 	if (f->count > 0)
@@ -268,9 +267,7 @@ static enum MHD_Result reply_fault(struct ask *a, struct fault *f)
 		snprintf(after, sizeof(after), "%d", f->retry_after);
 		MHD_add_response_header(r, "Retry-After", after);
 	}
-	rc = MHD_queue_response(a->connection, (unsigned)f->status, r);
-	MHD_destroy_response(r);
-	return rc;
+	return reply_later((unsigned)f->status, r);
 }
 
 static enum MHD_Result serve_resource(struct ask *a)
@@ -279,7 +276,7 @@ static enum MHD_Result serve_resource(struct ask *a)
 		return reply_forbidden(a);
 	vec_for_each (&world.faults, f) {
 		if (fault_applies(f, a))
-			return reply_fault(a, f);
+			return reply_fault(f);
 	}
 	if (strcmp(a->method, "GET") == 0)
 		return serve_read(a);

@@ -215,7 +215,14 @@ void watch_inject(const char *resource, const char *data, size_t n);
 
 /* reply.c */
 
-/* Send a body that is copied. */
+/*
+ * Keep r as this thread's answer: libmicrohttpd has locks of its own, which it holds when it asks
+ * for the bytes of a watch, so nothing is queued under the lock of the world.
+ */
+enum MHD_Result reply_later(unsigned status, struct MHD_Response *r);
+/* Send it, without the lock. */
+enum MHD_Result reply_now(struct MHD_Connection *c);
+/* Make a body that is copied the answer. */
 enum MHD_Result reply_text(
         struct MHD_Connection *c, unsigned status, const char *type, const char *body);
 /* Send a heap body in protobuf, which is freed. */

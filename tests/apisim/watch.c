@@ -317,7 +317,6 @@ enum MHD_Result watch_serve(struct ask *a)
 	const char *rv = query(a->connection, "resourceVersion");
 	bool initial = strcmp(query(a->connection, "sendInitialEvents"), "true") == 0;
 	struct MHD_Response *r;
-	enum MHD_Result rc;
 	struct watch *w;
 	uint64_t n = 0;
 
@@ -351,7 +350,5 @@ enum MHD_Result watch_serve(struct ask *a)
 	        w->ask.protobuf ? "application/vnd.kubernetes.protobuf;stream=watch"
 	                        : "application/json");
 	world.protobuf_answers += w->ask.protobuf;
-	rc = MHD_queue_response(w->ask.connection, 200, r);
-	MHD_destroy_response(r);
-	return rc;
+	return reply_later(200, r);
 }
