@@ -69,6 +69,7 @@ struct forward_rule {
 	struct name from;
 	const char *from_text;
 	struct zone_list except;
+	bool is_started; /* the files have been read once: changes are logged */
 	bool has_policy; /* set by the Corefile: `options rotate` does not change it */
 	uint32_t max_concurrent; /* 0: no limit */
 	struct relay_config config;

@@ -163,7 +163,7 @@ void forward_publish(struct forward_rule *rule)
 		free(set);
 		return;
 	}
-	if (old != NULL && old->len > 0)
+	if (rule->is_started)
 		log_change(rule, set);
 	rcu_publish(rule->set, set);
 	if (old != NULL)
@@ -193,6 +193,7 @@ static void start_rule(struct forward_rule *rule)
 		rule->systemd = resolvconf_watch_start(
 		        rule->forward->loop, RESOLVCONF_SYSTEMD, NULL, on_file, rule);
 	forward_publish(rule);
+	rule->is_started = true;
 }
 
 int forward_start(void *instance, struct err *e)

@@ -138,6 +138,21 @@ like "$(cat "$workdir/file.log")" "127.0.0.1:$port, which is this server itself"
 stop_daemon "$daemon"
 is "$?" 0 "the daemon ends well"
 
+rm -f "$conf"
+start_daemon late <<END
+.:$port {
+    bind 127.0.0.1
+    forward . $conf
+}
+END
+wait_for 50 grep -q Seamark "$workdir/late.log"
+is "$(ask_status "$port" try.example A)" SERVFAIL "without its file it starts, and fails what is outside"
+echo "nameserver 127.0.0.1:$a" >"$conf"
+becomes 192.0.2.1
+ok "until the file comes"
+like "$(cat "$workdir/late.log")" "upstream servers of \. changed: 127.0.0.1:$a" "which is logged"
+stop_daemon "$daemon"
+
 # --- the stub of systemd-resolved, in a mount namespace with a /run of its own
 
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
