@@ -57,7 +57,7 @@ remove() { # the Service named; standard input is not used
 }
 
 # The promise is 50 ms; on a machine that has no processor to spare only the order is checked.
-limit_ms=${SEEN_MS:-$(awk -v n="$(nproc)" '{ print $1 > n + 1 ? 1000 : 50 }' /proc/loadavg)}
+limit_ms=${SEEN_MS:-$(awk -v n="$(nproc)" '{ if ($1 > n + 1) print 1000; else print 50 }' /proc/loadavg)}
 
 # seen apply|remove NAME TYPE WANT DESCRIPTION: the change is in an answer within 50 ms
 seen() {
