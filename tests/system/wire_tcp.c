@@ -537,9 +537,12 @@ static const char *out_of_order(unsigned transport)
 		return "cannot send";
 	if (reply_id(fd, 500) != 2)
 		return "the answer known here did not come first";
+	/* the question leaves at the end of the turn in which that answer was written */
+	if (poll(&(struct pollfd){.fd = hole, .events = POLLIN}, 1, ANSWER_MS) <= 0)
+		return "the upstream was not asked";
 	len = recvfrom(hole, out, sizeof(out), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);
 	if (len < 12)
-		return "the upstream was not asked";
+		return "the upstream was asked no question";
 	out[2] |= 0x80;
 	out[3] |= 0x80;
 	(void)sendto(hole, out, (size_t)len, 0, (struct sockaddr *)&from, from_len);
