@@ -19,11 +19,6 @@ struct own {
 	VEC(struct ip) ips; /* what ns.dns.ZONE answers */
 };
 
-static void free_rrset(void *object)
-{
-	free(object);
-}
-
 static bool has_service(const struct own *own, const struct object *service)
 {
 	vec_for_each(&own->services, at)
@@ -98,7 +93,7 @@ static void publish_ns(struct kube *k, struct kube_zone *z, const struct own *ow
 		return;
 	}
 	rcu_publish(z->ns, set);
-	rcu_retire((void *)(uintptr_t)old, free_rrset);
+	rcu_retire((void *)(uintptr_t)old, free);
 }
 
 /* ns.dns.ZONE, which is also the primary server of the SOA record. */

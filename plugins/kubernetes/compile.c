@@ -9,11 +9,6 @@
 #include "base/clock.h"
 #include "kubernetes/cluster.h"
 
-static void free_rrset(void *object)
-{
-	free(object);
-}
-
 /* --- what is served ---------------------------------------------------------------------- */
 
 bool kube_is_exposed(const struct kube *k, const char *ns)
@@ -65,7 +60,7 @@ static void bump_serial(struct kube *k)
 		const struct rrset *old = (*z)->soa;
 
 		rcu_publish((*z)->soa, make_soa(k, *z));
-		rcu_retire((void *)(uintptr_t)old, free_rrset);
+		rcu_retire((void *)(uintptr_t)old, free);
 	}
 }
 
