@@ -340,56 +340,16 @@ int query_sub(struct query *q, struct query_question question,
 	return 0;
 }
 
-/* A record of a message as a set in q's arena; NULL when its RDATA is malformed or too long. */
-static const struct rrset *copy_record(
-	struct query *q, const struct reader *r, const struct rr_view *rr)
-{
-	size_t room = rr->rdlength + 2u * NAME_MAX_OCTETS; /* two names may be compressed */
-	uint8_t few[1024], *rdata = few;
-	int len;
-
-	if (room > sizeof(few))
-		rdata = arena_alloc(&q->arena, room);
-	len = rr_rdata(r, rr, rdata, room);
-	if (len < 0 || len > UINT16_MAX)
-		return NULL;
-	return rrset_single(
-		&q->arena, rr->type, rr->ttl, (struct str){(char *)rdata, (size_t)len});
-}
-
-/* The answer section of an upstream's message as sets of single records in q's arena. */
-static void merge_message(struct query *q, const struct query *child, const uint8_t *target)
-{
-	const struct answer *a = &child->answer;
-	struct reader r = reader_on(a->message, a->message_len);
-	unsigned n = get16(a->message + 6);
-	const uint8_t *owner = target;
-	struct rr_view rr;
-
-	r.at = child->msg.question_end;
-	for (; n > 0 && read_rr(&r, &rr); n--) {
-		const struct rrset *set = copy_record(q, &r, &rr);
-
-		if (set == NULL)
-			continue;
-		/* one pointer for one name, so that the encoder compresses it */
-		if (name_equal(rr.owner, query_name(child)))
-			owner = target;
-		else if (!name_equal(rr.owner, owner))
-			owner = (uint8_t *)arena_dup(&q->arena, rr.owner, rr.owner_len);
-		answer_add_owned(&q->answer, SECTION_ANSWER, owner, set);
-		if (rr.type == TYPE_CNAME)
-			owner = set->wire + RR_FIXED;
-	}
-}
-
 void query_merge(struct query *q, const struct query *child, const uint8_t *target)
 {
 	const struct answer *a = &child->answer;
+	struct answer opened;
 
 	if (a->message != NULL) {
-		merge_message(q, child, target);
-		return;
+		answer_init(&opened, &q->arena);
+		answer_set_message(&opened, a->message, a->message_len);
+		answer_open(&opened, &child->msg);
+		a = &opened;
 	}
 	for (unsigned i = 0; i < a->count; i++) {
 		const struct answer_ref *ref = &a->refs[i];

@@ -75,6 +75,13 @@ void answer_add_owned(
  */
 void answer_set_message(struct answer *a, const uint8_t *message, size_t len);
 /*
+ * Turn the message, if there is one, into record sets in the answer's arena, for plugins that look
+ * at records or change them. m is the question that the message answers. Owners that are the
+ * question's name are NULL, those that are the target of a CNAME before them point into its set.
+ * A record with malformed RDATA is left out. The message is not needed any more.
+ */
+void answer_open(struct answer *a, const struct msg *m);
+/*
  * Copy the sets into the answer's arena, so that it survives a WAIT. Owners that point into a set
  * move along; others must be the question's or in the arena already.
  */

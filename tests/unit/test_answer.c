@@ -556,6 +556,62 @@ static void tc_of_an_upstream_is_passed_on(void **state)
 	expect_text("NOERROR tc\nanswer www. 5 IN A 10.0.0.0\n");
 }
 
+/*
+ * www A: a CNAME to b.www, two addresses of that, SOA of www in the authority section, and an
+ * address of ns.b.www in the additional one; everything compressed.
+ */
+static void set_chain(void)
+{
+	static const char records[] = "\xc0\x0c\0\5\0\1\0\0\0\x09\0\4\1b\xc0\x0c"
+				      "\xc0\x21\0\1\0\1\0\0\0\7\0\4\x0a\0\0\1"
+				      "\xc0\x21\0\1\0\1\0\0\0\7\0\4\x0a\0\0\2"
+				      "\xc0\x0c\0\6\0\1\0\0\0\7\0\x18\xc0\x21\xc0\x0c"
+				      "\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"
+				      "\2ns\xc0\x21\0\1\0\1\0\0\0\7\0\4\x0a\0\0\3";
+	size_t at = MSG_HEADER + 9, len = at + sizeof(records) - 1;
+	uint8_t *m = arena_alloc(&b.arena, len);
+
+	memcpy(m, "\0\0\0\0\0\1\0\3\0\1\0\1\3www\0\0\1\0\1", at);
+	memcpy(m + at, records, sizeof(records) - 1);
+	answer_set_message(&b.answer, m, len);
+}
+
+static void an_opened_message_says_the_same_in_as_few_octets(void **state)
+{
+	char *closed;
+	size_t len;
+
+	(void)state;
+	bench_open(&b, "www", NULL);
+	set_chain();
+	bench_encode(&b);
+	closed = strdup(bench_text(&b));
+	len = b.len;
+	assert_non_null(strstr(closed, "answer b.www. 7 IN A 10.0.0.2\n"));
+	assert_non_null(strstr(closed, "additional ns.b.www. 7 IN A 10.0.0.3\n"));
+	answer_open(&b.answer, &b.msg);
+	assert_null(b.answer.message);
+	assert_int_equal(b.answer.count, 4); /* the two addresses are one set */
+	expect_text(closed);
+	assert_true(b.len <= len + 16); /* the names of SOA are written out */
+	answer_open(&b.answer, &b.msg);
+	expect_text(closed);
+	free(closed);
+}
+
+static void malformed_rdata_of_a_message_is_left_out_when_it_is_opened(void **state)
+{
+	uint8_t m[] = "\0\0\0\0\0\1\0\2\0\0\0\0\3www\0\0\1\0\1"
+		      "\xc0\x0c\0\5\0\1\0\0\0\x09\0\2\1b"
+		      "\xc0\x0c\0\1\0\1\0\0\0\x09\0\4\x0a\0\0\1";
+
+	(void)state;
+	bench_open(&b, "www", NULL);
+	answer_set_message(&b.answer, m, sizeof(m) - 1);
+	answer_open(&b.answer, &b.msg);
+	expect_text("NOERROR\nanswer www. 9 IN A 10.0.0.1\n");
+}
+
 /* --- rotation */
 
 /* The last octets of the addresses of the answer, in order. */
@@ -766,6 +822,8 @@ int main(void)
 	        TEST(a_message_keeps_the_case_of_the_question),
 	        TEST(a_message_is_cut_between_records_with_tc),
 	        TEST(tc_of_an_upstream_is_passed_on),
+	        TEST(an_opened_message_says_the_same_in_as_few_octets),
+	        TEST(malformed_rdata_of_a_message_is_left_out_when_it_is_opened),
 	        TEST(every_record_stands_in_every_place_equally_often),
 	        TEST(every_order_of_four_is_equally_likely),
 	        TEST(large_sets_are_windows_around_the_end),
