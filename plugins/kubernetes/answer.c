@@ -10,22 +10,22 @@ static const uint8_t label_pod[] = "\3pod";
 /* Name servers whose addresses are added to an NS answer. */
 #define MAX_GLUE 16u
 
-/* The zone of k that the question lies in: the longest one. */
-static const struct kube_zone *find_zone(const struct kube *k, const struct query *q)
+const struct kube_zone *kube_find_zone(const struct kube *k, const uint8_t *name, unsigned labels)
 {
 	const struct kube_zone *best = NULL;
+	size_t len = name_len(name);
 
 	vec_for_each(&k->zones, at) {
 		const struct kube_zone *z = *at;
 		const uint8_t *tail;
 
-		if (z->labels > q->msg.qname_labels || z->name.len > q->msg.qname_len)
+		if (z->labels > labels || z->name.len > len)
 			continue;
-		tail = q->folded + q->msg.qname_len - z->name.len;
+		tail = name + len - z->name.len;
 		if (memcmp(tail, z->name.wire, z->name.len) != 0)
 			continue;
 		/* the octets agree; a label must begin there too */
-		if (name_skip(q->folded, q->msg.qname_labels - z->labels) != tail)
+		if (name_skip(name, labels - z->labels) != tail)
 			continue;
 		if (best == NULL || z->labels > best->labels)
 			best = z;
@@ -66,7 +66,7 @@ static void find_key(struct place *p, const uint8_t *name)
 
 static bool locate(const struct kube *k, const struct query *q, struct place *p)
 {
-	p->zone = find_zone(k, q);
+	p->zone = kube_find_zone(k, q->folded, q->msg.qname_labels);
 	if (p->zone == NULL)
 		return false;
 	p->labels = q->msg.qname_labels - p->zone->labels;
@@ -166,9 +166,10 @@ static enum verdict answer_entry(
 		return kube_done(k, q);
 	}
 	if (q->msg.qtype == TYPE_SRV && entry->kind == ENTRY_SERVICE) {
-		struct kube_srv srv = {.entry = entry, .service = query_name(q)};
+		struct kube_srv srv = {
+			.entry = entry, .service = query_name(q), .ttl = k->options.ttl};
 
-		if (kube_add_srv(k, q, &srv))
+		if (kube_add_srv(q, &srv))
 			return kube_done(k, q);
 	}
 	return kube_nodata(k, p->zone, q);
@@ -178,30 +179,28 @@ static enum verdict answer_entry(
 static enum verdict answer_endpoint(struct kube *k, const struct place *p,
 	const struct kube_entry *entry, struct query *q)
 {
-	struct rrset_builder b = {
-		.type = q->msg.qtype, .ttl = k->options.ttl, .arena = &q->arena};
-	unsigned n, len = q->msg.qtype == TYPE_A ? 4 : q->msg.qtype == TYPE_AAAA ? 16 : 0;
+	unsigned n;
 	const struct kube_endpoint *at = kube_find_endpoint(entry, q->folded, &n);
+	const struct rrset *set;
 
 	if (at == NULL)
 		return kube_nxdomain(k, p->zone, q);
 	if (q->msg.qtype == TYPE_SRV) {
-		struct kube_srv srv = {
-			.entry = entry, .service = name_skip(query_name(q), 1), .endpoint = at};
+		struct kube_srv srv = {.entry = entry,
+			.service = name_skip(query_name(q), 1),
+			.endpoint = at,
+			.ttl = k->options.ttl};
 
-		return kube_add_srv(k, q, &srv) ? kube_done(k, q) : kube_nodata(k, p->zone, q);
+		return kube_add_srv(q, &srv) ? kube_done(k, q) : kube_nodata(k, p->zone, q);
 	}
-	for (unsigned i = 0; i < n; i++)
-		if (at[i].ip.len == len)
-			rrset_add(&b, at[i].ip.bytes, len);
-	if (b.count == 0)
+	set = kube_endpoint_addresses(q, at, n, k->options.ttl);
+	if (set == NULL)
 		return kube_nodata(k, p->zone, q);
-	answer_add(&q->answer, SECTION_ANSWER, rrset_build_in(&b, &q->arena));
+	answer_add(&q->answer, SECTION_ANSWER, set);
 	return kube_done(k, q);
 }
 
-/* A label as text, without the underscore that ports and protocols are written with. */
-static struct str bare_label(const uint8_t *label)
+struct str kube_bare_label(const uint8_t *label)
 {
 	struct str s = {(const char *)label + 1, label[0]};
 
@@ -218,17 +217,18 @@ static enum verdict answer_port(struct kube *k, const struct place *p,
 	struct kube_srv srv = {
 		.entry = entry,
 		.service = name_skip(query_name(q), 2),
-		.port = bare_label(q->folded),
-		.protocol = bare_label(second),
+		.port = kube_bare_label(q->folded),
+		.protocol = kube_bare_label(second),
+		.ttl = k->options.ttl,
 	};
 	const struct rrset *set;
 
 	if (!kube_has_port(entry, srv.port, srv.protocol))
 		return kube_nxdomain(k, p->zone, q);
-	if (q->msg.qtype == TYPE_SRV && kube_add_srv(k, q, &srv))
+	if (q->msg.qtype == TYPE_SRV && kube_add_srv(q, &srv))
 		return kube_done(k, q);
 	/* slices with other ports: only the endpoints that have this one */
-	set = entry->is_headless && entry->n_ports > 2 ? kube_port_addresses(k, q, &srv)
+	set = entry->is_headless && entry->n_ports > 2 ? kube_port_addresses(q, &srv)
 						       : addresses_of(entry, q->msg.qtype);
 	if (set == NULL)
 		return kube_nodata(k, p->zone, q);
@@ -241,7 +241,7 @@ static bool is_protocol_node(const struct kube_entry *entry, const uint8_t *labe
 {
 	struct str s = {(const char *)label + 1, label[0]};
 
-	return s.len > 1 && s.at[0] == '_' && kube_has_named_port(entry, bare_label(label));
+	return s.len > 1 && s.at[0] == '_' && kube_has_named_port(entry, kube_bare_label(label));
 }
 
 /* A name below a service: an endpoint, a protocol, or a port. */

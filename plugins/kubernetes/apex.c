@@ -61,6 +61,21 @@ static void find_services(struct own *own, const struct kube *k)
 	}
 }
 
+void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg)
+{
+	struct own own = {{NULL, 0, 0}, {NULL, 0, 0}};
+
+	if (k->is_started)
+		find_services(&own, k);
+	vec_for_each(&own.services, s)
+		fn(arg, s->service, &s->endpoint->ip);
+	if (own.services.len == 0)
+		vec_for_each(&k->local, ip)
+			fn(arg, NULL, ip);
+	vec_free(&own.services);
+	vec_free(&own.ips);
+}
+
 /* The zone that names of servers of z lie in: a reverse zone has none of its own. */
 static const struct kube_zone *home_of(const struct kube *k, const struct kube_zone *z)
 {

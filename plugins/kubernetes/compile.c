@@ -264,4 +264,5 @@ void kube_on_changes(void *arg, const struct changes *c)
 	}
 	if (has_sync)
 		kube_compile_all(k);
+	kube_tell_followers(k, c);
 }

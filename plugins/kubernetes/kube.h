@@ -15,6 +15,7 @@
 #include "cluster/object.h"
 #include "cluster/selector.h"
 #include "cluster/store.h"
+#include "cluster/view.h"
 #include "names/prefix_set.h"
 #include "names/table.h"
 #include "plugin.h"
@@ -91,7 +92,11 @@ struct kube_address {
 	struct table_entry head; /* key: 4 or 16 octets */
 	const struct rrset *ptr; /* NULL: only pods */
 	uint16_t n_pods;
-	uint64_t *pods; /* kube_namespace_hash() of each pod's namespace */
+	/*
+	 * kube_namespace_hash() of each pod's namespace; behind them one wire label, the namespace
+	 * that all of them are in, or of no octets (kube_pod_namespace()).
+	 */
+	uint64_t *pods;
 	uint8_t key[16];
 };
 
@@ -136,6 +141,7 @@ struct kube {
 	char *cluster_key;
 	struct cluster_config *cluster_config;
 	struct store_reader reader;
+	struct list followers; /* struct cluster_follower */
 	bool is_started;
 	uint32_t serial;
 	VEC(struct ip) local; /* addresses of this server, for NS records */
@@ -168,6 +174,8 @@ struct kube_target {
 /* Add the folded name to the set, once; one that is too long is left out (addresses.c). */
 void kube_add_target(
 	struct rrset_builder *b, const struct kube *k, const struct kube_target *t);
+/* Call fn for the services that this server is an endpoint of, else its addresses (apex.c). */
+void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg);
 /* Publish NS records and ns.dns from the services that have this server as an endpoint (apex.c). */
 void kube_compile_apex(struct kube *k);
 /* Free an entry (entry.c); for rcu_retire(). */
@@ -203,6 +211,10 @@ void kube_prefetch(struct query *q, void *instance);
 enum verdict kube_reverse(struct kube *k, const struct kube_zone *z, struct query *q);
 /* Answer at a service that is an alias (external.c). */
 enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struct query *q);
+/* The longest zone that a folded name of so many labels lies in, or NULL (answer.c). */
+const struct kube_zone *kube_find_zone(const struct kube *k, const uint8_t *name, unsigned labels);
+/* The namespace of the pods with that address as a wire label, or NULL (addresses.c). */
+const uint8_t *kube_pod_namespace(const struct kube *k, const struct ip *ip);
 /* Which SRV records kube_add_srv() adds. */
 struct kube_srv {
 	const struct kube_entry *entry;
@@ -210,18 +222,24 @@ struct kube_srv {
 	struct str port;        /* folded; "" selects every port */
 	struct str protocol;    /* "tcp", "udp", "sctp", or "" for all */
 	const struct kube_endpoint *endpoint; /* only this one, or NULL */
+	uint32_t ttl;
 };
 /* Add SRV records of the ports that port and protocol select, with addresses (srv.c). */
-bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv);
+bool kube_add_srv(struct query *q, const struct kube_srv *srv);
 /*
- * Addresses of the type asked for of the endpoints that have srv->port, as a set in the query's
- * arena, or NULL; as many as an answer can hold (srv.c).
+ * Addresses of the type asked for of the endpoints that have srv->port (of all when neither port
+ * nor protocol is given), as a set in the query's arena, or NULL; as many as an answer can hold
+ * (srv.c).
  */
-const struct rrset *kube_port_addresses(
-	struct kube *k, struct query *q, const struct kube_srv *srv);
+const struct rrset *kube_port_addresses(struct query *q, const struct kube_srv *srv);
+/* The same of n endpoints, which share a name (srv.c). */
+const struct rrset *kube_endpoint_addresses(
+	struct query *q, const struct kube_endpoint *at, unsigned n, uint32_t ttl);
 /* Add the address of an endpoint, owned by the wire name owner (srv.c). */
 void kube_add_endpoint(struct query *q, const uint8_t *owner, const struct kube_endpoint *p,
 	uint32_t ttl);
+/* A label as text, without the underscore of ports and protocols in front (answer.c). */
+struct str kube_bare_label(const uint8_t *label);
 /* True when a port with a name has that protocol: names exist below _PROTOCOL (srv.c). */
 bool kube_has_named_port(const struct kube_entry *entry, struct str protocol);
 /* True when a port of the entry is called so, with that protocol (srv.c). */
@@ -239,5 +257,9 @@ const struct kube_endpoint *kube_find_endpoint(
 bool kube_read_dashed(struct ip *ip, const uint8_t *label);
 /* Record how long the change of a service's endpoints took to arrive (metrics.c). */
 void kube_count_latency(struct kube *k, const struct touch *t, uint64_t trigger_ms);
+/* What an instance offers to other plugins, for kubernetes_plugin (view.c). */
+extern const struct offer kube_offers[];
+/* Tell the followers; c is NULL when the instance has just started (view.c). */
+void kube_tell_followers(struct kube *k, const struct changes *c);
 /* Metrics hook (metrics.c). */
 void kube_metrics(void *instance, struct metrics *m);

@@ -410,6 +410,7 @@ int kube_setup(struct setup *s, struct err *e)
 	int rc;
 
 	arena_init(&k->arena);
+	list_init(&k->followers);
 	table_init(&k->addresses);
 	prefix_set_init(&k->v4, 4);
 	prefix_set_init(&k->v6, 16);
@@ -446,6 +447,7 @@ static int kube_start(void *instance, struct err *e)
 	store_reader_add(cluster_store(k->cluster), &k->reader);
 	k->is_started = true;
 	kube_compile_all(k);
+	kube_tell_followers(k, NULL);
 	return 0;
 }
 
@@ -479,4 +481,5 @@ const struct plugin kubernetes_plugin = {
 	.metrics = kube_metrics,
 	.teardown = kube_teardown,
 	.explain = &kube_explain_hooks,
+	.offers = kube_offers,
 };

@@ -292,27 +292,43 @@ static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct
 	return set != NULL;
 }
 
-const struct rrset *kube_port_addresses(
-	struct kube *k, struct query *q, const struct kube_srv *srv)
+static unsigned octets_of(uint16_t type)
 {
-	struct rrset_builder b = {
-		.type = q->msg.qtype, .ttl = k->options.ttl, .arena = &q->arena};
-	unsigned len = b.type == TYPE_A ? 4 : b.type == TYPE_AAAA ? 16 : 0;
+	return type == TYPE_A ? 4 : type == TYPE_AAAA ? 16 : 0;
+}
+
+const struct rrset *kube_endpoint_addresses(
+	struct query *q, const struct kube_endpoint *at, unsigned n, uint32_t ttl)
+{
+	struct rrset_builder b = {.type = q->msg.qtype, .ttl = ttl, .arena = &q->arena};
+	unsigned len = octets_of(b.type);
+
+	for (unsigned i = 0; i < n; i++)
+		if (at[i].ip.len == len)
+			rrset_add(&b, at[i].ip.bytes, len);
+	return rrset_build_in(&b, &q->arena);
+}
+
+const struct rrset *kube_port_addresses(struct query *q, const struct kube_srv *srv)
+{
+	struct rrset_builder b = {.type = q->msg.qtype, .ttl = srv->ttl, .arena = &q->arena};
+	unsigned len = octets_of(b.type);
 	struct round r = round_of(q, find_span(srv));
 	const struct kube_ports *lists = srv->entry->ports;
+	bool is_any = srv->port.len == 0 && srv->protocol.len == 0;
 
 	while (round_next(&r, b.wire.len))
 		for (const struct kube_endpoint *p = r.run.first; p < r.run.end; p++)
 			if (p->ip.len == len &&
-				list_has_port(&lists[p->ports], srv->port, srv->protocol))
+				(is_any || list_has_port(&lists[p->ports], srv->port,
+						   srv->protocol)))
 				rrset_add(&b, p->ip.bytes, len);
 	return rrset_build_in(&b, &q->arena);
 }
 
-bool kube_add_srv(struct kube *k, struct query *q, const struct kube_srv *srv)
+bool kube_add_srv(struct query *q, const struct kube_srv *srv)
 {
-	struct rrset_builder b = {
-		.type = TYPE_SRV, .ttl = k->options.ttl, .arena = &q->arena};
+	struct rrset_builder b = {.type = TYPE_SRV, .ttl = srv->ttl, .arena = &q->arena};
 
 	if (srv->entry->is_headless || srv->endpoint != NULL)
 		return add_endpoint_srv(q, srv, &b);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "core/offer.h"
 
 struct metrics;
 struct plugin_explain;
@@ -60,4 +61,6 @@ struct plugin {
 	void (*teardown)(void *instance);
 	/* What a person can ask about an instance (core/explain.h). */
 	const struct plugin_explain *explain;
+	/* What instances offer to other plugins of their block (core/offer.h); ends zeroed. */
+	const struct offer *offers;
 };
