@@ -29,6 +29,10 @@ static const struct metric_family list_age = {"seamark_kubernetes_last_list_age_
 	"Time since the resource was listed completely.", METRIC_GAUGE};
 static const struct metric_family events = {
 	"seamark_kubernetes_events_total", "Objects received.", METRIC_COUNTER};
+static const struct metric_family stale = {"seamark_kubernetes_stale_events_total",
+	"Objects of watches that were older than what was known.", METRIC_COUNTER};
+static const struct metric_family json_only = {"seamark_kubernetes_json_fallback",
+	"1 when the API server refuses protobuf, or breaks it, and JSON is read.", METRIC_GAUGE};
 static const struct metric_family relists = {"seamark_kubernetes_relists_total",
 	"Complete lists after the first one.", METRIC_COUNTER};
 static const struct metric_family audits = {"seamark_kubernetes_audits_total",
@@ -165,13 +169,16 @@ static void report_age(struct metrics *m, const struct metric_family *f, const c
 }
 
 static void report_kind(
-	struct metrics *m, const char *resource, const struct reflector_stats *f)
+	struct metrics *m, const char *resource, const struct source_kind_stats *k)
 {
+	const struct reflector_stats *f = &k->figures;
 	struct buf labels = {0};
 
 	metrics_label(&labels, "resource", resource);
+	metrics_sample(m, &json_only, buf_text(&labels), k->is_json_fallback ? 1 : 0);
 	metrics_sample(m, &connected, buf_text(&labels), f->is_connected ? 1 : 0);
 	metrics_sample(m, &events, buf_text(&labels), (double)f->events);
+	metrics_sample(m, &stale, buf_text(&labels), (double)f->stale_events);
 	metrics_sample(m, &relists, buf_text(&labels), (double)f->relists);
 	metrics_sample(m, &audits, buf_text(&labels), (double)f->audits);
 	metrics_sample(m, &gaps, buf_text(&labels), (double)f->gaps_healed);
@@ -205,7 +212,7 @@ static void report_api(const struct kube *k, struct metrics *m)
 	report_state(k, m);
 	for (unsigned i = 0; i < SOURCE_KINDS; i++)
 		if (s.kinds[i].is_watched)
-			report_kind(m, source_kind_name(i), &s.kinds[i].figures);
+			report_kind(m, source_kind_name(i), &s.kinds[i]);
 }
 
 void kube_metrics(void *instance, struct metrics *m)

@@ -53,7 +53,7 @@ static void rest(struct audit *a, uint64_t now_ms)
 	uint64_t gap = gap_ms(a);
 
 	a->is_second = false;
-	a->wake_ms = now_ms + gap / 2 + rand_below((uint32_t)gap * 9 / 10);
+	a->wake_ms = now_ms + gap / 2 + rand_below((uint32_t)(gap * 8 / 10));
 }
 
 static uint64_t requests_of(const struct reflector *r)
@@ -68,7 +68,9 @@ static bool is_watching(const struct reflector *r)
 
 uint64_t audit_deadline_ms(const struct audit *a)
 {
-	return a->is_in_flight ? a->progress_ms + AUDIT_SILENCE_MS : a->wake_ms;
+	if (a->is_in_flight)
+		return a->progress_ms + AUDIT_SILENCE_MS;
+	return reflector_is_comparing(a->r) ? a->r->compare_ms : a->wake_ms;
 }
 
 /* ---- requests ---- */
@@ -92,6 +94,7 @@ static void give_up(struct audit *a, uint64_t now_ms)
 	end_request(a);
 	forget_token(a);
 	rest(a, now_ms);
+	reflector_on_compared(a->r, now_ms, false);
 }
 
 static void ask(struct audit *a, uint64_t now_ms)
@@ -203,6 +206,8 @@ static void conclude(struct audit *a, uint64_t now_ms)
 		a->factor = 1;
 		a->has_healed = false;
 	}
+	if (reflector_is_comparing(a->r)) /* what is on its way for 90 s will not come */
+		lasting = a->now.len;
 	if (lasting > 0) {
 		heal(a, now_ms, lasting);
 	} else if (a->now.len > 0 && !a->is_second) {
@@ -212,6 +217,7 @@ static void conclude(struct audit *a, uint64_t now_ms)
 	} else {
 		rest(a, now_ms);
 	}
+	reflector_on_compared(a->r, now_ms, true);
 }
 
 /* ---- answers ---- */
@@ -252,6 +258,8 @@ void audit_on_done(struct audit *a, uint64_t now_ms, int rc)
 	rest(a, now_ms);
 	if (is_refusal(status)) /* the number of objects is compared when a watch ends */
 		a->wake_ms = now_ms + AUDIT_REFUSED_MS;
+	/* a proxy may answer for a server that is dead */
+	reflector_on_compared(a->r, now_ms, rc == 0 && status >= 200 && status < 500);
 }
 
 static void on_object(void *arg, enum event_type type, const struct object *listed)
@@ -296,6 +304,7 @@ struct audit *audit_new(struct reflector *r, const struct audit_ops *ops, uint64
 	a->r = r;
 	a->ops = *ops;
 	a->factor = 1;
+	r->has_audit = true;
 	rest(a, now_ms);
 	return a;
 }
@@ -304,6 +313,7 @@ void audit_free(struct audit *a)
 {
 	if (a == NULL)
 		return;
+	a->r->has_audit = false;
 	forget_token(a);
 	free(a);
 }

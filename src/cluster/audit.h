@@ -3,11 +3,12 @@
  * a list of the meta data of all objects, beside the open watch, is compared with the store's. A
  * watch that leaves events out is found so; nothing else ever would. source_audit drives it.
  *
- * The policy: every 20 to 56 s, less often for more than AUDIT_OBJECTS objects. The list and
- * the watch are two connections, so a difference counts only when a second look some seconds later
- * finds the same object in the same state. Then the reflector lists everything again. When even
- * that does not help the next look is later and later. Objects are compared as they come; nothing
- * but the hashes of a few differences is kept.
+ * The policy: every 20 to 52 s, less often for more than AUDIT_OBJECTS objects, and at once when
+ * the watch is silent for too long. The list and the watch are two connections, so a difference
+ * counts only when a second look some seconds later finds the same object in the same state, or
+ * when the watch is silent. Then the reflector lists everything again. When even that does not help
+ * the next look is later and later. Objects are compared as they come; nothing but the hashes of a
+ * few differences is kept.
  */
 #pragma once
 

@@ -7,6 +7,11 @@ unsigned backoff_failures(const struct backoff *b, uint64_t now_ms)
 	return now_ms - b->last_ms >= b->healthy_ms ? 0 : b->failures;
 }
 
+void backoff_reset(struct backoff *b)
+{
+	b->failures = 0;
+}
+
 uint64_t backoff_fail(struct backoff *b, uint64_t now_ms)
 {
 	uint64_t delay;

@@ -18,5 +18,7 @@ struct backoff {
 
 /* A failure happened at now_ms: the delay before the next attempt, in milliseconds. */
 uint64_t backoff_fail(struct backoff *b, uint64_t now_ms);
-/* Failures since the last time without one for healthy_ms. */
+/* What came since has proved that all is well: begin at the first delay again. */
+void backoff_reset(struct backoff *b);
+/* Failures since the last reset, and since the last time without one for healthy_ms. */
 unsigned backoff_failures(const struct backoff *b, uint64_t now_ms);

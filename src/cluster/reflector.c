@@ -44,7 +44,9 @@ void reflector_send(struct reflector *r)
 	r->sent_ms = r->progress_ms = r->now_ms;
 	r->status = 0;
 	r->retry_after_s = -1;
+	reflector_forget_failures(r);
 	r->watch_events = 0;
+	r->open_ms = r->compare_ms = 0;
 	r->verdict = KEEP;
 	r->is_list_over = r->is_version_too_large = false;
 	r->why.text[0] = '\0';
@@ -92,11 +94,15 @@ static void page_over(struct reflector *r)
  */
 static void after_watch(struct reflector *r)
 {
+	bool is_early = r->now_ms - r->sent_ms < WATCH_MIN_S * 1000u; /* it shuts down */
+
+	reflector_forget_failures(r);
+	r->is_outage |= is_early;
 	if (r->now_ms - r->stats.last_list_ms >= RESYNC_MS)
 		r->want_list = true;
 	else if (r->selectors[0] == '\0') /* with a selector the server does not count */
 		r->want_probe = true;
-	reflector_wait(r, rand_below(SOON_MS));
+	reflector_wait(r, rand_below(is_early ? EARLY_MS : SOON_MS));
 }
 
 static void on_watch_over(struct reflector *r, int rc, const char *why)
@@ -149,6 +155,7 @@ void reflector_on_head(struct reflector *r, uint64_t now_ms, int status, int64_t
 	r->head_ms = r->progress_ms = r->added_ms = now_ms;
 	if (r->phase == WATCHING && status == 200) {
 		r->stats.is_connected = true;
+		r->open_ms = now_ms;
 		r->well_ms = r->has_complained || r->is_unauthorized ? now_ms + WELL_MS : 0;
 	}
 }
@@ -218,18 +225,54 @@ uint64_t reflector_deadline_ms(const struct reflector *r)
 	case STOPPED: return UINT64_MAX;
 	case WAITING: return r->wake_ms;
 	case STREAMING: return r->status == 200 ? stream_deadline(r) : at;
-	case WATCHING: return earlier(earlier(at, r->doubt_at_ms), r->well_ms);
+	case WATCHING:
+		if (reflector_is_comparing(r))
+			at = r->compare_ms + REFLECTOR_COMPARE_MS;
+		return earlier(earlier(at, r->doubt_at_ms), r->well_ms);
 	default: return at;
 	}
 }
 
+bool reflector_is_comparing(const struct reflector *r)
+{
+	return r->phase == WATCHING && r->compare_ms > r->progress_ms;
+}
+
+void reflector_on_compared(struct reflector *r, uint64_t now_ms, bool has_answered)
+{
+	r->now_ms = now_ms;
+	if (!reflector_is_comparing(r))
+		return;
+	drop(r);
+	if (has_answered) {
+		r->stats.errors[REFLECTOR_SILENT]++;
+		reflector_send(r);
+	} else {
+		reflector_fail(r, REFLECTOR_SILENT, "the server is silent");
+	}
+}
+
+/* No event and no bookmark for too long. */
+static void on_silence(struct reflector *r)
+{
+	if (r->has_audit && r->is_synced && r->status == 200 && !reflector_is_comparing(r)) {
+		r->compare_ms = r->now_ms;
+		return;
+	}
+	drop(r);
+	reflector_fail(r, REFLECTOR_SILENT, "the server is silent");
+}
+
 static void on_watch_time(struct reflector *r)
 {
+	uint64_t silent_ms = r->progress_ms + REFLECTOR_SILENCE_MS;
+
+	if (reflector_is_comparing(r))
+		silent_ms = r->compare_ms + REFLECTOR_COMPARE_MS;
 	if (r->well_ms != 0 && r->now_ms >= r->well_ms)
 		reflector_be_well(r);
-	if (r->now_ms >= r->progress_ms + REFLECTOR_SILENCE_MS) {
-		drop(r);
-		reflector_fail(r, REFLECTOR_SILENT, "the server is silent");
+	if (r->now_ms >= silent_ms) {
+		on_silence(r);
 	} else if (r->doubt_at_ms != 0 && r->now_ms >= r->doubt_at_ms) {
 		reflector_doubt(r, "an earlier doubt");
 		reflector_on_decoded(r, r->now_ms, NULL);
@@ -282,7 +325,7 @@ struct reflector *reflector_new(const struct reflector_options *o, struct store 
 	r->ops = *ops;
 	r->backoff = (struct backoff){.first_ms = REFLECTOR_BACKOFF_MS,
 	        .max_ms = REFLECTOR_BACKOFF_MAX_MS,
-	        .healthy_ms = REFLECTOR_HEALTHY_MS};
+	        .healthy_ms = REFLECTOR_FORGET_MS};
 	return r;
 }
 

@@ -10,9 +10,15 @@
  * - A new list is a mark and sweep in the store: nothing disappears before the list is complete.
  *   When it would delete more than half, or its version is lower than one seen before, it is asked
  *   for again as a quorum read and then believed.
- * - Failures back off from 0.8 s, doubling to 30 s (401, 403 and 404: 60 s), with jitter; two
- *   minutes without one reset it. Retry-After is honoured up to 30 s.
- * - A watch without an event or bookmark for 90 s is dead: servers send a bookmark each minute.
+ * - Failures back off from 0.8 s, doubling to 30 s (401, 403 and 404: 60 s), with jitter. A watch
+ *   that was open for 10 s, or for 2 s and brought an event, ends the row: a server that restarts
+ *   each minute delays no update by more than the first delay. Retry-After is honoured up to 30 s.
+ * - A watch without an event or bookmark for 90 s is suspect: servers send a bookmark each minute.
+ *   Where an audit runs beside it, all meta data is compared over a second connection first. What
+ *   is the same goes on with a new watch, what is not is listed; only when nobody answers there
+ *   either does the back-off begin. Octets that complete no event prove nothing.
+ * - Watches come back after a second or two when a server goes away, which costs it little. The
+ *   lists that it may then ask for are spread over 10 s more, so that not all clients list at once.
  * - Beside an open watch, audit.h compares the meta data of all objects now and then.
  * - When a watch ends in good order, the number of objects is compared with the server's, and
  *   once an hour all is listed again: servers were seen to leave events out.
@@ -35,7 +41,10 @@ struct reflector;
 #define REFLECTOR_STREAM_WAIT_MS 30000u /* for the end of the initial events */
 #define REFLECTOR_BACKOFF_MS 800u /* first delay; up to twice that with jitter */
 #define REFLECTOR_BACKOFF_MAX_MS 30000u /* longest delay, 60 s for 401, 403 and 404 */
-#define REFLECTOR_HEALTHY_MS 120000u /* without a failure: begin at the first delay again */
+#define REFLECTOR_FORGET_MS 120000u /* without a failure: begin at the first delay again */
+#define REFLECTOR_PROVEN_MS 10000u /* an open watch that lives so long proves the same */
+#define REFLECTOR_COMPARE_MS 30000u /* for the comparison with a silent watch */
+#define REFLECTOR_SPREAD_MS 10000u /* over which lists after an outage are spread */
 
 enum reflector_error {
 	REFLECTOR_CONNECT, /* no connection, TLS failure, connection lost */
@@ -108,6 +117,11 @@ void reflector_on_decoded(struct reflector *r, uint64_t now_ms, const char *why)
 void reflector_on_done(struct reflector *r, uint64_t now_ms, int rc, const char *why);
 /* Drop the open watch, which has missed events, and list all without a version. */
 void reflector_relist(struct reflector *r, uint64_t now_ms);
+/*
+ * The comparison of a silent watch is over and found no difference: the server answered, or not.
+ * Nothing when an event came meanwhile.
+ */
+void reflector_on_compared(struct reflector *r, uint64_t now_ms, bool has_answered);
 /* Time passed; call at or after reflector_deadline_ms(), or as often as you like. */
 void reflector_on_time(struct reflector *r, uint64_t now_ms);
 /* When reflector_on_time() has something to do; UINT64_MAX: never. */

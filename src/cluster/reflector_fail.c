@@ -29,11 +29,36 @@ void reflector_wait(struct reflector *r, uint64_t delay_ms)
 	r->stats.is_connected = false;
 }
 
+/* A watch that was open for some time ends the row of failures before it. */
+void reflector_forget_failures(struct reflector *r)
+{
+	uint64_t age_ms = r->now_ms - r->open_ms;
+
+	if (r->open_ms == 0)
+		return;
+	if (age_ms >= REFLECTOR_PROVEN_MS || (r->watch_events > 0 && age_ms >= WELL_MS)) {
+		backoff_reset(&r->backoff);
+		r->is_outage = false;
+	}
+	r->open_ms = 0;
+}
+
+/* All clients come back at once: their lists should not. */
+static uint64_t spread(const struct reflector *r)
+{
+	bool is_list = r->want_list && r->token == NULL && r->is_synced;
+
+	return is_list && r->is_outage ? rand_below(REFLECTOR_SPREAD_MS) : 0;
+}
+
 /* The request is over and has failed: try again later. */
 void reflector_fail(struct reflector *r, enum reflector_error error, const char *why)
 {
-	uint64_t delay = backoff_fail(&r->backoff, r->now_ms);
-	uint64_t least = r->retry_after_s > 0 ? (uint64_t)r->retry_after_s * 1000 : 0;
+	uint64_t delay, least;
+
+	reflector_forget_failures(r);
+	delay = backoff_fail(&r->backoff, r->now_ms);
+	least = r->retry_after_s > 0 ? (uint64_t)r->retry_after_s * 1000 : 0;
 
 	r->stats.errors[error]++;
 	if (error == REFLECTOR_UNAUTHORIZED || error == REFLECTOR_FORBIDDEN ||
@@ -43,6 +68,8 @@ void reflector_fail(struct reflector *r, enum reflector_error error, const char 
 		least = REFLECTOR_BACKOFF_MAX_MS;
 	if (delay < least)
 		delay = least + rand_below(REFLECTOR_BACKOFF_MS);
+	delay += spread(r);
+	r->is_outage |= error == REFLECTOR_CONNECT || error == REFLECTOR_SERVER;
 	reflector_wait(r, delay);
 	complain(r, error, why);
 }
@@ -50,13 +77,14 @@ void reflector_fail(struct reflector *r, enum reflector_error error, const char 
 /* The request is over for a reason that another one cures: at once, but not in a circle. */
 void reflector_retry(struct reflector *r, enum reflector_error error, const char *why)
 {
+	reflector_forget_failures(r);
 	if (backoff_failures(&r->backoff, r->now_ms) > 0) {
 		reflector_fail(r, error, why);
 		return;
 	}
 	r->stats.errors[error]++;
 	(void)backoff_fail(&r->backoff, r->now_ms);
-	reflector_wait(r, rand_below(SOON_MS));
+	reflector_wait(r, rand_below(SOON_MS) + spread(r));
 }
 
 void reflector_be_well(struct reflector *r)

@@ -21,6 +21,7 @@ enum {
 	DOUBT_MAX_MS = 3600000,
 	SHORT_WATCH_MS = 1000,
 	SOON_MS = 100,
+	EARLY_MS = 1000, /* before the next watch when one ended before its time */
 	WELL_MS = 2000, /* an open watch that lasts so long is well again */
 	SLOW_FACTOR = 2, /* of the delay after 401, 403, 404 */
 	WATCH_MIN_S = 300,
@@ -55,6 +56,8 @@ struct reflector {
 	uint64_t now_ms, wake_ms;
 	uint64_t sent_ms, head_ms, progress_ms; /* of this request */
 	uint64_t added_ms; /* last initial event */
+	uint64_t open_ms; /* when this watch was past its initial events, 0: it is not */
+	uint64_t compare_ms; /* when the comparison with a silent watch began, 0: never */
 	uint64_t well_ms; /* when an open watch counts as well, 0: it does */
 	int status; /* 0: no answer yet */
 	int64_t retry_after_s;
@@ -77,6 +80,8 @@ struct reflector {
 	uint64_t no_stream_until_ms;
 	uint64_t doubt_ms, doubt_gap_ms, doubt_at_ms; /* last one, gap, the next one */
 	bool is_synced, is_unauthorized;
+	bool is_outage; /* the server went away, and nothing has proved yet that it is back */
+	bool has_audit; /* somebody compares a silent watch when reflector_is_comparing() */
 
 	enum verdict verdict; /* of the sink */
 	enum reflector_error error;
@@ -91,6 +96,8 @@ struct reflector {
 
 /* Send what has to be asked for next. */
 void reflector_send(struct reflector *r);
+/* An open watch is silent, and whether it is dead is being found out. */
+bool reflector_is_comparing(const struct reflector *r);
 /* Stop a list half-way: nothing was deleted, and the next one begins at its start. */
 void reflector_relist_abort(struct reflector *r);
 
@@ -113,6 +120,8 @@ bool reflector_is_older(const struct reflector *r, const char *version);
 
 /* Send the next request after delay_ms. */
 void reflector_wait(struct reflector *r, uint64_t delay_ms);
+/* The watch is over: when it was open for some time it ends the row of failures before it. */
+void reflector_forget_failures(struct reflector *r);
 /* The request is over and has failed: try again after a back-off. */
 void reflector_fail(struct reflector *r, enum reflector_error error, const char *why);
 /* The request is over for a reason that another one cures: at once, but not in a circle. */

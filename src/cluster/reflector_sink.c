@@ -86,6 +86,7 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 	r->is_synced = true;
 	r->is_relisting = r->want_list = r->is_quorum = r->is_truth = r->is_confirmed = false;
 	r->expired_pages = r->failed_watches = 0;
+	r->is_outage = false;
 	r->doubt_at_ms = 0;
 	log_debug(LOG_NAME, "listed %llu %s in %llu ms", (unsigned long long)r->list_objects,
 	        r->name, (unsigned long long)(r->now_ms - r->list_ms));
@@ -167,6 +168,7 @@ static void on_bookmark(void *arg, const char *version, bool is_initial_end)
 			return;
 		}
 		r->phase = WATCHING;
+		r->open_ms = r->now_ms;
 		r->stats.is_connected = true;
 	} else if (r->phase == WATCHING) {
 		if (reflector_is_older(r, version))

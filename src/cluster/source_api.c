@@ -15,6 +15,7 @@
 
 #define LOG_NAME "plugin/kubernetes"
 #define USER_AGENT "Seamark/" PACKAGE_VERSION
+#define NOT_ASKED "the answer is compressed, which was not asked for"
 
 enum {
 	ERROR_BODY_BYTES = 64 << 10,
@@ -87,6 +88,7 @@ static void show(struct source_api *s)
 			continue;
 		k->is_watched = true;
 		k->is_synced = reflector_is_synced(r);
+		k->is_json_fallback = s->channels[i].is_json_only && i != SOURCE_IMPORTS;
 		k->figures = *reflector_stats(r);
 	}
 	uv_mutex_lock(&s->lock);
@@ -172,7 +174,7 @@ static bool is_refused_encoding(const struct channel *c)
 static void use_json(struct channel *c, const char *why)
 {
 	c->is_json_only = true;
-	log_debug(LOG_NAME, "%s are read as JSON: %s", kind_table[c->kind].name, why);
+	log_info(LOG_NAME, "%s are read as JSON: %s", kind_table[c->kind].name, why);
 }
 
 static void start_decoder(struct channel *c, const char *content_type)
@@ -196,6 +198,8 @@ static void on_head(void *arg, const struct http_head *head)
 	if (head->status == 200)
 		start_decoder(c, head->content_type);
 	reflector_on_head(c->reflector, clock_ms(), head->status, head->retry_after_s);
+	if (head->status == 200 && head->is_compressed) /* it may be a small bomb, too */
+		reflector_on_decoded(c->reflector, clock_ms(), NOT_ASKED);
 	set_timer(c->source);
 }
 

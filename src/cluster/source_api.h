@@ -41,6 +41,7 @@ struct source_api_options {
 struct source_kind_stats {
 	bool is_watched; /* this kind is asked for */
 	bool is_synced; /* a whole list was seen once; never goes back */
+	bool is_json_fallback; /* the server refuses protobuf, or breaks it: JSON is asked for */
 	struct reflector_stats figures;
 };
 

@@ -271,6 +271,9 @@ static void take_header(struct http_request *r, struct str line)
 
 	if (v.at != NULL && num_u64(v, 86400, &n) == 0)
 		r->head.retry_after_s = (int64_t)n;
+	v = header_value(line, "Content-Encoding");
+	if (v.at != NULL && v.len > 0 && !str_eq_nocase(v, STR("identity")))
+		r->head.is_compressed = true;
 	v = header_value(line, "Content-Type");
 	if (v.at != NULL) {
 		free(r->content_type);
@@ -290,6 +293,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 		return 0;
 	if (str_has_prefix(line, "HTTP/")) {
 		r->head.retry_after_s = -1; /* a new answer, after a 100 or a proxy's */
+		r->head.is_compressed = false;
 		return n;
 	}
 	if (str_trim(line).len > 0) {

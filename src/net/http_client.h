@@ -39,6 +39,7 @@ struct http_head {
 	int status;
 	int64_t retry_after_s; /* -1 without a Retry-After header in seconds */
 	const char *content_type; /* "" when absent; valid during the call */
+	bool is_compressed; /* the body has a Content-Encoding, which is never asked for */
 };
 
 /* How a request ended. */

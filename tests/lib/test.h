@@ -13,3 +13,6 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+
+/* A test named by a sentence: those of the rows of a table begin with the row, "K12: ...". */
+#define NAMED_TEST(name, function) {name, function, NULL, NULL, NULL}

@@ -385,6 +385,146 @@ static void lists_that_do_not_help_become_rare(void **state)
 	end(&b);
 }
 
+/* ---- a silent watch ---- */
+
+/* As the loop of the driver: until that time, each look answered with objects (NULL: nobody). */
+static void let_pass(struct bench *b, uint64_t until, const char *objects)
+{
+	for (;;) {
+		uint64_t watch = reflector_deadline_ms(b->r), look = audit_deadline_ms(b->a);
+
+		if (b->is_listing && objects != NULL)
+			answer(b, objects);
+		else if (b->is_listing)
+			end_list(b, -ECONNREFUSED);
+		else if (watch > until && look > until)
+			break;
+		else if ((b->now = watch < look ? watch : look) == watch)
+			reflector_on_time(b->r, b->now);
+		else
+			audit_on_time(b->a, b->now);
+	}
+	b->now = until;
+}
+
+static void a_silent_watch_is_compared_before_it_is_dropped(void **state)
+{
+	uint64_t began;
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	began = b.now;
+	let_pass(&b, began + REFLECTOR_SILENCE_MS - 1, "a10 b20");
+	assert_non_null(strstr(b.watch_query, "sendInitialEvents"));
+	b.now++;
+	reflector_on_time(b.r, b.now);
+	assert_true(b.is_watching); /* the first one, still */
+	assert_true(audit_deadline_ms(b.a) <= b.now);
+	audit_on_time(b.a, b.now);
+	assert_true(b.is_listing);
+	assert_true(b.is_watching);
+	answer(&b, "a10 b20");
+	assert_true(b.is_watching); /* the next one, at once, and no list */
+	assert_null(strstr(b.watch_query, "sendInitialEvents"));
+	assert_non_null(strstr(b.watch_query, "resourceVersion=20"));
+	assert_int_equal(stats(&b)->errors[REFLECTOR_SILENT], 1);
+	assert_int_equal(stats(&b)->lists, 1);
+	assert_int_equal(stats(&b)->gaps_healed, 0);
+	end(&b);
+}
+
+static void a_silent_watch_that_missed_something_leads_to_a_list(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	let_pass(&b, b.now + REFLECTOR_SILENCE_MS - 1, "a10 b20");
+	let_pass(&b, b.now + 1, "a10 b30");
+	assert_non_null(strstr(b.watch_query, "sendInitialEvents"));
+	assert_int_equal(stats(&b)->lists, 2);
+	assert_int_equal(stats(&b)->gaps_healed, 1);
+	end(&b);
+}
+
+static void a_silent_watch_that_wakes_up_is_kept(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	let_pass(&b, b.now + REFLECTOR_SILENCE_MS - 1, "a10 b20");
+	b.now++;
+	reflector_on_time(b.r, b.now);
+	audit_on_time(b.a, b.now);
+	event(&b, "MODIFIED", "b", 30);
+	answer(&b, "a10 b30");
+	assert_int_equal(stats(&b)->lists + stats(&b)->watches, 1);
+	assert_int_equal(stats(&b)->errors[REFLECTOR_SILENT], 0);
+	end(&b);
+}
+
+static void a_watch_of_a_dead_server_is_dropped_when_nobody_answers(void **state)
+{
+	static const int statuses[] = {0, 502, 504};
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		begin(&b);
+		let_pass(&b, b.now + REFLECTOR_SILENCE_MS - 1, "a10 b20");
+		b.now++;
+		reflector_on_time(b.r, b.now);
+		audit_on_time(b.a, b.now);
+		if (statuses[i] != 0)
+			audit_on_head(b.a, b.now, statuses[i]);
+		end_list(&b, statuses[i] != 0 ? 0 : -ETIMEDOUT);
+		b.is_watching = false; /* the reflector waits */
+		assert_false(stats(&b)->is_connected);
+		assert_in_range(reflector_deadline_ms(b.r) - b.now, 800, 1600);
+		assert_non_null(store_service(b.store, "d", "a"));
+		end(&b);
+	}
+}
+
+static void a_comparison_that_hangs_does_not_keep_a_dead_watch(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	let_pass(&b, b.now + REFLECTOR_SILENCE_MS - 1, "a10 b20");
+	b.now++;
+	reflector_on_time(b.r, b.now);
+	audit_on_time(b.a, b.now);
+	b.now += REFLECTOR_COMPARE_MS;
+	audit_on_time(b.a, b.now);
+	reflector_on_time(b.r, b.now);
+	assert_false(b.is_watching);
+	assert_int_equal(stats(&b)->errors[REFLECTOR_SILENT], 1);
+	end(&b);
+}
+
+/* Octets of an event that never ends are no sign of life; the comparison brings what it says. */
+static void an_event_that_dribbles_in_does_not_hide_a_gap(void **state)
+{
+	struct bench b;
+	uint64_t began;
+
+	(void)state;
+	begin(&b);
+	began = b.now;
+	feed_watch(&b, "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"", 51);
+	while (stats(&b)->gaps_healed == 0 && b.now - began < 200000) {
+		feed_watch(&b, "x", 1);
+		let_pass(&b, b.now + 100, "a10 b30");
+	}
+	assert_in_range(b.now - began, 20000, 60000);
+	assert_int_equal(stats(&b)->lists, 2);
+	end(&b);
+}
+
 /* ---- what a real server sends ---- */
 
 static struct buf recorded(const char *name)
@@ -439,13 +579,28 @@ static void recorded_metadata_is_compared_with_recorded_services(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(nothing_is_done_while_both_are_the_same),
-	        cmocka_unit_test(a_change_that_was_left_out_is_healed_within_60_s),
+	        NAMED_TEST("P7: nothing is done while both are the same",
+	                nothing_is_done_while_both_are_the_same),
+	        NAMED_TEST("K36: a change that was left out is healed within 60 s",
+	                a_change_that_was_left_out_is_healed_within_60_s),
 	        cmocka_unit_test(what_was_only_late_is_no_gap),
 	        cmocka_unit_test(pages_are_one_list),
 	        cmocka_unit_test(a_server_without_such_lists_is_left_alone),
 	        cmocka_unit_test(a_list_of_the_reflector_is_the_better_comparison),
-	        cmocka_unit_test(lists_that_do_not_help_become_rare),
+	        NAMED_TEST("P7: lists that do not help become rare",
+	                lists_that_do_not_help_become_rare),
+	        NAMED_TEST("P9: a silent watch is compared before it is dropped",
+	                a_silent_watch_is_compared_before_it_is_dropped),
+	        NAMED_TEST("P9: a silent watch that missed something leads to a list",
+	                a_silent_watch_that_missed_something_leads_to_a_list),
+	        NAMED_TEST("P9: a silent watch that wakes up is kept",
+	                a_silent_watch_that_wakes_up_is_kept),
+	        NAMED_TEST("K04: a watch of a dead server is dropped when nobody answers",
+	                a_watch_of_a_dead_server_is_dropped_when_nobody_answers),
+	        NAMED_TEST("K04: a comparison that hangs does not keep a dead watch",
+	                a_comparison_that_hangs_does_not_keep_a_dead_watch),
+	        NAMED_TEST("K23: an event that dribbles in does not hide a gap",
+	                an_event_that_dribbles_in_does_not_hide_a_gap),
 	        cmocka_unit_test(recorded_metadata_is_compared_with_recorded_services),
 	};
 

@@ -421,7 +421,7 @@ static void run(const char *name, bool optional, const char *script)
 	"> watch=1 sendInitialEvents=true resourceVersionMatch=NotOlderThan\n" \
 	"< 200\n + a 5\n + b 6\n end 10\n = a b\n synced\n"
 
-static const struct {
+static const struct row {
 	const char *name, *script;
 } rows[] = {
         {"a streaming list fills the store and goes on as a watch",
@@ -430,68 +430,87 @@ static const struct {
                 "unsynced\n < 200\n + a 5\n = a\n unsynced\n end 10\n synced\n connected\n"
                 "+ b 11\n ~ a 12\n - b 13\n = a\n nolog\n"},
         {"the watch ends as it should: on at the last version, no list",
-                START "+ c 11\n b 40\n t 80000\n b 40\n t 80000\n done\n t 100\n"
+                START "+ c 11\n b 40\n t 80000\n b 40\n t 80000\n b 40\n t 80000\n b 40\n"
+                      "t 70000\n done\n wait 0 100\n t 100\n"
                       "> resourceVersion=40 !sendInitialEvents\n nolog\n errors silent 0\n"},
-        {"K01 a clean end goes on at once",
-                START "~ a 12\n t 5000\n done\n wait 0 100\n t 100\n"
+        {"K01: a clean end goes on at once",
+                START "~ a 12\n t 5000\n done\n wait 0 1000\n t 1000\n"
                       "> watch=1 resourceVersion=12 !sendInitialEvents\n < 200\n + c 14\n = a b c\n"
                       "nolog\n"},
-        {"K02 a refused connection backs off without a list", START
+        {"K02: a refused connection backs off without a list", START
                 "cut\n wait 800 1600\n t 1600\n > resourceVersion=10 !sendInitial\n cut\n"
                 "wait 1600 3200\n log cannot watch services: connection reset; the last\n"
                 "t 3200\n cut\n wait 3200 6400\n t 6400\n cut\n t 12800\n cut\n t 25600\n cut\n"
                 "wait 22500 30000\n t 30000\n cut\n wait 22500 30000\n nolog\n = a b\n t 30000\n"
                 "> resourceVersion=10 !sendInitial\n < 200\n nolog\n t 3000\n"
                 "log watching services again\n"},
-        {"two minutes of health reset the delay", START
-                "cut\n t 1600\n cut\n t 3200\n > resourceVersion=10\n < 200\n t 60000\n b 11\n"
-                "t 61000\n b 12\n cut\n wait 800 1600\n"},
-        {"K04 a silent watch is replaced after 90 s, without a list",
+        {"K01: a server that restarts each half minute delays no update by more than 1.6 s",
+                START "cut\n t 1600\n cut\n t 3200\n cut\n t 6400\n > resourceVersion=10\n < 200\n"
+                      "t 20000\n cut\n wait 800 1600\n t 1600\n > resourceVersion=10\n < 200\n"
+                      "t 30000\n cut\n wait 800 1600\n t 1600\n cut\n wait 1600 3200\n"},
+        {"K01: a watch that brought an event proves the server after 2 s",
+                START "cut\n t 1600\n cut\n t 3200\n cut\n t 6400\n < 200\n t 2100\n + c 11\n cut\n"
+                      "wait 800 1600\n t 1600\n < 200\n + d 12\n cut\n wait 1600 3200\n"},
+        {"K01: a watch that is cut soon and brings nothing makes the delay longer", START
+                "t 20000\n cut\n wait 800 1600\n t 1600\n < 200\n t 5000\n cut\n wait 1600 3200\n"
+                "t 3200\n < 200\n t 5000\n cut\n wait 3200 6400\n"},
+        {"two minutes without a failure reset the delay",
+                "< 500\n done\n t 1600\n < 500\n done\n wait 1600 3200\n t 3200\n < 200\n"
+                "t 20000\n + a 5\n t 9000\n + b 5\n t 9000\n + c 5\n t 9000\n + d 5\n"
+                "t 9000\n + e 5\n t 9000\n + f 5\n t 9000\n + g 5\n t 9000\n + h 5\n t 9000\n"
+                "+ i 5\n t 9000\n + j 5\n t 9000\n + k 5\n t 9000\n + l 5\n t 9000\n"
+                "+ m 5\n cut\n wait 800 1600\n"},
+        {"K04: a silent watch is replaced after 90 s, without a list",
                 START "t 89000\n > sendInitialEvents\n t 1500\n idle\n wait 0 1600\n t 1600\n"
                       "> resourceVersion=10 !sendInitial\n errors silent 1\n = a b\n"},
         {"bookmarks keep a watch alive", START
                 "t 60000\n b 11\n t 60000\n b 12\n t 60000\n b 13\n t 60000\n errors silent 0\n"
                 "cut\n t 1600\n > resourceVersion=13\n"},
-        {"K05 410 at the start of a watch: list by mark and sweep",
-                START "cut\n t 1600\n < 410\n status 410 too old\n done\n wait 800 6000\n t 6000\n"
-                      "> sendInitialEvents resourceVersion=10\n < 200\n + a 5\n = a b\n + c 20\n"
-                      "= a b c\n end 21\n = a c\n"},
-        {"K06 an ERROR event 410: list at once", START
+        {"K05: 410 at the start of a watch: list by mark and sweep", START
+                "cut\n t 1600\n < 410\n status 410 too old\n done\n wait 1600 13200\n t 14000\n"
+                "> sendInitialEvents resourceVersion=10\n < 200\n + a 5\n = a b\n + c 20\n"
+                "= a b c\n end 21\n = a c\n"},
+        {"K06: an ERROR event 410: list at once", START
                 "t 5000\n status 410 too old resource version\n wait 0 100\n t 100\n"
                 "> sendInitialEvents resourceVersion=10\n = a b\n < 200\n + b 6\n end 30\n = b\n"
                 "errors expired 1\n nolog\n"},
-        {"K07 410 between pages begins again and applies no half list",
+        {"K07: 410 between pages begins again and applies no half list",
                 "< 422\n status 422 forbidden\n done\n"
                 "> limit=500 !watch !resourceVersion\n < 200\n [ 10 tok\n + a 5\n ]\n done\n"
                 "> limit=500 continue=tok\n < 410\n status 410 too old\n done\n unsynced\n t 100\n"
                 "> limit=500 !continue\n < 200\n [ 12\n + b 6\n ]\n done\n synced\n = b\n"
                 "> watch=1 resourceVersion=12 !sendInitial\n"},
-        {"K07 pages that expire twice are asked for all at once",
+        {"K07: pages that expire twice are asked for all at once",
                 "< 400\n done\n < 200\n [ 10 tok\n + a 5\n ]\n done\n < 410\n done\n t 100\n"
                 "< 200\n [ 10 tok\n + a 5\n ]\n done\n < 410\n done\n t 6000\n > limit=0\n"},
-        {"K09 a version from the future: ask without one", START
+        {"K08: an offer to go on with an inconsistent list is refused",
+                "< 422\n done\n < 200\n [ 10 tok\n + a 5\n ]\n done\n > continue=tok\n < 410\n"
+                "status 410 too old\",\"metadata\":{\"continue\":\"new\"},\"x\":\"\n done\n "
+                "unsynced\n"
+                "t 100\n > limit=500 !continue\n < 200\n [ 12\n + b 6\n ]\n done\n synced\n = b\n"},
+        {"K09: a version from the future: ask without one", START
                 "status 410 old\n t 100\n > resourceVersion=10\n < 504 1\n"
                 "status 504 Timeout: Too large resource version: 10, current: 4\n done\n"
                 "wait 1000 6000\n t 6000\n > sendInitialEvents !resourceVersion=\n < 200\n + a 3\n"
                 "end 4\n > sendInitialEvents !resourceVersion=\n = a b\n < 200\n + a 3\n end 4\n"
                 "= a\n"},
-        {"K10 429 at the start of a watch: Retry-After, no list",
+        {"K10: 429 at the start of a watch: Retry-After, no list",
                 START "cut\n t 1600\n < 429 7\n done\n wait 7000 7800\n t 8000\n"
                       "> resourceVersion=10 !sendInitial\n < 429 900\n done\n wait 30000 30800\n"
                       "t 31000\n < 429\n done\n wait 3200 30000\n errors throttled 3\n"},
-        {"K10 429 in the middle of pages asks for the same page again",
+        {"K10: 429 in the middle of pages asks for the same page again",
                 "< 422\n done\n < 200\n [ 10 tok\n + a 5\n ]\n done\n < 429 1\n done\n t 4000\n"
                 "> continue=tok\n < 200\n [ 10\n + b 6\n ]\n done\n = a b\n synced\n"},
-        {"K11 errors of a proxy are said once and change nothing", START
+        {"K11: errors of a proxy are said once and change nothing", START
                 "cut\n t 1600\n < 502\n done\n log HTTP 502\n t 7000\n < 503\n done\n t 9000\n"
                 "nolog\n = a b\n"
                 "> resourceVersion=10\n < 502\n done\n t 30000\n > sendInitialEvents\n"},
-        {"K12 401: fresh credentials and at once again", START
+        {"K12: 401: fresh credentials and at once again", START
                 "cut\n t 1600\n < 401\n status 401 Unauthorized\n done\n refreshed 1\n wait 0 100\n"
                 "t 100\n > resourceVersion=10 !sendInitial\n < 401\n status 401 Unauthorized\n"
                 "done\n refreshed 2\n wait 1600 12000\n log cannot watch services: HTTP 401: Una\n"
                 "t 12000\n < 401\n done\n refreshed 3\n nolog\n"},
-        {"K14 403 is tried again slowly and said once",
+        {"K14: 403 is tried again slowly and said once",
                 "< 403\n status 403 services is forbidden\n done\n"
                 "log cannot list services: HTTP 403: services is forbidden\n wait 1600 3200\n t "
                 "3200\n"
@@ -499,69 +518,70 @@ static const struct {
                 "done\n"
                 "t 52000\n < 403\n done\n wait 40000 60000\n nolog\n unsynced\n t 60000\n"
                 "< 200\n + a 5\n end 6\n log watching services again\n synced\n"},
-        {"K15 a missing API is no synced state",
+        {"K15: a missing API is no synced state",
                 "< 404\n done\n log cannot list services: HTTP 404\n unsynced\n"},
-        {"K20 a list that is cut short is not applied",
+        {"K20: a list that is cut short is not applied",
                 "< 422\n done\n < 200\n [ 10\n + a 5\n cut\n unsynced\n wait 800 1600\n t 1600\n"
                 "> limit=500\n < 200\n [ 10\n + b 5\n done\n unsynced\n t 3200\n < 200\n [ 10\n + "
                 "b 5\n ]\n"
                 "done\n synced\n = b\n"},
-        {"K20 a watch that is cut in an event goes on at the last whole one",
+        {"K20: a watch that is cut in an event goes on at the last whole one",
                 START "+ c 11\n raw "
                       "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Service\",\"metadata\":{\"n\n"
                       "cut\n t 1600\n > resourceVersion=11 !sendInitial\n = a b c\n"},
-        {"K22 garbage ends the watch, with a delay",
+        {"K22: garbage ends the watch, with a delay",
                 START "raw <html>what</html>\n idle\n wait 800 1600\n errors decode 1\n t 1600\n"
                       "> resourceVersion=10\n < 200\n raw \\x01\n idle\n wait 1600 3200\n = a b\n"},
-        {"K22 a text instead of a list",
+        {"K22: a text instead of a list",
                 "< 422\n done\n < 200\n raw hello\n idle\n wait 800 1600\n unsynced\n"},
-        {"K27 an unknown type of event is left out", START
+        {"K27: an unknown type of event is left out", START
                 "raw "
                 "{\"type\":\"NEW\",\"object\":{\"kind\":\"Service\",\"metadata\":{\"name\":\"x\","
                 "\"namespace\":\"d\",\"resourceVersion\":\"12\"}}}\n = a b\n"},
-        {"K28 a bookmark moves the version and changes nothing",
+        {"K28: a bookmark moves the version and changes nothing",
                 START "touched 2\n b 77\n touched 2\n cut\n t 1600\n > resourceVersion=77\n"},
-        {"K29 without an end of the initial events pages are listed",
+        {"K29: without an end of the initial events pages are listed",
                 "< 200\n + a 5\n t 29000\n > sendInitialEvents\n t 1500\n > limit=500 !watch\n = "
                 "a\n"
                 "< 200\n [ 10\n + b 6\n ]\n done\n = b\n synced\n > watch=1 resourceVersion=10\n"},
-        {"K29 initial events that still come prolong the wait",
+        {"K29: initial events that still come prolong the wait",
                 "< 200\n t 25000\n + a 5\n t 9000\n + b 6\n t 9000\n end 9\n synced\n = a b\n"},
-        {"K30 repeated and unexpected events do no harm",
+        {"K30: repeated and unexpected events do no harm",
                 START "+ a 11\n + a 11\n ~ x 12\n - x 13\n - x 13\n - y 14\n = a b\n > "
                       "sendInitialEvents\n"},
-        {"K31 a deleted object without a name leads to a quorum list", START
+        {"K31: a deleted object without a name leads to a quorum list", START
                 "raw {\"type\":\"DELETED\",\"object\":{\"kind\":\"Service\",\"metadata\":{}}}\n"
                 "> sendInitialEvents !resourceVersion=\n = a b\n"},
-        {"K31 a deleted object with its old version is deleted",
+        {"K31: a deleted object with its old version is deleted",
                 START "~ c 30\n - a 5\n = b c\n cut\n t 1600\n > resourceVersion=30\n"},
-        {"K33 an event of a stale server leads to a quorum list", START
+        {"K33: an event of a stale server leads to a quorum list", START
                 "~ a 20\n ~ a 15\n > sendInitialEvents !resourceVersion=\n < 200\n + a 20\n + b 6\n"
                 "end 25\n = a b\n ~ a 22\n > sendInitialEvents\n t 5000\n b 26\n = a b\n"},
-        {"K34 a restored backup is believed when it is asked twice", START
+        {"K34: a restored backup is believed when it is asked twice", START
                 "b 100\n b 50\n > sendInitialEvents !resourceVersion=\n < 200\n + c 40\n end 50\n"
                 "= a b c\n > sendInitialEvents !resourceVersion=\n < 200\n + c 40\n end 50\n = c\n"
                 "+ d 51\n = c d\n cut\n t 1600\n > resourceVersion=51 !sendInitial\n"},
-        {"K35 compaction while disconnected", START
-                "cut\n t 1600\n cut\n t 3200\n < 200\n status 410 too old resource version\n"
-                "wait 800 6400\n t 6400\n > sendInitialEvents\n = a b\n < 200\n + z 900\n end 901\n"
-                "= z\n"},
-        {"a new list of the same state touches nothing",
+        {"K35: compaction while disconnected",
+                START "cut\n t 1600\n cut\n t 3200\n < 200\n status 410 too old resource version\n"
+                      "wait 3200 16400\n t 16400\n > sendInitialEvents\n = a b\n < 200\n + z 900\n "
+                      "end 901\n"
+                      "= z\n"},
+        {"P3: a new list of the same state touches nothing",
                 START "touched 2\n status 410 old\n t 100\n < 200\n + a 5\n + b 6\n end 12\n "
                       "touched 2\n"},
         {"a watch that ends at once does not spin", START
-                "t 2000\n done\n t 100\n < 200\n done\n wait 800 1600\n t 1600\n < 200\n done\n"
+                "t 2000\n done\n t 1000\n < 200\n done\n wait 800 1600\n t 1600\n < 200\n done\n"
                 "wait 1600 3200\n"},
-        {"a redirect is not followed", "< 301\n done\n log HTTP 301\n wait 800 1600\n"},
+        {"K48: a redirect is not followed", "< 301\n done\n log HTTP 301\n wait 800 1600\n"},
         {"a list instead of events is no watch",
                 START "cut\n t 1600\n < 200\n [ 4\n ]\n done\n = a b\n wait 1000 100000\n"},
 };
 
-static void scripts_hold(void **state)
+static void script_holds(void **state)
 {
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		run(rows[i].name, false, rows[i].script);
+	const struct row *row = *state;
+
+	run(row->name, false, row->script);
 }
 
 static void an_absent_optional_kind_counts_as_synced(void **state)
@@ -647,14 +667,75 @@ static void a_sudden_shrink_is_asked_for_twice(void **state)
 	bench_fini(&b);
 }
 
+/* Clients of one server: when they ask for what after they lost it, in tenths of a second. */
+enum { CLIENTS = 50, TENTHS = 200 };
+
+static void come_back(unsigned seed, unsigned *watches, unsigned *lists)
+{
+	struct bench b;
+	uint64_t lost;
+
+	bench_init(&b, "herd", false, false);
+	run_line(&b, STR("< 200"));
+	run_line(&b, STR("+ a 5"));
+	run_line(&b, STR("end 10"));
+	rand_seed(seed);
+	do_time(&b, 60000);
+	lost = b.now;
+	end_answer(&b, seed % 2 ? -ECONNRESET : 0); /* killed, or shut down */
+	do_time(&b, reflector_deadline_ms(b.r) - b.now);
+	run_line(&b, STR("> resourceVersion=10 !sendInitialEvents"));
+	watches[(b.now - lost) / 100]++;
+	run_line(&b, STR("< 410"));
+	run_line(&b, STR("done"));
+	do_time(&b, reflector_deadline_ms(b.r) - b.now);
+	run_line(&b, STR("> sendInitialEvents resourceVersion=10"));
+	lists[(b.now - lost) / 100]++;
+	bench_fini(&b);
+}
+
+static unsigned most_in(const unsigned *tenths, unsigned width)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i + width <= TENTHS; i++) {
+		unsigned n = 0;
+
+		for (unsigned k = 0; k < width; k++)
+			n += tenths[i + k];
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+static void a_herd_is_spread(void **state)
+{
+	unsigned watches[TENTHS] = {0}, lists[TENTHS] = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < CLIENTS; i++)
+		come_back(i + 1, watches, lists);
+	assert_in_range(most_in(watches, 1), 1, CLIENTS / 4); /* at the last version: cheap */
+	assert_in_range(most_in(lists, 10), 1, CLIENTS / 4);
+	assert_int_equal(most_in(lists, 150), CLIENTS); /* and nobody waits longer than that */
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(scripts_hold),
+	static const struct CMUnitTest others[] = {
 	        cmocka_unit_test(an_absent_optional_kind_counts_as_synced),
-	        cmocka_unit_test(a_watch_cut_at_any_octet_loses_nothing),
-	        cmocka_unit_test(a_sudden_shrink_is_asked_for_twice),
+	        NAMED_TEST("K20: a watch cut at any octet loses nothing",
+	                a_watch_cut_at_any_octet_loses_nothing),
+	        NAMED_TEST("P6: a sudden shrink is asked for twice",
+	                a_sudden_shrink_is_asked_for_twice),
+	        NAMED_TEST("K43: the lists of 50 clients that lost their server are spread",
+	                a_herd_is_spread),
 	};
+	struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(others)];
 
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		tests[i] = (struct CMUnitTest){
+		        rows[i].name, script_holds, NULL, NULL, (void *)(uintptr_t)&rows[i]};
+	memcpy(tests + ARRAY_LEN(rows), others, sizeof(others));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
