@@ -139,6 +139,7 @@ bool query_prepare(struct query *q, const struct server_group *g)
 	}
 	q->chain = q->server->chain;
 	q->answer.rcode = admission_rcode(q);
+	q->answer.has_recursion = q->chain->has_forwarder;
 	if (q->answer.rcode != RCODE_NOERROR)
 		return false;
 	vec_for_each(&q->chain->prefetch_hooks, l)
@@ -184,6 +185,7 @@ static enum query_state finish(struct query *q, enum verdict v)
 		order = hooks[q->position].order;
 		q->answered_by = hooks[q->position].plugin->name;
 	}
+	q->answer.has_recursion |= q->chain->has_forwarder;
 	run_replies(q, order);
 	return QUERY_ANSWERED;
 }
@@ -272,8 +274,6 @@ size_t query_encode(struct query *q, uint8_t *out, size_t room)
 
 	if (env.limit > room)
 		env.limit = room;
-	if (q->chain != NULL && q->chain->has_forwarder)
-		q->answer.has_recursion = true;
 	if (q->msg.edns.cookie_len > 0) {
 		struct cookie_client from;
 

@@ -8,11 +8,11 @@
 
 /* Plugins of CoreDNS, and of its usual companions, that this version does not have. */
 static const char *const names[] = {
-	"acl", "any", "auto", "autopath", "azure", "cache", "cancel", "clouddns", "debug", "dns64",
-	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "header", "https",
-	"https3", "k8s_external", "local", "loop", "metadata", "minimal", "multisocket", "nomad",
-	"ocp_dnsnameresolver", "on", "pprof", "proxyproto", "quic", "reload", "rewrite", "root",
-	"route53", "secondary", "shed", "sign", "template", "timeouts", "tls", "trace", "transfer",
+	"auto", "autopath", "azure", "cache", "clouddns", "dns64",
+	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
+	"https3", "k8s_external", "loop", "metadata", "nomad",
+	"ocp_dnsnameresolver", "on", "proxyproto", "quic", "reload", "rewrite",
+	"route53", "secondary", "sign", "template", "timeouts", "tls", "trace", "transfer",
 	"tsig", "view",
 };
 

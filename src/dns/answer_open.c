@@ -40,7 +40,7 @@ static const uint8_t *owner_of(const struct opening *o, const struct rr_view *rr
 static bool continues_set(const struct opening *o, const struct rr_view *rr, const uint8_t *owner)
 {
 	return o->set.count > 0 && o->set.type == rr->type && o->set.ttl == rr->ttl &&
-		o->set.rr_class == rr->rr_class && o->owner == owner;
+	       o->set.rr_class == rr->rr_class && o->owner == owner;
 }
 
 /* A record whose RDATA is malformed or too long is left out. */
@@ -61,9 +61,9 @@ static void take_record(struct opening *o, const struct rr_view *rr, enum sectio
 		owner = owner_of(o, rr); /* finishing may have made it an alias */
 		o->owner = owner;
 		o->set = (struct rrset_builder){.type = rr->type,
-			.rr_class = rr->rr_class,
-			.ttl = rr->ttl,
-			.arena = o->a->arena};
+		        .rr_class = rr->rr_class,
+		        .ttl = rr->ttl,
+		        .arena = o->a->arena};
 	}
 	rrset_add(&o->set, rdata, (size_t)len);
 }
