@@ -15,6 +15,7 @@
 #include "core/control.h"
 #include "core/counters.h"
 #include "core/explain.h"
+#include "core/metadata.h"
 #include "core/metrics.h"
 #include "core/plugin.h"
 #include "core/query.h"

@@ -189,6 +189,15 @@ static void set_message(struct query *q, const struct relay_reply *reply)
 	answer_set_message(&q->answer, copy, reply->len);
 }
 
+/* For metadata: the server that answered. */
+static void tell_upstream(struct query *q, const struct relay_reply *reply)
+{
+	char to[ADDR_TEXT_MAX];
+
+	if (reply->from != NULL && metadata_is_wanted(q, STR("forward/upstream")))
+		metadata_put(q, STR("forward/upstream"), str_from(addr_to_text(to, reply->from)));
+}
+
 static void on_reply(struct relay_waiter *w, const struct relay_reply *reply)
 {
 	struct waiting *waiting = container_of(w, struct waiting, waiter);
@@ -205,6 +214,7 @@ static void on_reply(struct relay_waiter *w, const struct relay_reply *reply)
 	q->reason = failure_text(q, reply);
 	if (reply->message != NULL)
 		set_message(q, reply);
+	tell_upstream(q, reply);
 	query_resume(q, DONE);
 }
 

@@ -227,8 +227,10 @@ void kube_compile_all(struct kube *k)
 	while ((o = store_next(st, OBJECT_NAMESPACE, &pos)) != NULL)
 		compile_namespace(k, o->name);
 	for (pos = 0; (o = store_next(st, OBJECT_POD, &pos)) != NULL;)
-		for (uint32_t i = 0; i < o->pod.ips.len; i++)
+		for (uint32_t i = 0; i < o->pod.ips.len; i++) {
 			kube_compile_address(k, &o->pod.ips.at[i]);
+			kube_compile_client(k, &o->pod.ips.at[i]);
+		}
 	kube_compile_apex(k);
 	bump_serial(k);
 	update_synced(k);
@@ -252,7 +254,10 @@ void kube_on_changes(void *arg, const struct changes *c)
 			kube_count_latency(k, t, c->trigger_ms);
 			has_names = true;
 			break;
-		case TOUCH_IP: kube_compile_address(k, &t->ip); break;
+		case TOUCH_IP:
+			kube_compile_address(k, &t->ip);
+			kube_compile_client(k, &t->ip);
+			break;
 		case TOUCH_SYNC: has_sync = true; break;
 		case TOUCH_IMPORT:
 		case TOUCH_POD: break;

@@ -16,6 +16,7 @@
 #include "cluster/selector.h"
 #include "cluster/store.h"
 #include "cluster/view.h"
+#include "kubernetes/clients.h"
 #include "names/prefix_set.h"
 #include "names/table.h"
 #include "plugin.h"
@@ -128,6 +129,7 @@ struct kube {
 	struct kube_zone *primary; /* first zone that is no reverse zone */
 	struct table addresses;
 	struct prefix_set v4, v6; /* keys of the addresses that have PTR records */
+	struct kube_clients clients;
 	bool has_reverse; /* a reverse zone is served */
 	uint64_t namespace_seed;
 	_Atomic bool is_synced;

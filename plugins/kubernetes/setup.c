@@ -348,6 +348,7 @@ static void kube_free(struct kube *k)
 	prefix_set_fini(&k->v4);
 	prefix_set_fini(&k->v6);
 	table_fini(&k->addresses, kube_address_free);
+	kube_clients_fini(&k->clients);
 	vec_free(&k->zones);
 	vec_free(&k->local);
 	vec_free(&k->options.namespaces);
@@ -412,6 +413,7 @@ int kube_setup(struct setup *s, struct err *e)
 	arena_init(&k->arena);
 	list_init(&k->followers);
 	table_init(&k->addresses);
+	kube_clients_init(&k->clients, s->chain);
 	prefix_set_init(&k->v4, 4);
 	prefix_set_init(&k->v6, 16);
 	k->namespace_seed = k->addresses.seed;
@@ -477,6 +479,7 @@ const struct plugin kubernetes_plugin = {
 	.start = kube_start,
 	.prefetch = kube_prefetch,
 	.query = kube_query,
+	.metadata = kube_metadata,
 	.ready = kube_ready,
 	.metrics = kube_metrics,
 	.teardown = kube_teardown,

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "core/metadata.h"
 #include "dns/rr.h"
 
 #define PREFIX "[INFO] "
@@ -10,7 +11,7 @@
 struct line {
 	char *at;
 	size_t len;
-	const struct query *q;
+	struct query *q;
 	uint64_t took_ns;
 };
 
@@ -190,9 +191,24 @@ static void put_duration(struct line *l)
 	add(l, "s", 1);
 }
 
-static void put_unknown(struct line *l)
+/* A value of metadata; what others wrote must not begin lines of its own. */
+static void put_metadata(struct line *l, struct str key)
 {
-	add(l, "-", 1);
+	struct str value;
+	char escape[5];
+
+	if (!metadata_get(l->q, key, &value))
+		value = STR("-");
+	for (size_t i = 0; i < value.len; i++) {
+		uint8_t c = (uint8_t)value.at[i];
+
+		if (c >= ' ' && c < 127) {
+			add(l, value.at + i, 1);
+			continue;
+		}
+		snprintf(escape, sizeof(escape), "\\%03u", c);
+		add(l, escape, 4);
+	}
 }
 
 /* Keys count from 1; those with '>' are taken in any case. */
@@ -218,12 +234,12 @@ static const struct {
 	{"{>rflags}", put_rflags},
 };
 
-#define KEY_UNKNOWN (ARRAY_LEN(keys) + 1)
+#define KEY_METADATA (ARRAY_LEN(keys) + 1)
 
 static unsigned find_key(struct str word)
 {
-	if (word.len > 2 && word.at[1] == '/')
-		return KEY_UNKNOWN; /* metadata, which no plugin gives */
+	if (word.len > 3 && word.at[1] == '/')
+		return KEY_METADATA;
 	for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
 		struct str name = str_from(keys[i].name);
 
@@ -265,7 +281,7 @@ void format_init(struct format *f, const char *text)
 		add_piece(f, (struct str){rest.at - plain, plain}, 0);
 		plain = 0;
 		if (key != 0)
-			add_piece(f, (struct str){NULL, 0}, key);
+			add_piece(f, (struct str){word.at + 2, word.len - 3}, key);
 		else
 			format_init(f, is_common ? FORMAT_COMMON : FORMAT_COMBINED);
 		rest = (struct str){rest.at + word.len, rest.len - word.len};
@@ -278,8 +294,15 @@ void format_fini(struct format *f)
 	vec_free(&f->pieces);
 }
 
+void format_want(const struct format *f, struct chain *c)
+{
+	vec_for_each(&f->pieces, p)
+		if (p->key == KEY_METADATA)
+			metadata_want(c, p->literal);
+}
+
 size_t format_write(
-	const struct format *f, const struct query *q, uint64_t took_ns, char out[FORMAT_LINE_MAX])
+	const struct format *f, struct query *q, uint64_t took_ns, char out[FORMAT_LINE_MAX])
 {
 	struct line l = {out, 0, q, took_ns};
 
@@ -287,8 +310,8 @@ size_t format_write(
 	vec_for_each(&f->pieces, p) {
 		if (p->key == 0)
 			add(&l, p->literal.at, p->literal.len);
-		else if (p->key == KEY_UNKNOWN)
-			put_unknown(&l);
+		else if (p->key == KEY_METADATA)
+			put_metadata(&l, p->literal);
 		else
 			keys[p->key - 1].put(&l);
 	}

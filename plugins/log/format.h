@@ -16,7 +16,7 @@
 #define FORMAT_COMBINED FORMAT_COMMON " \"{>opcode}\""
 
 struct format_piece {
-	struct str literal; /* when key is 0 */
+	struct str literal; /* when key is 0; of metadata, which */
 	unsigned key;
 };
 
@@ -29,6 +29,8 @@ struct format {
  * what they stand for; words in braces that are not known stay as they are.
  */
 void format_init(struct format *f, const char *text);
+/* Say which metadata the format uses. */
+void format_want(const struct format *f, struct chain *c);
 /* Free the pieces. */
 void format_fini(struct format *f);
 /*
@@ -36,4 +38,4 @@ void format_fini(struct format *f);
  * ends with a newline. Returns its length.
  */
 size_t format_write(
-	const struct format *f, const struct query *q, uint64_t took_ns, char out[FORMAT_LINE_MAX]);
+	const struct format *f, struct query *q, uint64_t took_ns, char out[FORMAT_LINE_MAX]);

@@ -138,6 +138,8 @@ static int setup(struct setup *s, struct err *e)
 	for (const struct directive *d = s->first; d != NULL && rc == 0;
 		d = block_find(s->block, "log", d))
 		rc = add_use(l, d, e);
+	vec_for_each(&l->rules, r)
+		format_want(&r->format, s->chain);
 	if (rc != 0)
 		log_free(l);
 	else

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "conf/corefile.h"
 #include "conf/zonekey.h"
+#include "core/metadata.h"
 #include "core/metrics.h"
 #include "core/unavailable.h"
 
@@ -92,6 +93,8 @@ static void add_link(struct chain *c, struct link l)
 		vec_push(&c->reply_hooks, l);
 	if (l.plugin->prefetch != NULL)
 		vec_push(&c->prefetch_hooks, l);
+	if (l.plugin->metadata != NULL)
+		vec_push(&c->metadata_hooks, l);
 }
 
 /* Set up the plugins of one block in chain order. */
@@ -298,6 +301,8 @@ static void chain_free(struct chain *c)
 	vec_free(&c->query_hooks);
 	vec_free(&c->reply_hooks);
 	vec_free(&c->prefetch_hooks);
+	vec_free(&c->metadata_hooks);
+	metadata_fini(c);
 	free(c);
 }
 

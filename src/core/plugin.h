@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "core/offer.h"
 
 struct metrics;
@@ -47,6 +48,11 @@ struct plugin {
 	enum verdict (*query)(struct query *q, void *instance);
 	/* On the way up, for plugins above the one that answered: look at or change q->answer. */
 	void (*reply)(struct query *q, void *instance);
+	/*
+	 * The value that the plugin has for a label ("client-namespace") of this question, when
+	 * somebody asks (core/metadata.h): published data, q->arena or static. False: none.
+	 */
+	bool (*metadata)(struct query *q, void *instance, struct str label, struct str *out);
 	/* The query is abandoned while it waits for this plugin (shutdown): forget it. */
 	void (*cancel)(struct query *q, void *instance);
 	/* False while the plugin is not ready to serve (asked by the ready plugin). */

@@ -33,6 +33,7 @@ void query_init(struct query *q, struct worker *w)
 	q->nsid_len = 0;
 	q->socket = NULL;
 	q->plugin_data = NULL;
+	q->metadata = NULL;
 	q->table = NULL;
 	q->local.sa.sa_family = AF_UNSPEC;
 	q->parent = NULL;

@@ -32,6 +32,7 @@
 #define QUERY_SUB_DEPTH 8u
 
 struct generation;
+struct metadata_value;
 struct table;
 struct worker;
 
@@ -61,6 +62,7 @@ struct query {
 	size_t nsid_len;
 	void *socket;          /* of the transport: where the answer goes */
 	void *plugin_data;     /* of the plugin that said WAIT */
+	struct metadata_value *metadata; /* left by plugins (core/metadata.h), newest first */
 	const struct table *table; /* of prefetch hooks: where the lookup will be, or NULL */
 	uint64_t hash;         /* ... and under which hash */
 	union addr client;

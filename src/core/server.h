@@ -16,6 +16,8 @@
 #include "dns/name.h"
 #include "net/addr.h"
 
+struct zone_list;
+
 /* A plugin instance in a chain. */
 struct link {
 	const struct plugin *plugin;
@@ -27,10 +29,13 @@ struct link {
 struct chain {
 	VEC(struct link) links;
 	/* The same, without those that have no such hook: what the query path walks. */
-	VEC(struct link) query_hooks, reply_hooks, prefetch_hooks;
+	VEC(struct link) query_hooks, reply_hooks, prefetch_hooks, metadata_hooks;
 	bool takes_any_class; /* chaos, forward: classes other than IN reach the plugins */
 	bool has_forwarder;   /* RA=1 (design: recursion is available through a forwarder) */
 	bool takes_transfers; /* AXFR and IXFR over TCP reach the plugins */
+	/* Of core/metadata.h: where values may be had (NULL: nowhere), and those asked for. */
+	const struct zone_list *metadata_zones;
+	VEC(char *) metadata_keys;
 };
 
 /* One zone of a server block. */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "core/metadata.h"
 #include "dns/wire.h"
 
 static void fill_setup(struct rig *r)
@@ -45,6 +46,8 @@ int rig_open(struct rig *r, const struct plugin *plugin, const char *text)
 	vec_push(&r->chain.links, (struct link){.plugin = plugin, .instance = r->setup.instance});
 	if (plugin->query != NULL)
 		vec_push(&r->chain.query_hooks, r->chain.links.at[0]);
+	if (plugin->metadata != NULL)
+		vec_push(&r->chain.metadata_hooks, r->chain.links.at[0]);
 	vec_push(&r->generation.servers, &r->server);
 	vec_push(&r->group.servers, &r->server);
 	server_group_build(&r->group);
@@ -62,6 +65,8 @@ void rig_close(struct rig *r)
 	worker_fini(&r->worker);
 	vec_free(&r->chain.links);
 	vec_free(&r->chain.query_hooks);
+	vec_free(&r->chain.metadata_hooks);
+	metadata_fini(&r->chain);
 	vec_free(&r->generation.servers);
 	server_group_fini(&r->group);
 	vec_free(&r->setup.zones);

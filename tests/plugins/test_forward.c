@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "core/metadata.h"
 #include "core/metrics.h"
+#include "core/zone_list.h"
 #include "dns/wire.h"
 #include "fake_relay_io.h"
 #include "rig.h"
@@ -96,6 +98,31 @@ static void a_question_is_forwarded_and_keeps_its_letters(void **state)
 	assert_string_equal(q->answered_by, "forward");
 	query_release(q);
 	finish(&r);
+}
+
+static void the_server_that_answered_is_metadata(void **state)
+{
+	struct zone_list zones = {.table = NULL};
+	struct str text;
+	struct query *q;
+	struct rig r;
+
+	(void)state;
+	zone_list_add(&zones, &(struct name){1, {0}});
+	start(&r, "forward . 192.0.2.53:5353");
+	metadata_enable(&r.chain, &zones);
+	for (int i = 0; i < 2; i++) {
+		q = ask(&r, "www.example.org");
+		assert_int_equal(query_run(q), QUERY_PARKED);
+		assert_false(metadata_get(q, STR("forward/upstream"), &text));
+		pass(&r, 20);
+		assert_int_equal(metadata_get(q, STR("forward/upstream"), &text), i);
+		query_release(q);
+		/* only from now on somebody asks for it */
+		metadata_want(&r.chain, STR("forward/upstream"));
+	}
+	finish(&r);
+	zone_list_free(&zones);
 }
 
 static void the_first_rule_that_takes_the_name_is_used(void **state)
@@ -289,6 +316,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_question_is_forwarded_and_keeps_its_letters),
+	        {"1.12: the server that answered is metadata",
+	                the_server_that_answered_is_metadata, NULL, NULL, NULL},
 	        cmocka_unit_test(the_first_rule_that_takes_the_name_is_used),
 	        cmocka_unit_test(without_recursion_desired_nothing_is_forwarded),
 	        cmocka_unit_test(questions_over_max_concurrent_are_refused_and_counted),

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/metadata.h"
 #include "core/metrics.h"
+#include "core/zone_list.h"
 #include "test.h"
 
 extern const struct plugin log_plugin;
@@ -166,6 +168,27 @@ static void a_name_cannot_forge_a_line(void **state)
 	assert_lines(&r, "[INFO] x\\010[info]\\032y.\n");
 }
 
+static void formats_write_metadata(void **state)
+{
+	struct zone_list zones = {.table = NULL};
+	struct query *q;
+	struct rig r;
+
+	(void)state;
+	zone_list_add(&zones, &(struct name){1, {0}});
+	open_log(&r, ". {\nlog . \"{/a/b} {/a/label.io/x} {/c/d}\"\n}");
+	metadata_enable(&r.chain, &zones);
+	q = rig_query(&r, &(struct rig_ask){.name = "a.", .type = TYPE_A});
+	assert_true(metadata_is_wanted(q, STR("a/label.io/x")));
+	assert_false(metadata_is_wanted(q, STR("a/label")));
+	metadata_put(q, STR("a/b"), STR("x\n[INFO] \x7f"));
+	metadata_put(q, STR("a/label.io/x"), STR(""));
+	rig_up(&r, q, "whoami");
+	query_release(q);
+	assert_lines(&r, "[INFO] x\\010[INFO] \\127  -\n");
+	zone_list_free(&zones);
+}
+
 static void a_slow_reader_loses_lines_that_are_counted(void **state)
 {
 	struct metrics *m = metrics_new();
@@ -222,6 +245,7 @@ int main(void)
 		cmocka_unit_test(names_and_classes_choose_what_is_logged),
 		cmocka_unit_test(a_denial_is_known_by_its_soa),
 		cmocka_unit_test(a_name_cannot_forge_a_line),
+		{"1.12: formats write metadata", formats_write_metadata, NULL, NULL, NULL},
 		cmocka_unit_test(a_slow_reader_loses_lines_that_are_counted),
 		cmocka_unit_test(mistakes_are_refused),
 	};
