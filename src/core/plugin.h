@@ -46,7 +46,10 @@ struct plugin {
 	void (*prefetch)(struct query *q, void *instance);
 	/* On the way down: answer, pass on, wait or drop. */
 	enum verdict (*query)(struct query *q, void *instance);
-	/* On the way up, for plugins above the one that answered: look at or change q->answer. */
+	/*
+	 * On the way up, for plugins above the one that answered: look at or change q->answer.
+	 * query_hold() makes it wait for another question's answer.
+	 */
 	void (*reply)(struct query *q, void *instance);
 	/*
 	 * The value that the plugin has for a label ("client-namespace") of this question, when

@@ -26,6 +26,8 @@ void query_init(struct query *q, struct worker *w)
 	q->keepalive = 0;
 	q->depth = 0;
 	q->is_internal = q->is_running = q->is_parked = q->was_resumed = q->is_dropped = false;
+	q->is_replying = q->is_held = false;
+	q->reply_at = 0;
 	q->resumed_with = NEXT;
 	q->answered_by = "";
 	q->reason = NULL;
@@ -49,7 +51,7 @@ static void cancel_hooks(struct query *q)
 {
 	const struct link *l = &q->chain->query_hooks.at[q->position];
 
-	list_for_each(&q->children, node) {
+	list_for_each (&q->children, node) {
 		struct query *child = container_of(node, struct query, sibling);
 
 		if (child->is_parked)
@@ -58,14 +60,14 @@ static void cancel_hooks(struct query *q)
 	list_remove(&q->node);
 	q->is_parked = false;
 	q->is_dropped = true;
-	if (l->plugin->cancel != NULL)
+	if (!q->is_replying && l->plugin->cancel != NULL)
 		l->plugin->cancel(q, l->instance);
 }
 
 /* Nobody asks any more for what children that still wait would bring. */
 static void release_children(struct query *q)
 {
-	list_for_each(&q->children, node) {
+	list_for_each (&q->children, node) {
 		struct query *child = container_of(node, struct query, sibling);
 
 		if (child->is_parked)
@@ -143,7 +145,7 @@ bool query_prepare(struct query *q, const struct server_group *g)
 	q->answer.has_recursion = q->chain->has_forwarder;
 	if (q->answer.rcode != RCODE_NOERROR)
 		return false;
-	vec_for_each(&q->chain->prefetch_hooks, l)
+	vec_for_each (&q->chain->prefetch_hooks, l)
 		l->plugin->prefetch(q, l->instance);
 	return true;
 }
@@ -160,15 +162,44 @@ void query_prefetch(const struct query *q)
 		table_prefetch_entry(q->table, q->hash);
 }
 
-/* The way up: reply hooks of the plugins above the one at order, nearest first. */
-static void run_replies(struct query *q, unsigned order)
+static enum query_state park(struct query *q)
 {
-	for (size_t i = q->chain->reply_hooks.len; i > 0; i--) {
-		struct link *l = &q->chain->reply_hooks.at[i - 1];
+	q->is_parked = true;
+	list_push(&q->worker->parked, &q->node);
+	return QUERY_PARKED;
+}
 
-		if (l->order < order && is_for(q, l->plugin))
-			l->plugin->reply(q, l->instance);
+/* The way up: the reply hooks in front of q->reply_at, nearest first. */
+static enum query_state run_replies(struct query *q)
+{
+	q->is_running = true;
+	while (q->reply_at > 0) {
+		struct link *l = &q->chain->reply_hooks.at[--q->reply_at];
+
+		if (!is_for(q, l->plugin))
+			continue;
+		l->plugin->reply(q, l->instance);
+		if (!q->is_held)
+			continue;
+		q->is_held = false;
+		if (!q->was_resumed) {
+			q->is_running = false;
+			return park(q);
+		}
+		q->was_resumed = false;
 	}
+	q->is_running = false;
+	return QUERY_ANSWERED;
+}
+
+/* Reply hooks of the plugins above the one at order in the chain. */
+static size_t replies_above(const struct chain *c, unsigned order)
+{
+	size_t n = c->reply_hooks.len;
+
+	while (n > 0 && c->reply_hooks.at[n - 1].order >= order)
+		n--;
+	return n;
 }
 
 static enum query_state finish(struct query *q, enum verdict v)
@@ -187,15 +218,19 @@ static enum query_state finish(struct query *q, enum verdict v)
 		q->answered_by = hooks[q->position].plugin->name;
 	}
 	q->answer.has_recursion |= q->chain->has_forwarder;
-	run_replies(q, order);
-	return QUERY_ANSWERED;
+	q->is_replying = true;
+	q->reply_at = (uint16_t)replies_above(q->chain, order);
+	return run_replies(q);
 }
 
-static enum query_state park(struct query *q)
+void query_hold(struct query *q)
 {
-	q->is_parked = true;
-	list_push(&q->worker->parked, &q->node);
-	return QUERY_PARKED;
+	answer_keep(&q->answer);
+	if (q->answer.message != NULL)
+		answer_set_message(&q->answer,
+		        (uint8_t *)arena_dup(&q->arena, q->answer.message, q->answer.message_len),
+		        q->answer.message_len);
+	q->is_held = true;
 }
 
 /* Ask the hooks from q->position on; v is what the one at q->position said, if it was asked. */
@@ -249,7 +284,7 @@ void query_resume(struct query *q, enum verdict verdict)
 	}
 	list_remove(&q->node);
 	q->is_parked = false;
-	if (walk(q, verdict, true) != QUERY_PARKED)
+	if ((q->is_replying ? run_replies(q) : walk(q, verdict, true)) != QUERY_PARKED)
 		complete(q);
 }
 
@@ -265,12 +300,12 @@ size_t query_encode(struct query *q, uint8_t *out, size_t room)
 {
 	uint8_t cookie[COOKIE_FULL];
 	struct answer_env env = {
-		.nsid = q->nsid,
-		.nsid_len = q->nsid_len,
-		.keepalive = q->keepalive,
-		.is_stream = q->transport != TRANSPORT_UDP,
-		.udp_size = QUERY_UDP_MAX,
-		.limit = msg_reply_limit(&q->msg, q->transport, q->udp_cap),
+	        .nsid = q->nsid,
+	        .nsid_len = q->nsid_len,
+	        .keepalive = q->keepalive,
+	        .is_stream = q->transport != TRANSPORT_UDP,
+	        .udp_size = QUERY_UDP_MAX,
+	        .limit = msg_reply_limit(&q->msg, q->transport, q->udp_cap),
 	};
 
 	if (env.limit > room)
@@ -280,11 +315,11 @@ size_t query_encode(struct query *q, uint8_t *out, size_t room)
 
 		from.addr = addr_ip(&q->client, &from.addr_len);
 		if (cookie_check(&q->worker->secrets, q->msg.edns.cookie, q->msg.edns.cookie_len,
-			    from, q->worker->wall_s) == COOKIE_GOOD)
+		            from, q->worker->wall_s) == COOKIE_GOOD)
 			memcpy(cookie, q->msg.edns.cookie, COOKIE_FULL);
 		else
 			cookie_make(cookie, q->worker->secrets.current, q->msg.edns.cookie, from,
-				q->worker->wall_s);
+			        q->worker->wall_s);
 		env.cookie = cookie;
 	}
 	if (out != q->buf)
@@ -315,7 +350,7 @@ static void write_question(struct query *child, const struct query *q, struct qu
 }
 
 int query_sub(struct query *q, struct query_question question,
-	void (*on_sub)(struct query *parent, struct query *child, void *arg), void *arg)
+        void (*on_sub)(struct query *parent, struct query *child, void *arg), void *arg)
 {
 	struct query *child;
 
@@ -357,6 +392,6 @@ void query_merge(struct query *q, const struct query *child, const uint8_t *targ
 
 		if (ref->section == SECTION_ANSWER)
 			answer_add_owned(&q->answer, SECTION_ANSWER,
-				ref->owner == NULL ? target : ref->owner, ref->set);
+			        ref->owner == NULL ? target : ref->owner, ref->set);
 	}
 }

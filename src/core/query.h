@@ -46,6 +46,7 @@ struct query {
 	uint64_t start_ns;     /* when the batch that it came in was read */
 	size_t wire_len;
 	uint16_t position;     /* next query hook */
+	uint16_t reply_at;     /* reply hooks that are left, from the front */
 	uint16_t udp_cap;      /* largest UDP answer; bufsize lowers it */
 	uint16_t keepalive;    /* of the connection, RFC 7828: units of 100 ms */
 	uint8_t transport;     /* enum transport */
@@ -55,6 +56,8 @@ struct query {
 	bool is_parked;
 	bool was_resumed;
 	bool is_dropped;
+	bool is_replying;      /* the plugins below have answered: reply hooks are next */
+	bool is_held;          /* private to query_hold() */
 	uint8_t resumed_with;  /* enum verdict */
 	const char *answered_by; /* name of the plugin that said DONE, or "" */
 	const char *reason;    /* why it failed, for the log: static or in the arena; or NULL */
@@ -108,6 +111,12 @@ enum query_state query_run(struct query *q);
  * it. May be called before the hook that returns WAIT has returned. Calls q->on_done at the end.
  */
 void query_resume(struct query *q, enum verdict verdict);
+/*
+ * A reply hook that needs another answer first (dns64) calls this, before query_sub(): the query
+ * is parked when the hook returns, and query_resume() goes on with the reply hooks above it,
+ * whatever the verdict. The answer so far is kept; on_sub may change it.
+ */
+void query_hold(struct query *q);
 /*
  * Third pass: write the answer into out, which holds room for limit octets and may be q->buf.
  * Returns its length.

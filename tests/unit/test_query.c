@@ -105,6 +105,19 @@ static const struct plugin full = {.name = "full",
         .reply = hook_reply,
         .cancel = hook_cancel,
         .prefetch = hook_prefetch};
+/* Looks at the answer and asks another question before the others above may look. */
+static void hook_hold(struct query *q, void *instance)
+{
+	struct hook *h = instance;
+
+	note('r', h);
+	if (q->depth > 0)
+		return;
+	query_hold(q);
+	assert_int_equal(ask(q, h), WAIT);
+}
+
+static const struct plugin holder = {.name = "holder", .reply = hook_hold};
 static const struct plugin quiet = {.name = "quiet", .query = hook_query};
 static const struct plugin looker = {.name = "looker", .reply = hook_reply};
 
@@ -420,6 +433,67 @@ static void sub_queries_nest_eight_deep(void **state)
 	assert_int_equal(a->sub_rc, 0); /* of the outermost, which returns last */
 	assert_int_equal(subs, QUERY_SUB_DEPTH);
 	assert_int_equal(worker.in_use, QUERY_SUB_DEPTH + 1);
+	query_release(q);
+	assert_int_equal(worker.in_use, 0);
+}
+
+static void a_reply_hook_can_wait_for_another_answer(void **state)
+{
+	struct query *q, *child;
+	struct hook *b;
+
+	(void)state;
+	add('a', &looker, NEXT);
+	b = add('b', &holder, NEXT);
+	add('c', &full, WAIT)->only = "target";
+	add('d', &full, DONE);
+	b->asks = "target";
+	q = prepared("web");
+	buf_clear(&trace);
+	assert_int_equal(query_run(q), QUERY_PARKED);
+	expect_trace("qc qd rc rb pc pd qc");
+	assert_string_equal(q->answered_by, "full");
+	child = container_of(list_first(&q->children), struct query, sibling);
+	query_resume(child, DONE);
+	assert_ptr_equal(done, q);
+	assert_true(list_is_empty(&worker.parked));
+	expect_trace("rb ra s0 ra");
+	query_release(q);
+	assert_int_equal(worker.in_use, 0);
+}
+
+static void a_reply_hook_that_gets_its_answer_at_once_does_not_park(void **state)
+{
+	struct query *q;
+
+	(void)state;
+	add('a', &looker, NEXT);
+	add('b', &holder, NEXT)->asks = "target";
+	add('c', &full, DONE);
+	q = prepared("web");
+	buf_clear(&trace);
+	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	expect_trace("qc rb pc qc rb ra s0 ra");
+	assert_false(q->is_parked);
+	query_release(q);
+	assert_int_equal(worker.in_use, 0);
+}
+
+static void a_held_query_can_be_cancelled(void **state)
+{
+	struct query *q;
+
+	(void)state;
+	add('a', &looker, NEXT);
+	add('b', &holder, NEXT)->asks = "target";
+	add('c', &full, WAIT)->only = "target";
+	add('d', &full, DONE);
+	q = prepared("web");
+	assert_int_equal(query_run(q), QUERY_PARKED);
+	buf_clear(&trace);
+	query_cancel(q);
+	expect_trace("cc");
+	assert_true(q->is_dropped);
 	query_release(q);
 	assert_int_equal(worker.in_use, 0);
 }
@@ -836,6 +910,9 @@ int main(void)
 	        TEST(a_sub_query_that_waits_parks_both),
 	        TEST(a_question_that_is_refused_is_a_sub_query_too),
 	        TEST(sub_queries_nest_eight_deep),
+	        TEST(a_reply_hook_can_wait_for_another_answer),
+	        TEST(a_reply_hook_that_gets_its_answer_at_once_does_not_park),
+	        TEST(a_held_query_can_be_cancelled),
 	        TEST(cancelling_tells_those_who_wait_innermost_first),
 	        TEST(a_child_that_still_waits_is_cancelled_with_its_parent),
 	        TEST(all_parked_queries_of_a_generation_can_be_cancelled),
