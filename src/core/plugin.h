@@ -16,6 +16,7 @@
 
 struct metrics;
 struct plugin_explain;
+struct plugin_transfer;
 struct query;
 struct setup;
 struct worker;
@@ -72,4 +73,6 @@ struct plugin {
 	const struct plugin_explain *explain;
 	/* What instances offer to other plugins of their block (core/offer.h); ends zeroed. */
 	const struct offer *offers;
+	/* What the plugin `transfer` hands zones out with (core/transfer.h); NULL: it has none. */
+	const struct plugin_transfer *transfer;
 };

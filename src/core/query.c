@@ -102,12 +102,17 @@ enum verdict query_fail(struct query *q, uint16_t rcode)
 	return DONE;
 }
 
-/* Zone transfers need a plugin that serves them, and a stream (RFC 5936 4.2). */
+/*
+ * Zone transfers need a plugin that serves them, and AXFR a stream (RFC 5936 4.2). To IXFR over
+ * UDP the plugin says what is newest (RFC 1995 2).
+ */
 static uint16_t transfer_rcode(const struct query *q)
 {
-	if (q->transport == TRANSPORT_UDP)
-		return RCODE_NOTIMP;
-	return q->chain->takes_transfers ? RCODE_NOERROR : RCODE_REFUSED;
+	bool is_udp = q->transport == TRANSPORT_UDP;
+
+	if (!q->chain->takes_transfers)
+		return is_udp ? RCODE_NOTIMP : RCODE_REFUSED;
+	return is_udp && q->msg.qtype == TYPE_AXFR ? RCODE_REFUSED : RCODE_NOERROR;
 }
 
 /* What the server block refuses before any plugin sees it. */

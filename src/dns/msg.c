@@ -135,11 +135,32 @@ static bool parse_plain_opt(struct msg *m, const uint8_t *wire, size_t len)
 	return true;
 }
 
+/* IXFR: the SOA record that the client has, in the authority section (RFC 1995 3). */
+static bool parse_serial(struct msg *m, struct reader *r)
+{
+	struct rr_view rr;
+	struct reader rdata;
+
+	if (!read_rr(r, &rr) || rr.type != TYPE_SOA || rr.rr_class != CLASS_IN)
+		return false;
+	rdata = *r;
+	rdata.at = rr.rdata_at;
+	read_name(&rdata, NULL);
+	read_name(&rdata, NULL);
+	m->serial = read32(&rdata);
+	m->has_serial = !rdata.is_bad && rdata.at + 16 == rr.rdata_at + rr.rdlength;
+	return m->has_serial;
+}
+
 static bool parse_tail(struct msg *m, const uint8_t *wire, size_t len)
 {
 	struct reader r = reader_on(wire, len);
 	unsigned arcount = get16(wire + 10);
 
+	if (get16(wire + 8) != 0) {
+		r.at = m->question_end;
+		return parse_serial(m, &r) && parse_additional(m, wire, &r, arcount);
+	}
 	if (arcount == 0)
 		return len == m->question_end;
 	if (arcount == 1 && parse_plain_opt(m, wire, len))
@@ -156,11 +177,13 @@ static bool is_bad_qtype(uint16_t type)
 
 static enum msg_verdict parse_query(struct msg *m, const uint8_t *wire, size_t len)
 {
-	uint16_t qdcount = get16(wire + 4);
+	uint16_t qdcount = get16(wire + 4), nscount = get16(wire + 8);
 
-	if (get16(wire + 6) != 0 || get16(wire + 8) != 0 || qdcount > 1)
+	if (get16(wire + 6) != 0 || nscount > 1 || qdcount > 1)
 		return refuse(m, RCODE_FORMERR);
 	if (qdcount == 1 && !parse_question(m, wire, len))
+		return refuse(m, RCODE_FORMERR);
+	if (nscount != 0 && m->qtype != TYPE_IXFR)
 		return refuse(m, RCODE_FORMERR);
 	if (!parse_tail(m, wire, len)) {
 		memset(&m->edns, 0, sizeof(m->edns));

@@ -50,6 +50,8 @@ struct msg {
 	uint8_t qname_len; /* at offset 12; 0 when the question is unusable */
 	uint8_t qname_labels;
 	uint8_t rcode; /* with MSG_REFUSE: what to answer */
+	bool has_serial; /* IXFR: the client said what it has (RFC 1995 3) */
+	uint32_t serial; /* ... which is this */
 	struct edns edns;
 };
 

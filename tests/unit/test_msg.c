@@ -18,6 +18,10 @@
 	"12345678"
 #define TSIG "\3key\0\0\xfa\0\xff\0\0\0\0\0\0"
 
+#define IXFR_QUESTION "\1a\0\0\xfb\0\1"
+#define SOA_RECORD(n)                                                                              \
+	"\xc0\x0c\0\6\0\1\0\0\0\0\0" n "\0\0" "\0\0\1\4" "\0\0\0\0" "\0\0\0\0" "\0\0\0\0" "\0\0\0\0"
+
 struct message {
 	uint16_t flags, counts[4];
 	const uint8_t *body;
@@ -87,6 +91,16 @@ static void each_shape_of_query_has_one_verdict(void **state)
 	        {"records that nobody counted", {0, {1}, OCTETS(QUESTION OPT)}, MSG_REFUSE,
 	                RCODE_FORMERR},
 	        {"an answer in a query", {0, {1, 1}, OCTETS(QUESTION A_RECORD)}, MSG_REFUSE,
+	                RCODE_FORMERR},
+	        {"IXFR with the SOA record that the client has (RFC 1995 3)",
+	                {0, {1, 0, 1}, OCTETS(IXFR_QUESTION SOA_RECORD("\x16"))}, MSG_ANSWER, 0},
+	        {"IXFR without one", {0, {1}, OCTETS(IXFR_QUESTION)}, MSG_ANSWER, 0},
+	        {"IXFR with one that is cut", {0, {1, 0, 1}, OCTETS(IXFR_QUESTION SOA_RECORD("\x15"))},
+	                MSG_REFUSE, RCODE_FORMERR},
+	        {"IXFR with an address", {0, {1, 0, 1}, OCTETS(IXFR_QUESTION A_RECORD)}, MSG_REFUSE,
+	                RCODE_FORMERR},
+	        {"IXFR with two", {0, {1, 0, 2},
+	                OCTETS(IXFR_QUESTION SOA_RECORD("\x16") SOA_RECORD("\x16"))}, MSG_REFUSE,
 	                RCODE_FORMERR},
 	        {"authority in a query", {0, {1, 0, 1}, OCTETS(QUESTION A_RECORD)}, MSG_REFUSE,
 	                RCODE_FORMERR},
