@@ -6,7 +6,8 @@
 #   ./bootstrap.sh run       build and serve the lab cluster on 127.0.0.1:1053
 #   ./bootstrap.sh check     build and run the whole test suite
 #                            --sanitize: under AddressSanitizer and UBSan; --tsan: threads
-#   ./bootstrap.sh bench     CPU per answer beside an echo loop, NSD and Knot
+#   ./bootstrap.sh bench     CPU per answer beside an echo loop, NSD and Knot; 'bench cluster': start,
+#                            memory and latency of changes with a large cluster
 #   ./bootstrap.sh install   build and install (PREFIX, default /usr/local)
 #
 # Each step does the steps before it, and says what it does.
@@ -164,6 +165,10 @@ bench() {
 	build
 	need $test_packages
 	make -s -j"$jobs" tests/bench/echo tests/bench/gen
+	if [ "${1:-}" = cluster ]; then
+		make -s -j"$jobs" tests/bench/probe tests/apisim/apisim
+		exec tests/bench/cluster.sh
+	fi
 	exec tests/bench/run.sh "$@"
 }
 
@@ -174,7 +179,7 @@ install_all() {
 	as_root ldconfig
 }
 
-[ $# -gt 0 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 1; }
+[ $# -gt 0 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 1; }
 step=$1
 shift
 case $step in
@@ -184,6 +189,6 @@ run) run ;;
 check) check "$@" ;;
 bench) bench "$@" ;;
 install) install_all ;;
--h | --help | help) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
+-h | --help | help) sed -n '2,15s/^# \{0,1\}//p' "$0" ;;
 *) die "no step '$step'; see ./bootstrap.sh help" ;;
 esac

@@ -17,8 +17,9 @@
  *   POST   raw[?resource=]  body                    bytes into the open watches
  *   POST   set?resource=[&absent=0|1][&forbidden=0|1]
  *   POST   bookmarks?ms=                            interval of bookmarks
- *   POST   generate?services=&endpoints=&pods=      fill the world
- *   POST   churn?rate=&seconds=                     flip endpoints, rate a second
+ *   POST   generate?services=&endpoints=&pods=[&markers=]    fill the world
+ *   POST   churn?rate=&seconds=[&marks=&markers=]   flip endpoints, rate a second, and change the
+ *                                                   addresses of markers in turn, marks a second
  */
 #include "sim.h"
 
@@ -223,13 +224,21 @@ static enum MHD_Result on_generate(struct MHD_Connection *c, struct buf *body)
 	(void)body;
 	generate_cluster((unsigned)number(c, "services", 0), (unsigned)number(c, "endpoints", 1),
 	        (unsigned)number(c, "pods", 0));
+	generate_markers((unsigned)number(c, "markers", 0));
 	return done(c);
 }
 
 static enum MHD_Result on_churn(struct MHD_Connection *c, struct buf *body)
 {
+	struct churn want = {
+	        .rate = (unsigned)number(c, "rate", 10),
+	        .marks = (unsigned)number(c, "marks", 0),
+	        .markers = (unsigned)number(c, "markers", 0),
+	        .seconds = (unsigned)number(c, "seconds", 10),
+	};
+
 	(void)body;
-	churn_start((unsigned)number(c, "rate", 10), (unsigned)number(c, "seconds", 10));
+	churn_start(&want);
 	return done(c);
 }
 

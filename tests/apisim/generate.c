@@ -108,10 +108,55 @@ int generate_cluster(unsigned services, unsigned per_service, unsigned pods)
 	return 0;
 }
 
-/* A running churn. */
-struct churn {
-	unsigned rate, seconds;
-};
+/* ---- markers: what tells how long a change takes to be answered ---- */
+
+#define MARKERS "markers"
+
+/* The time of the monotonic clock, as far as it fits behind the first octet of an address. */
+static json_t *time_address(void)
+{
+	struct timespec t;
+	unsigned us;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	us = (unsigned)((uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	return json_sprintf("11.%u.%u.%u", us >> 16 & 0xff, us >> 8 & 0xff, us & 0xff);
+}
+
+/* The only endpoint of a headless service is the time at which it was changed. */
+static void put_marker_slice(unsigned n)
+{
+	put("discovery.k8s.io/v1", "EndpointSlice",
+	        json_pack("{s:{s:o,s:s,s:{s:o}},s:s,s:[{s:[o],s:{s:b}}],s:[{s:s,s:s,s:i}]}",
+	                "metadata", "name", json_sprintf("marker-%u-1", n), "namespace", MARKERS,
+	                "labels", "kubernetes.io/service-name", json_sprintf("marker-%u", n),
+	                "addressType", "IPv4", "endpoints", "addresses", time_address(),
+	                "conditions", "ready", 1, "ports", "name", "http", "protocol", "TCP",
+	                "port", 80));
+}
+
+static void put_marker_service(unsigned n)
+{
+	put("v1", "Service",
+	        json_pack("{s:{s:o,s:s},s:{s:s,s:[s],s:[{s:s,s:s,s:i}]}}", "metadata", "name",
+	                json_sprintf("marker-%u", n), "namespace", MARKERS, "spec", "clusterIP",
+	                "None", "clusterIPs", "None", "ports", "name", "http", "protocol", "TCP",
+	                "port", 80));
+}
+
+void generate_markers(unsigned markers)
+{
+	pthread_mutex_lock(&world.lock);
+	if (markers > 0)
+		put("v1", "Namespace", json_pack("{s:{s:s}}", "metadata", "name", MARKERS));
+	for (unsigned i = 0; i < markers; i++) {
+		put_marker_service(i);
+		put_marker_slice(i);
+	}
+	pthread_mutex_unlock(&world.lock);
+}
+
+/* ---- churn ---- */
 
 /* One endpoint of some slice becomes ready, or is so no more. */
 static void flip_one(struct kind *k)
@@ -134,34 +179,38 @@ static void flip_one(struct kind *k)
 	json_decref(j);
 }
 
+/* How many of something that comes rate times a second are due. */
+static uint64_t due(uint64_t start_ms, unsigned rate)
+{
+	return (now_ms() - start_ms) * rate / 1000;
+}
+
 static void *run_churn(void *arg)
 {
 	struct churn c = *(struct churn *)arg;
-	uint64_t start = now_ms(), done = 0;
+	uint64_t start = now_ms(), flips = 0, marks = 0;
+	struct kind *k = kind_find("discovery.k8s.io", "endpointslices");
 
 	free(arg);
 	while (now_ms() - start < c.seconds * 1000u) {
-		uint64_t due = (now_ms() - start) * c.rate / 1000;
-
 		pthread_mutex_lock(&world.lock);
-		for (; done < due && !world.stopping; done++) {
-			struct kind *k = kind_find("discovery.k8s.io", "endpointslices");
-
+		for (; flips < due(start, c.rate) && !world.stopping; flips++)
 			if (k->objects.all.len > 0)
 				flip_one(k);
-		}
+		for (; c.markers > 0 && marks < due(start, c.marks) && !world.stopping; marks++)
+			put_marker_slice((unsigned)(marks % c.markers));
 		pthread_mutex_unlock(&world.lock);
-		poll(NULL, 0, 5);
+		poll(NULL, 0, 1);
 	}
 	return NULL;
 }
 
-void churn_start(unsigned rate, unsigned seconds)
+void churn_start(const struct churn *c)
 {
-	struct churn *c = mem_new(struct churn);
+	struct churn *copy = mem_new(struct churn);
 	pthread_t thread;
 
-	*c = (struct churn){rate, seconds};
-	must(pthread_create(&thread, NULL, run_churn, c) == 0);
+	*copy = *c;
+	must(pthread_create(&thread, NULL, run_churn, copy) == 0);
 	pthread_detach(thread);
 }

@@ -249,5 +249,15 @@ enum MHD_Result control_serve(
 
 /* Make n services, each with per_service endpoints, and pods. Takes the lock as needed. */
 int generate_cluster(unsigned services, unsigned per_service, unsigned pods);
-/* Flip the readiness of rate random endpoints a second, for some seconds, in a thread. */
-void churn_start(unsigned rate, unsigned seconds);
+/* Make headless services "marker-N" in "markers", of one endpoint each. Takes the lock. */
+void generate_markers(unsigned markers);
+
+/* Changes that go on for a while. */
+struct churn {
+	unsigned rate; /* random endpoints a second whose readiness flips */
+	unsigned marks, markers; /* markers a second that change, in turn, and how many there are */
+	unsigned seconds;
+};
+
+/* Let a thread make the changes. The address of a marker is 11 and the low 24 bits of the time. */
+void churn_start(const struct churn *c);

@@ -4,6 +4,7 @@
  *   closed  -w N    keep N questions in flight: finds the highest rate
  *   open    -r R    R questions a second by the clock whatever the server does; latency counts
  *                   from the moment a question was due, so a stalled server can't hide it
+ *   with -z too     sleep until the next is due, which leaves the core to others
  * Every reply is checked: ID, question octets, QR, RCODE, number of answers, and the address of
  * the first A or AAAA record when the names file gives one.
  *
@@ -18,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +27,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,7 +64,7 @@ static struct {
 	double seconds, warmup;
 	unsigned window, sockets;
 	uint64_t rate;
-	bool edns, only_id;
+	bool edns, only_id, sleeps;
 	int pids[PIDS_MAX], pid_count;
 } opt = {.server = "127.0.0.1",
         .port = 53,
@@ -448,6 +451,17 @@ static void closed_step(int ep, uint64_t now)
 	poll_replies(ep, 1);
 }
 
+/* Until a reply comes or the clock is at due_ns. */
+static void sleep_until(int ep, uint64_t due_ns)
+{
+	struct pollfd p = {.fd = ep, .events = POLLIN};
+	uint64_t now = now_ns(), left = due_ns > now ? due_ns - now : 0;
+	struct timespec ts = {(time_t)(left / second), (long)(left % second)};
+
+	if (left > 0)
+		(void)ppoll(&p, 1, &ts, NULL);
+}
+
 /* Open loop: send what is due; due times advance by the clock only. */
 static void open_step(int ep, uint64_t now, uint64_t *due)
 {
@@ -461,6 +475,8 @@ static void open_step(int ep, uint64_t now, uint64_t *due)
 			break;
 		*due += n * step;
 	}
+	if (opt.sleeps)
+		sleep_until(ep, *due);
 	poll_replies(ep, 0);
 }
 
@@ -492,7 +508,7 @@ static void parse_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:p:f:t:u:w:n:r:P:eI")) != -1) {
+	while ((c = getopt(argc, argv, "s:p:f:t:u:w:n:r:P:eIz")) != -1) {
 		switch (c) {
 		case 's': opt.server = optarg; break;
 		case 'p': opt.port = (uint16_t)atoi(optarg); break;
@@ -505,6 +521,7 @@ static void parse_options(int argc, char **argv)
 		case 'P': parse_pids(optarg); break;
 		case 'e': opt.edns = true; break;
 		case 'I': opt.only_id = true; break;
+		case 'z': opt.sleeps = prctl(PR_SET_TIMERSLACK, 1000) == 0; break;
 		default:
 			opt.names = NULL;
 			optind = argc;
@@ -513,7 +530,7 @@ static void parse_options(int argc, char **argv)
 	}
 	if (opt.names == NULL || opt.sockets < 1 || opt.sockets > SOCKETS_MAX || opt.window < 1) {
 		fprintf(stderr, "usage: gen -f NAMES [-s ADDR] [-p PORT] [-t SECONDS] [-u WARMUP] "
-		                "[-w IN-FLIGHT | -r RATE]\n"
+		                "[-w IN-FLIGHT | -r RATE [-z]]\n"
 		                "           [-n SOURCE-PORTS] [-P PID,PID] [-e (EDNS)] [-I (check "
 		                "only ID and question)]\n");
 		exit(2);
