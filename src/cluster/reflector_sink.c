@@ -108,16 +108,16 @@ static void take_list_object(struct reflector *r, const struct object *o)
 static void take_watch_object(struct reflector *r, enum event_type type, const struct object *o)
 {
 	bool is_late = o->rv != 0 && r->seen != 0 && o->rv < r->seen;
-	enum store_result result;
+	enum store_result result = STORE_STALE;
 
 	r->watch_events++;
 	r->stats.last_event_ms = r->now_ms;
 	if (type == EVENT_DELETED) {
 		result = store_delete(r->store, r->source, o);
 		is_late = false; /* some servers send the last version of the object */
-	} else {
+	} else if (!is_late || store_get(r->store, r->kind, o->ns, o->name) != NULL) {
 		result = store_apply(r->store, r->source, o);
-	}
+	} /* else it may have been deleted since: the list will tell */
 	if (o->version != NULL && !(o->rv != 0 && o->rv < r->seen))
 		reflector_set_version(r, o->version);
 	if (result == STORE_STALE || is_late) {

@@ -301,7 +301,7 @@ static bool is_stale(const struct store *st, int source, const struct object *ol
 {
 	if ((st->sources[source].truth & 1u << o->kind) != 0 || old->rv == 0 || o->rv == 0)
 		return false;
-	return !is_other_uid(old, o) && o->rv < old->rv;
+	return o->rv < old->rv; /* versions are of the whole cluster: so is an older uid */
 }
 
 static void unlink_node(struct store *st, struct node *n)
@@ -582,7 +582,7 @@ bool store_audit_see(struct store *st, int source, const struct object *o)
 	if (n == NULL)
 		return false;
 	n->mark = st->sources[source].mark[o->kind];
-	return !is_other_uid(n->object, o) && !(n->object->rv != 0 && n->object->rv < o->rv);
+	return !is_other_uid(n->object, o) && (n->object->rv == 0 || n->object->rv == o->rv);
 }
 
 const struct object *store_audit_next(

@@ -67,8 +67,8 @@ void store_source_remove(struct store *st, int source);
 void store_source_synced(struct store *st, int source, enum object_kind kind, bool is_synced);
 
 /*
- * Add or replace an object (copied). With the same uid and a lower resourceVersion it is
- * STORE_STALE; a new uid or a version that is no number always replaces.
+ * Add or replace an object (copied). With a lower resourceVersion it is STORE_STALE, whatever its
+ * uid: versions count for the whole cluster. One that is no number always replaces.
  */
 enum store_result store_apply(struct store *st, int source, const struct object *o);
 /*
@@ -95,7 +95,10 @@ void store_relist_abort(struct store *st, int source, enum object_kind kind);
  * of the kind spoils the comparison.
  */
 void store_audit_begin(struct store *st, int source, enum object_kind kind);
-/* False when the source has no object of this key, or an older version, or another uid. */
+/*
+ * False when the source has no object of this key, or another version or uid. A higher version is
+ * a difference, too, when it lasts: a restored backup goes back to lower ones.
+ */
 bool store_audit_see(struct store *st, int source, const struct object *o);
 /* Walk the objects that were not seen: start with *pos = 0, until NULL. */
 const struct object *store_audit_next(

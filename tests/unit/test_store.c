@@ -136,7 +136,9 @@ static void older_versions_and_other_uids_are_told_apart(void **state)
 	store_apply(st, src, &now);
 	assert_int_equal(store_apply(st, src, &old), STORE_STALE);
 	assert_true(ip_eq(&store_service(st, "shop", "web")->service.cluster_ips.at[0], &a));
-	old.uid[0] = 2; /* deleted and made again: a new object may have any version */
+	old.uid[0] = 2; /* it was there before: of a server that lags behind */
+	assert_int_equal(store_apply(st, src, &old), STORE_STALE);
+	old.rv = 30; /* deleted and made again */
 	assert_int_equal(store_apply(st, src, &old), STORE_CHANGED);
 	assert_int_equal(store_delete(st, src, &now), STORE_STALE);
 	assert_non_null(store_service(st, "shop", "web"));
