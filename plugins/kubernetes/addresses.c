@@ -74,12 +74,12 @@ static void add_endpoint_ptr(struct rrset_builder *b, const struct kube *k, cons
 
 	while (store_ip_next(st, OBJECT_SLICE, ip, &pos, &owner)) {
 		const struct object *o = owner.object;
-		const struct endpoint *p = &o->slice.endpoints[owner.item];
+		struct endpoint p = slice_endpoint(&o->slice, owner.item);
 
-		if (p->is_ready && o->slice.service != NULL && !o->slice.is_imported &&
+		if (p.is_ready && o->slice.service != NULL && !o->slice.is_imported &&
 			kube_is_selected(k, o) && kube_has_service(k, o->ns, o->slice.service))
 			kube_add_target(b, k,
-				&(struct kube_target){k->primary, o->ns, o->slice.service, p});
+				&(struct kube_target){k->primary, o->ns, o->slice.service, &p});
 	}
 }
 

@@ -11,7 +11,7 @@
 /* A Service that has this server as a ready endpoint. */
 struct own_service {
 	const struct object *service;
-	const struct endpoint *endpoint; /* this server */
+	struct endpoint endpoint; /* this server */
 };
 
 struct own {
@@ -32,7 +32,7 @@ static void add_service(struct own *own, const struct object *service, const str
 	/* a headless service has a name for each address, others have one name */
 	if (!service->service.is_headless && has_service(own, service))
 		return;
-	vec_push(&own->services, (struct own_service){service, p});
+	vec_push(&own->services, (struct own_service){service, *p});
 	if (service->service.is_headless)
 		vec_push(&own->ips, p->ip);
 	else
@@ -50,13 +50,13 @@ static void find_services(struct own *own, const struct kube *k)
 
 		while (store_ip_next(st, OBJECT_SLICE, ip, &pos, &owner)) {
 			const struct object *o = owner.object, *service;
-			const struct endpoint *p = &o->slice.endpoints[owner.item];
+			struct endpoint p = slice_endpoint(&o->slice, owner.item);
 
-			if (!p->is_ready || o->slice.service == NULL || o->slice.is_imported)
+			if (!p.is_ready || o->slice.service == NULL || o->slice.is_imported)
 				continue;
 			service = store_service(st, o->ns, o->slice.service);
 			if (service != NULL && kube_has_service(k, o->ns, o->slice.service))
-				add_service(own, service, p);
+				add_service(own, service, &p);
 		}
 	}
 }
@@ -68,7 +68,7 @@ void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg)
 	if (k->is_started)
 		find_services(&own, k);
 	vec_for_each(&own.services, s)
-		fn(arg, s->service, &s->endpoint->ip);
+		fn(arg, s->service, &s->endpoint.ip);
 	if (own.services.len == 0)
 		vec_for_each(&k->local, ip)
 			fn(arg, NULL, ip);
@@ -98,7 +98,7 @@ static void publish_ns(struct kube *k, struct kube_zone *z, const struct own *ow
 
 	vec_for_each(&own->services, s)
 		kube_add_target(&b, k, &(struct kube_target){home, s->service->ns, s->service->name,
-			s->service->service.is_headless ? s->endpoint : NULL});
+			s->service->service.is_headless ? &s->endpoint : NULL});
 	if (b.count == 0 && name_prepend(&name, STR("dns")) == 0 &&
 		name_prepend(&name, STR("ns")) == 0)
 		rrset_add(&b, name.wire, name.len);

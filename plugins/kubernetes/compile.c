@@ -146,8 +146,11 @@ static void compile_service_addresses(struct kube *k, const char *ns, const char
 	for (uint32_t i = 0; o != NULL && i < o->service.cluster_ips.len; i++)
 		kube_compile_address(k, &o->service.cluster_ips.at[i]);
 	for (size_t i = 0; i < slices.len; i++)
-		for (uint32_t p = 0; p < slices.at[i]->slice.n_endpoints; p++)
-			kube_compile_address(k, &slices.at[i]->slice.endpoints[p].ip);
+		for (uint32_t p = 0; p < slices.at[i]->slice.n_endpoints; p++) {
+			struct endpoint e = slice_endpoint(&slices.at[i]->slice, p);
+
+			kube_compile_address(k, &e.ip);
+		}
 }
 
 void kube_compile_service(struct kube *k, const char *ns, const char *name)

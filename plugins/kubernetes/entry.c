@@ -314,9 +314,12 @@ static void collect_endpoints(struct builder *b)
 		if (!kube_is_selected(b->k, slices.at[i]))
 			continue;
 		ports = add_ports(b, &s->ports);
-		for (uint32_t p = 0; p < s->n_endpoints; p++)
-			if (s->endpoints[p].is_ready)
-				add_endpoint(b, &s->endpoints[p], ports);
+		for (uint32_t p = 0; p < s->n_endpoints; p++) {
+			struct endpoint e = slice_endpoint(s, p);
+
+			if (e.is_ready)
+				add_endpoint(b, &e, ports);
+		}
 	}
 }
 

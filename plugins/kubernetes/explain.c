@@ -588,11 +588,11 @@ static bool search(void *instance, const union addr *client, struct explain_sear
 		return true;
 	}
 	for (pos = 0; store_ip_next(cluster_store(k->cluster), OBJECT_SLICE, &ip, &pos, &owner);) {
-		const struct endpoint *p = &owner.object->slice.endpoints[owner.item];
+		struct endpoint p = slice_endpoint(&owner.object->slice, owner.item);
 
-		if (p->target_kind != TARGET_POD || p->target_name == NULL)
+		if (p.target_kind != TARGET_POD || p.target_name == NULL)
 			continue;
-		buf_printf(&s->who, "Pod %s/%s", owner.object->ns, p->target_name);
+		buf_printf(&s->who, "Pod %s/%s", owner.object->ns, p.target_name);
 		buf_str(&s->ns, owner.object->ns);
 		return true;
 	}

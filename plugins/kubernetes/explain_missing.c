@@ -106,8 +106,8 @@ static struct endpoint_counts count_endpoints(const struct kube_place *p)
 			continue;
 		}
 		for (uint32_t e = 0; e < s->n_endpoints; e++) {
-			n.ready += s->endpoints[e].is_ready;
-			n.not_ready += !s->endpoints[e].is_ready;
+			n.ready += slice_endpoint(s, e).is_ready;
+			n.not_ready += !slice_endpoint(s, e).is_ready;
 		}
 	}
 	return n;
@@ -234,8 +234,8 @@ void kube_explain_missing(const struct kube_place *p, struct explanation *x)
 /* --- endpoints and ports ----------------------------------------------------------------- */
 
 /* An endpoint of the service, ready or not, whose label or address is asked for. */
-static const struct endpoint *find_unready(
-	const struct kube_place *p, const char *label, const struct ip *ip)
+static bool find_unready(const struct kube_place *p, const char *label, const struct ip *ip,
+	struct endpoint *out)
 {
 	struct object_list slices = store_slices_of(store_of(p), p->ns, p->name);
 
@@ -243,37 +243,39 @@ static const struct endpoint *find_unready(
 		const struct slice_data *s = &slices.at[i]->slice;
 
 		for (uint32_t e = 0; e < s->n_endpoints; e++) {
-			const char *own = kube_endpoint_label(p->k, &s->endpoints[e]);
+			const char *own;
 
-			if (ip_eq(&s->endpoints[e].ip, ip) ||
-				(own != NULL && strcmp(own, label) == 0))
-				return &s->endpoints[e];
+			*out = slice_endpoint(s, e);
+			own = kube_endpoint_label(p->k, out);
+			if (ip_eq(&out->ip, ip) || (own != NULL && strcmp(own, label) == 0))
+				return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 void kube_explain_no_endpoint(const struct kube_place *p, struct explanation *x)
 {
 	char label[NAME_MAX_LABEL + 1];
-	const struct endpoint *found;
+	struct endpoint found;
 	const char *own = NULL;
+	bool is_found;
 	struct ip ip;
 
 	if (!kube_read_dashed(&ip, p->ask->name.wire))
 		memset(&ip, 0xff, sizeof(ip));
 	kube_label_text(label, p->ask->name.wire, 0);
-	found = find_unready(p, label, &ip);
-	if (found != NULL)
-		own = kube_endpoint_label(p->k, found);
+	is_found = find_unready(p, label, &ip, &found);
+	if (is_found)
+		own = kube_endpoint_label(p->k, &found);
 	if (label[0] == '_')
 		explain_say(x, EXPLAIN_NXDOMAIN, "no port with a name has the protocol \"%s\"",
 			label + 1);
 	else if (p->k->options.no_endpoints)
 		explain_say(x, EXPLAIN_NXDOMAIN, "endpoints have no names: \"noendpoints\"");
-	else if (found != NULL && !found->is_ready)
+	else if (is_found && !found.is_ready)
 		explain_say(x, EXPLAIN_NXDOMAIN, "the endpoint \"%s\" is not ready", label);
-	else if (found != NULL && own != NULL && strcmp(own, label) != 0)
+	else if (is_found && own != NULL && strcmp(own, label) != 0)
 		explain_say(x, EXPLAIN_NXDOMAIN, "the endpoint with this address is called \"%s\"",
 			own);
 	else
@@ -350,11 +352,11 @@ void kube_explain_no_address(const struct kube *k, const struct ip *ip, struct e
 	size_t pos = 0;
 
 	if (store_ip_next(st, OBJECT_SLICE, ip, &pos, &owner)) {
-		const struct endpoint *e = &owner.object->slice.endpoints[owner.item];
+		struct endpoint e = slice_endpoint(&owner.object->slice, owner.item);
 
 		buf_printf(&x->object, "EndpointSlice %s/%s", owner.object->ns, owner.object->name);
 		explain_say(x, EXPLAIN_NXDOMAIN, "%s",
-			e->is_ready ? "the endpoint belongs to no Service that has a name"
+			e.is_ready ? "the endpoint belongs to no Service that has a name"
 				    : "the endpoint is not ready");
 		return;
 	}

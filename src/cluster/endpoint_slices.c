@@ -137,7 +137,6 @@ static struct endpoint endpoint_of(const struct object *service, const struct ob
 	        .is_terminating = pod->is_deleting,
 	        .target_kind = TARGET_POD,
 	        .target_name = pod->name,
-	        .node = d->node,
 	};
 
 	if (d->subdomain != NULL && strcmp(d->subdomain, service->name) == 0)

@@ -17,12 +17,12 @@ void ip_index_fini(struct ip_index *x)
 	*x = (struct ip_index){0};
 }
 
-const struct ip *object_ip(const struct object *o, uint32_t item)
+struct ip object_ip(const struct object *o, uint32_t item)
 {
 	switch (o->kind) {
-	case OBJECT_SLICE: return &o->slice.endpoints[item].ip;
-	case OBJECT_POD: return &o->pod.ips.at[item];
-	default: return &o->service.cluster_ips.at[item];
+	case OBJECT_SLICE: return slice_endpoint(&o->slice, item).ip;
+	case OBJECT_POD: return o->pod.ips.at[item];
+	default: return o->service.cluster_ips.at[item];
 	}
 }
 
@@ -40,6 +40,20 @@ uint32_t object_ip_count(const struct object *o)
 static uint32_t hash_ip(const struct ip_index *x, const struct ip *ip)
 {
 	return (uint32_t)hash_bytes(x->seed, ip->bytes, ip->len);
+}
+
+static uint32_t hash_item(const struct ip_index *x, const struct object *o, uint32_t item)
+{
+	struct ip ip = object_ip(o, item);
+
+	return hash_ip(x, &ip);
+}
+
+static bool has_ip(const struct ip_slot *s, const struct ip *ip)
+{
+	struct ip own = object_ip(s->object, s->item);
+
+	return ip_eq(&own, ip);
 }
 
 /* Put a pair behind its equals; false when there are too many of them. */
@@ -75,7 +89,7 @@ void ip_index_add(struct ip_index *x, const struct object *o)
 	for (uint32_t i = 0; i < n; i++) {
 		if ((x->len + 1) * 4 > x->cap * 3)
 			grow(x);
-		x->len += insert(x, (struct ip_slot){o, i, hash_ip(x, object_ip(o, i))});
+		x->len += insert(x, (struct ip_slot){o, i, hash_item(x, o, i)});
 	}
 }
 
@@ -101,7 +115,7 @@ void ip_index_remove(struct ip_index *x, const struct object *o)
 	size_t mask = x->cap - 1;
 
 	for (uint32_t k = 0; k < n; k++) {
-		size_t i = hash_ip(x, object_ip(o, k)) & mask;
+		size_t i = hash_item(x, o, k) & mask;
 
 		while (x->slots[i].object != NULL &&
 		        (x->slots[i].object != o || x->slots[i].item != k))
@@ -123,7 +137,7 @@ bool ip_index_next(const struct ip_index *x, const struct ip *ip, size_t *pos, s
 		if (s->object == NULL)
 			return false;
 		(*pos)++;
-		if (s->hash == hash && ip_eq(object_ip(s->object, s->item), ip)) {
+		if (s->hash == hash && has_ip(s, ip)) {
 			*out = (struct ip_owner){s->object, s->item};
 			return true;
 		}

@@ -36,4 +36,4 @@ bool ip_index_next(
 /* Number of addresses of an object: cluster IPs, endpoints or pod IPs. */
 uint32_t object_ip_count(const struct object *o);
 /* Address i of an object. */
-const struct ip *object_ip(const struct object *o, uint32_t i);
+struct ip object_ip(const struct object *o, uint32_t i);

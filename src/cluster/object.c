@@ -1,6 +1,7 @@
 #include "cluster/object.h"
 
 #include "base/must.h"
+#include "cluster/endpoint_pack.h"
 
 static const struct {
 	const char *name, *group; /* group: what apiVersion begins with */
@@ -117,13 +118,17 @@ static bool same_service(const struct service_data *a, const struct service_data
 	       same_labels(a->selector.at, b->selector.at, a->selector.len);
 }
 
+struct endpoint slice_endpoint(const struct slice_data *s, uint32_t i)
+{
+	return s->pack == NULL ? s->endpoints[i] : endpoint_unpack(s->pack, i);
+}
+
 bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b)
 {
 	return ip_eq(&a->ip, &b->ip) && a->is_ready == b->is_ready &&
 	       a->is_serving == b->is_serving && a->is_terminating == b->is_terminating &&
 	       a->target_kind == b->target_kind && same_text(a->hostname, b->hostname) &&
-	       same_text(a->target_name, b->target_name) && same_text(a->node, b->node) &&
-	       same_text(a->zone, b->zone);
+	       same_text(a->target_name, b->target_name) && same_text(a->zone, b->zone);
 }
 
 static bool same_slice(const struct slice_data *a, const struct slice_data *b)
@@ -132,9 +137,12 @@ static bool same_slice(const struct slice_data *a, const struct slice_data *b)
 	        a->is_imported != b->is_imported || !same_text(a->service, b->service) ||
 	        !same_text(a->cluster, b->cluster) || !same_ports(&a->ports, &b->ports))
 		return false;
-	for (uint32_t i = 0; i < a->n_endpoints; i++)
-		if (!endpoint_is_same(&a->endpoints[i], &b->endpoints[i]))
+	for (uint32_t i = 0; i < a->n_endpoints; i++) {
+		struct endpoint x = slice_endpoint(a, i), y = slice_endpoint(b, i);
+
+		if (!endpoint_is_same(&x, &y))
 			return false;
+	}
 	return true;
 }
 
@@ -142,8 +150,8 @@ static bool same_pod(const struct pod_data *a, const struct pod_data *b)
 {
 	return a->phase == b->phase && a->ready == b->ready &&
 	       a->is_host_network == b->is_host_network && same_text(a->hostname, b->hostname) &&
-	       same_text(a->subdomain, b->subdomain) && same_text(a->node, b->node) &&
-	       same_ips(&a->ips, &b->ips) && same_ports(&a->ports, &b->ports);
+	       same_text(a->subdomain, b->subdomain) && same_ips(&a->ips, &b->ips) &&
+	       same_ports(&a->ports, &b->ports);
 }
 
 bool object_is_same(const struct object *a, const struct object *b)

@@ -97,9 +97,11 @@ struct endpoint {
 	uint8_t target_kind; /* enum target_kind */
 	const char *hostname;
 	const char *target_name; /* targetRef.name */
-	const char *node; /* nodeName */
+	const char *node; /* nodeName; only while decoding */
 	const char *zone;
 };
+
+struct endpoint_pack;
 
 struct slice_data {
 	const char *service; /* label kubernetes.io/service-name (or that of MCS); NULL: none */
@@ -107,7 +109,8 @@ struct slice_data {
 	bool is_imported; /* service is the name of a ServiceImport */
 	uint8_t family; /* addressType: 4, 6, or 0 for FQDN and unknown ones */
 	uint64_t trigger_ms; /* annotation last-change-trigger-time, Unix ms; 0: none */
-	const struct endpoint *endpoints;
+	const struct endpoint *endpoints; /* NULL in the store; read with slice_endpoint() */
+	const struct endpoint_pack *pack; /* the same as the store keeps them (endpoint_pack.h) */
 	uint32_t n_endpoints;
 	struct port_list ports;
 };
@@ -119,7 +122,8 @@ struct pod_data {
 	enum pod_phase phase;
 	enum pod_ready ready; /* condition Ready; NONE: no such condition */
 	bool is_host_network;
-	const char *hostname, *subdomain, *node;
+	const char *hostname, *subdomain;
+	const char *node; /* only while decoding */
 	struct ip_list ips; /* podIPs, and podIP if it is not among them, first */
 	struct port_list ports; /* of all containers, those with a name only */
 };
@@ -152,9 +156,11 @@ const char *object_kind_name(enum object_kind kind);
 enum object_kind object_kind_from(struct str api_version, struct str name);
 /* The value of the label key, or NULL. */
 const char *labels_get(const struct labels *labels, const char *key);
-/* True when both endpoints are equal in every field. */
+/* Endpoint i of a slice; its texts live as long as the slice. */
+struct endpoint slice_endpoint(const struct slice_data *s, uint32_t i);
+/* True when both endpoints are equal in every field but the node. */
 bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b);
-/* True when both objects say the same; uid, resourceVersion and trigger time do not count. */
+/* True when both objects say the same; uid, version, trigger time and nodes do not count. */
 bool object_is_same(const struct object *a, const struct object *b);
 /* True for 1-253 bytes of lower-case letters, digits, '-', '_', and '.' between others. */
 bool object_is_name(struct str s);
@@ -163,7 +169,7 @@ bool object_is_label(struct str s);
 /*
  * A copy of o in one heap block; the object starts extra bytes (a multiple of 16) into it. Texts
  * that many objects share are kept in shared and given back by object_unshare(); NULL keeps all
- * texts in the block. problem and version are not copied.
+ * texts in the block. problem, version and the names of nodes are not copied.
  */
 void *object_copy(const struct object *o, size_t extra, struct intern *shared);
 /* Give the shared texts of a copy back, before its block is freed. */

@@ -4,6 +4,7 @@
  */
 #include "base/mem.h"
 #include "base/must.h"
+#include "cluster/endpoint_pack.h"
 #include "cluster/intern.h"
 #include "cluster/object.h"
 
@@ -84,23 +85,84 @@ static void pack_service(struct packer *p, struct service_data *s)
 	pack_ips(p, &s->ingress_ips);
 }
 
-static void pack_slice(struct packer *p, struct slice_data *s)
+/* Room for n bytes at the given alignment that the caller fills; NULL while measuring. */
+static void *pack_room(struct packer *p, size_t n, size_t align)
 {
-	const struct endpoint *from = s->endpoints;
-	struct endpoint *to =
-	        pack(p, from, s->n_endpoints * sizeof(*from), _Alignof(struct endpoint));
+	void *to;
+
+	p->at = (p->at + align - 1) & ~(align - 1);
+	to = p->base == NULL ? NULL : p->base + p->at;
+	p->at += n;
+	return to;
+}
+
+static const char *const *pack_zones(struct packer *p, const struct slice_data *s, uint8_t *n)
+{
+	const char *zones[ENDPOINT_PACK_ZONES], **to;
+
+	*n = endpoint_pack_zones(s, zones);
+	to = pack_room(p, *n * sizeof(*to), _Alignof(const char *));
+	for (uint8_t i = 0; i < *n; i++) {
+		const char *zone = pack_shared(p, zones[i]);
+
+		if (to != NULL)
+			to[i] = zone;
+	}
+	return to;
+}
+
+static size_t text_size(const struct slice_data *s)
+{
+	size_t n = 0;
 
 	for (uint32_t i = 0; i < s->n_endpoints; i++) {
-		struct endpoint e = from[i];
+		struct endpoint e = slice_endpoint(s, i);
 
-		e.hostname = pack_text(p, e.hostname);
-		e.target_name = pack_text(p, e.target_name);
-		e.node = pack_shared(p, e.node);
-		e.zone = pack_shared(p, e.zone);
-		if (to != NULL)
-			to[i] = e;
+		n += endpoint_pack_texts(&e);
 	}
-	s->endpoints = to;
+	return n;
+}
+
+static void fill_endpoints(
+	const struct endpoint_pack *pack, const struct slice_data *s, struct packed_endpoint *at)
+{
+	char *texts = (char *)(uintptr_t)pack->texts;
+	uint8_t *ips = (uint8_t *)(uintptr_t)pack->ips;
+	uint32_t offset = 0;
+
+	for (uint32_t i = 0; i < s->n_endpoints; i++) {
+		struct endpoint e = slice_endpoint(s, i);
+
+		must(e.ip.len == pack->ip_len); /* the decoders compare them with addressType */
+		memcpy(ips + (size_t)i * pack->ip_len, e.ip.bytes, pack->ip_len);
+		at[i] = endpoint_pack_one(pack, &e, texts, offset);
+		offset += (uint32_t)endpoint_pack_texts(&e);
+	}
+}
+
+static const struct endpoint_pack *pack_endpoints(struct packer *p, const struct slice_data *s)
+{
+	struct endpoint_pack *to = pack_room(p, sizeof(*to), _Alignof(struct endpoint_pack));
+	struct endpoint_pack pack = {.ip_len = slice_endpoint(s, 0).ip.len};
+	struct packed_endpoint *at;
+
+	pack.zones = pack_zones(p, s, &pack.n_zones);
+	pack.at = at = pack_room(p, s->n_endpoints * sizeof(*at), _Alignof(struct packed_endpoint));
+	pack.ips = pack_room(p, (size_t)s->n_endpoints * pack.ip_len, 1);
+	pack.texts = pack_room(p, text_size(s), 1);
+	if (to == NULL)
+		return NULL;
+	*to = pack;
+	fill_endpoints(to, s, at);
+	return to;
+}
+
+static void pack_slice(struct packer *p, struct slice_data *s)
+{
+	const struct endpoint_pack *pack = s->n_endpoints == 0 ? NULL : pack_endpoints(p, s);
+
+	s->endpoints = NULL;
+	s->pack = pack;
 	pack_ports(p, &s->ports);
 	s->service = pack_shared(p, s->service);
 	s->cluster = pack_shared(p, s->cluster);
@@ -110,7 +172,7 @@ static void pack_pod(struct packer *p, struct pod_data *d)
 {
 	d->hostname = pack_text(p, d->hostname);
 	d->subdomain = pack_shared(p, d->subdomain);
-	d->node = pack_shared(p, d->node);
+	d->node = NULL;
 	pack_ports(p, &d->ports);
 	pack_ips(p, &d->ips);
 }
@@ -177,10 +239,8 @@ static void drop_ports(const struct port_list *l, struct intern *shared)
 
 static void drop_slice(const struct slice_data *s, struct intern *shared)
 {
-	for (uint32_t i = 0; i < s->n_endpoints; i++) {
-		intern_drop(shared, s->endpoints[i].node);
-		intern_drop(shared, s->endpoints[i].zone);
-	}
+	for (uint8_t i = 0; s->pack != NULL && i < s->pack->n_zones; i++)
+		intern_drop(shared, s->pack->zones[i]);
 	drop_ports(&s->ports, shared);
 	intern_drop(shared, s->service);
 	intern_drop(shared, s->cluster);
@@ -198,7 +258,6 @@ void object_unshare(const struct object *o, struct intern *shared)
 		drop_slice(&o->slice, shared);
 	} else if (o->kind == OBJECT_POD) {
 		intern_drop(shared, o->pod.subdomain);
-		intern_drop(shared, o->pod.node);
-		drop_ports(&o->pod.ports, shared);
+			drop_ports(&o->pod.ports, shared);
 	}
 }

@@ -264,7 +264,7 @@ static void code_endpoints(struct codec *c, struct slice_data *s)
 		struct endpoint e = {0};
 
 		if (to == NULL)
-			e = s->endpoints[i];
+			e = slice_endpoint(s, i);
 		code_endpoint(c, &e);
 		if (to == NULL)
 			continue;

@@ -63,15 +63,17 @@ static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 		same_text(a->target_name, b->target_name);
 }
 
-/* Where p is in at[from..n), looking only MATCH_WINDOW places ahead; n when it is not there. */
-static uint32_t find_ahead(
-	const struct endpoint *p, const struct endpoint *at, uint32_t from, uint32_t n)
+/* Where p is in s from there on, looking MATCH_WINDOW places ahead; the end when it is not. */
+static uint32_t find_ahead(const struct endpoint *p, const struct slice_data *s, uint32_t from)
 {
-	uint32_t stop = n - from > MATCH_WINDOW ? from + MATCH_WINDOW : n;
+	uint32_t n = s->n_endpoints, stop = n - from > MATCH_WINDOW ? from + MATCH_WINDOW : n;
 
-	for (uint32_t i = from; i < stop; i++)
-		if (same_endpoint(p, &at[i]))
+	for (uint32_t i = from; i < stop; i++) {
+		struct endpoint e = slice_endpoint(s, i);
+
+		if (same_endpoint(p, &e))
 			return i;
+	}
 	return n;
 }
 
@@ -86,14 +88,14 @@ static void add_endpoints(struct touches *t, const struct object *old, const str
 	uint32_t k = 0;
 
 	for (uint32_t i = 0; i < old->slice.n_endpoints; i++) {
-		const struct endpoint *p = &old->slice.endpoints[i];
+		struct endpoint p = slice_endpoint(&old->slice, i);
 		uint32_t n = may_skip ? now->slice.n_endpoints : 0;
-		uint32_t found = may_skip ? find_ahead(p, now->slice.endpoints, k, n) : n;
+		uint32_t found = may_skip ? find_ahead(&p, &now->slice, k) : n;
 
 		if (found < n)
 			k = found + 1;
 		else
-			touches_add_ip(t, &p->ip);
+			touches_add_ip(t, &p.ip);
 	}
 }
 
@@ -112,8 +114,11 @@ static void add_state(struct touches *t, const struct object *o, const struct ob
 	case OBJECT_POD: touches_add(t, TOUCH_POD, o->ns, o->name); break;
 	default: return;
 	}
-	for (uint32_t i = 0; i < object_ip_count(o); i++)
-		touches_add_ip(t, object_ip(o, i));
+	for (uint32_t i = 0; i < object_ip_count(o); i++) {
+		struct ip ip = object_ip(o, i);
+
+		touches_add_ip(t, &ip);
+	}
 }
 
 void touches_add_change(struct touches *t, const struct object *old, const struct object *now)

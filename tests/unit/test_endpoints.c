@@ -65,22 +65,21 @@ static int compare_slices(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
-static void describe_endpoint(struct buf *out, const struct endpoint *p)
+static void describe_endpoint(struct buf *out, const struct slice_data *s, uint32_t i)
 {
+	struct endpoint p = slice_endpoint(s, i);
 	char ip[IP_TEXT_SIZE];
 
-	buf_printf(out, " %s=%s", p->target_name, ip_text(&p->ip, ip));
-	buf_str(out, p->is_ready ? "" : "!");
-	buf_str(out, p->is_terminating ? "~" : "");
-	if (p->hostname != NULL)
-		buf_printf(out, "(%s)", p->hostname);
-	if (p->node != NULL)
-		buf_printf(out, "@%s", p->node);
+	buf_printf(out, " %s=%s", p.target_name, ip_text(&p.ip, ip));
+	buf_str(out, p.is_ready ? "" : "!");
+	buf_str(out, p.is_terminating ? "~" : "");
+	if (p.hostname != NULL)
+		buf_printf(out, "(%s)", p.hostname);
 }
 
 /*
  * The slices of default/web, one after another, separated by "; ": name, ports as name:number,
- * and endpoints as pod=ip, "!" for not ready, "~" for terminating, (hostname), @node.
+ * and endpoints as pod=ip, "!" for not ready, "~" for terminating, (hostname).
  */
 static void check(const struct fixture *f, const char *expected)
 {
@@ -101,7 +100,7 @@ static void check(const struct fixture *f, const char *expected)
 			        s->ports.at[k].name != NULL ? s->ports.at[k].name : "",
 			        s->ports.at[k].port);
 		for (uint32_t k = 0; k < s->n_endpoints; k++)
-			describe_endpoint(&out, &s->endpoints[k]);
+			describe_endpoint(&out, s, k);
 	}
 	assert_string_equal(buf_text(&out), expected);
 	buf_free(&out);
@@ -192,7 +191,7 @@ static void slices_follow_the_rules_of_the_controller(void **state)
 	        /* names */
 	        {SERVICE("clusterIP: None") POD(
 	                 "a", "10.0.0.1", "spec: {hostname: h, subdomain: web, nodeName: n1}"),
-	                "web_v4_0 a=10.0.0.1(h)@n1"},
+	                "web_v4_0 a=10.0.0.1(h)"},
 	        {SERVICE("clusterIP: None")
 	                        POD("a", "10.0.0.1", "spec: {hostname: h, subdomain: other}"),
 	                "web_v4_0 a=10.0.0.1"},
@@ -411,7 +410,7 @@ static void describe_all(const struct store *st, struct buf *out)
 		for (size_t k = 0; k < l.len; k++) {
 			buf_printf(out, "%s:%u", sorted[k]->name, sorted[k]->slice.ports.len);
 			for (uint32_t e = 0; e < sorted[k]->slice.n_endpoints; e++)
-				describe_endpoint(out, &sorted[k]->slice.endpoints[e]);
+				describe_endpoint(out, &sorted[k]->slice, e);
 			buf_char(out, '\n');
 		}
 	}
