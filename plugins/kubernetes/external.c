@@ -1,61 +1,12 @@
 /*
  * Services of type ExternalName: an alias to any name, followed through the whole chain of
- * plugins. The outcome is that of the last name (RFC 6604).
+ * plugins.
  */
+#include "core/alias.h"
 #include "kubernetes/kube.h"
-
-/* A copy of the alias's record, which is safe to keep while the query waits. */
-static const struct rrset *copy_alias(struct query *q, const struct rrset *cname)
-{
-	uint16_t n;
-	const uint8_t *target = rrset_rdata(cname, 0, &n);
-
-	return rrset_single(
-		&q->arena, TYPE_CNAME, cname->ttl, (struct str){(const char *)target, n});
-}
-
-/* Nobody was there to ask: no server block for the name, or no plugin that takes it. */
-static bool was_unasked(const struct query *child)
-{
-	return child->server == NULL || child->answered_by[0] == '\0';
-}
-
-static void on_target(struct query *q, struct query *child, void *arg)
-{
-	const struct rrset *cname = arg;
-	uint16_t n;
-
-	answer_reset(&q->answer);
-	q->answer.is_authoritative = true;
-	answer_add(&q->answer, SECTION_ANSWER, cname);
-	if (!was_unasked(child)) {
-		q->answer.rcode = child->answer.rcode;
-		q->answer.ede = child->answer.ede;
-		query_merge(q, child, rrset_rdata(cname, 0, &n));
-	}
-	query_resume(q, DONE);
-}
 
 enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struct query *q)
 {
-	const struct rrset *cname;
-	struct query_question ask;
-	uint16_t n;
-
-	/* these ask for the alias itself (RFC 1034 4.3.2) */
-	if (q->msg.qtype == TYPE_CNAME || q->msg.qtype == TYPE_ANY) {
-		answer_add(&q->answer, SECTION_ANSWER, entry->other);
-		return kube_done(k, q);
-	}
-	cname = copy_alias(q, entry->other);
-	ask.name = rrset_rdata(cname, 0, &n);
-	ask.type = q->msg.qtype;
 	counters_add(k->counters, q->worker->index, KUBE_ANSWERS, 1);
-	/* a chain of aliases that never ends is an error, not half an answer */
-	if (query_sub(q, ask, on_target, (void *)(uintptr_t)cname) == 0)
-		return WAIT;
-	query_fail(q, RCODE_SERVFAIL);
-	q->answer.ede = EDE_OTHER;
-	q->reason = "too many aliases in a chain, or too many questions under way";
-	return DONE;
+	return alias_answer(q, entry->other);
 }

@@ -4,6 +4,7 @@
 #include "kubernetes/kube.h"
 
 #include "kubernetes/cluster.h"
+#include "kubernetes/explain.h"
 
 static struct store *view_store(const void *instance)
 {
@@ -164,11 +165,129 @@ static enum cluster_found view_endpoints(
 	return ask->below == 1 ? answer_endpoint(q, &srv) : answer_port(q, &srv);
 }
 
+/* --- endpoints, for people and transfers ------------------------------------------------- */
+
+static void tell_endpoint(const struct kube_entry *entry, const struct kube_endpoint *at,
+	cluster_endpoint_fn *fn, void *arg)
+{
+	const struct kube_ports *list = &entry->ports[at->ports];
+	struct cluster_port ports[2 * OBJECT_MAX_PORTS];
+	uint8_t label[NAME_MAX_LABEL + 1];
+	struct cluster_endpoint told = {.label = label, .ip = &at->ip, .ports = ports};
+
+	kube_write_label(label, at->label, &at->ip);
+	for (unsigned i = 0; i < list->len && i < ARRAY_LEN(ports); i++) {
+		const struct kube_port *p = &list->at[i];
+
+		ports[told.n_ports++] = (struct cluster_port){p->name, p->number, p->protocol};
+	}
+	fn(arg, &told);
+}
+
+static void view_each_endpoint(const void *instance, const struct object *service,
+	cluster_endpoint_fn *fn, void *arg)
+{
+	const struct kube *k = instance;
+	const struct table *t = &k->primary->table;
+	const struct kube_entry *entry = NULL;
+	uint8_t key[KUBE_KEY_MAX];
+	size_t n = kube_service_key(key, service->ns, service->name);
+
+	if (n != 0)
+		entry = (const struct kube_entry *)table_find(t, key, n, table_hash(t, key, n));
+	if (entry == NULL || entry->kind != ENTRY_SERVICE)
+		return;
+	for (uint32_t i = 0; i < entry->n_endpoints; i++)
+		tell_endpoint(entry, &entry->endpoints[i], fn, arg);
+}
+
+/* The name of the question as it is in the primary zone; false when it is too long. */
+static bool home_name(
+	struct name *out, const struct kube *k, const uint8_t *name, unsigned below)
+{
+	size_t n = (size_t)(name_skip(name, below + 2) - name);
+
+	if (n + 4 + k->primary->name.len > NAME_MAX_OCTETS)
+		return false;
+	memcpy(out->wire, name, n);
+	memcpy(out->wire + n, "\3svc", 4);
+	memcpy(out->wire + n + 4, k->primary->name.wire, k->primary->name.len);
+	out->len = (uint8_t)(n + 4 + k->primary->name.len);
+	return true;
+}
+
+/* What is other than at home: only endpoints count here. True when it decides. */
+static bool explain_other(const struct kube_entry *entry, const struct explain_ask *ask,
+	unsigned below, struct explanation *x)
+{
+	if (entry == NULL)
+		return false;
+	if (entry->kind != ENTRY_SERVICE) {
+		explain_say(x, EXPLAIN_NXDOMAIN, "the Service is an alias (type ExternalName)");
+		return true;
+	}
+	if (entry->is_headless || (below == 1 && ask->name.wire[1] != '_'))
+		return false;
+	if (below == 0 && entry->n_endpoints > 0)
+		explain_say(x, EXPLAIN_NODATA,
+			"the Service has no address outside the cluster; the name exists only "
+			"because those of its endpoints lie below it");
+	else
+		explain_say(x, EXPLAIN_NXDOMAIN,
+			"the Service has no address outside the cluster, and is not headless");
+	return true;
+}
+
+static void move_text(struct buf *to, struct buf *from)
+{
+	buf_add(to, buf_text(from), from->len);
+	buf_free(from);
+}
+
+/* As the name in the primary zone is explained. */
+static void explain_at_home(const struct kube *k, const struct explain_ask *ask, unsigned below,
+	struct explanation *x)
+{
+	static const char passed_on[] = "; fallthrough";
+	struct explain_ask at_home = {.type = ask->type};
+	struct explanation home = {.n_values = 0};
+
+	if (!home_name(&at_home.name, k, ask->name.wire, below)) {
+		explain_say(x, EXPLAIN_NXDOMAIN, "the name is too long");
+		return;
+	}
+	kube_explain_hooks.explain((void *)(uintptr_t)k, &at_home, &home);
+	if (home.outcome == EXPLAIN_PASSES && home.why.len >= sizeof(passed_on) - 1)
+		home.why.len -= sizeof(passed_on) - 1;
+	x->outcome = home.outcome;
+	x->n_values = home.n_values;
+	move_text(&x->values, &home.values);
+	move_text(&x->object, &home.object);
+	move_text(&x->field, &home.field);
+	move_text(&x->why, &home.why);
+	explanation_fini(&home);
+}
+
+static enum cluster_found view_explain(const void *instance, const struct explain_ask *ask,
+	unsigned below, struct explanation *x)
+{
+	const struct kube *k = instance;
+	const struct kube_entry *entry = find_service(k, name_skip(ask->name.wire, below));
+
+	if (!explain_other(entry, ask, below, x))
+		explain_at_home(k, ask, below, x);
+	if (x->outcome == EXPLAIN_ANSWER)
+		return CLUSTER_ANSWERED;
+	return x->outcome == EXPLAIN_NODATA ? CLUSTER_NO_DATA : CLUSTER_NO_NAME;
+}
+
 static const struct cluster_view view = {
 	.store = view_store,
 	.is_exposed = view_is_exposed,
 	.is_selected = view_is_selected,
 	.own_services = view_own_services,
+	.each_endpoint = view_each_endpoint,
+	.explain = view_explain,
 	.follow = view_follow,
 	.unfollow = view_unfollow,
 	.is_synced = view_is_synced,

@@ -12,6 +12,8 @@
 #include "cluster/ip.h"
 
 struct changes;
+struct explain_ask;
+struct explanation;
 struct name;
 struct object;
 struct query;
@@ -31,6 +33,23 @@ struct cluster_follower {
 	void *arg;
 	struct list link; /* private */
 };
+
+/* A port of an endpoint. */
+struct cluster_port {
+	const char *name; /* folded, "" when it has none */
+	uint16_t number;
+	uint8_t protocol; /* enum protocol */
+};
+
+/* A ready endpoint of a service; valid during the call that tells of it. */
+struct cluster_endpoint {
+	const uint8_t *label; /* wire, folded: its hostname, or the address with dashes */
+	const struct ip *ip;
+	const struct cluster_port *ports;
+	unsigned n_ports;
+};
+
+typedef void cluster_endpoint_fn(void *arg, const struct cluster_endpoint *endpoint);
 
 /* Which part of a service a name stands for. */
 struct cluster_ask {
@@ -62,6 +81,15 @@ struct cluster_view {
 	 * Without any, for each address of this server, with service NULL.
 	 */
 	void (*own_services)(const void *instance, cluster_own_fn *fn, void *arg);
+	/* Call fn for each ready endpoint of a service that has a name. */
+	void (*each_endpoint)(const void *instance, const struct object *service,
+		cluster_endpoint_fn *fn, void *arg);
+	/*
+	 * Say what endpoints() would do, with below labels before SVC.NS in the name of ask: fills
+	 * in objects, values and the reason, or why there is nothing.
+	 */
+	enum cluster_found (*explain)(const void *instance, const struct explain_ask *ask,
+		unsigned below, struct explanation *x);
 	/* Tell f of changes, from the start on or (when that is over) from now on. */
 	void (*follow)(void *instance, struct cluster_follower *f);
 	/* Tell f no more. */

@@ -10,7 +10,7 @@
 static const char *const names[] = {
 	"auto", "autopath", "azure", "cache", "clouddns",
 	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
-	"https3", "k8s_external", "loop", "nomad",
+	"https3", "loop", "nomad",
 	"ocp_dnsnameresolver", "on", "proxyproto", "quic", "reload", "rewrite",
 	"route53", "secondary", "sign", "template", "timeouts", "tls", "trace", "transfer",
 	"tsig", "view",
