@@ -11,7 +11,7 @@
 /* SVC.NS.svc.ZONE, with the endpoint's label in front when there is one. False: too long. */
 static bool make_target(struct name *out, const struct kube *k, const struct kube_target *t)
 {
-	uint8_t label[NAME_MAX_LABEL + 1];
+	uint8_t label[KUBE_LABELS_MAX];
 
 	*out = t->zone->name;
 	if (name_prepend(out, STR("svc")) != 0 || name_prepend(out, str_from(t->ns)) != 0 ||
@@ -19,6 +19,8 @@ static bool make_target(struct name *out, const struct kube *k, const struct kub
 		return false;
 	if (t->endpoint == NULL)
 		return true;
+	if (t->cluster != NULL && name_prepend(out, str_from(t->cluster)) != 0)
+		return false;
 	kube_write_label(label, kube_endpoint_label(k, t->endpoint), &t->endpoint->ip);
 	return name_prepend(out, (struct str){(char *)label + 1, label[0]}) == 0;
 }
@@ -60,13 +62,43 @@ static void add_service_ptr(struct rrset_builder *b, const struct kube *k, const
 		const struct object *o = owner.object;
 
 		if (!o->service.is_headless && kube_has_service(k, o->ns, o->name))
-			kube_add_target(
-				b, k, &(struct kube_target){k->primary, o->ns, o->name, NULL});
+			kube_add_target(b, k,
+				&(struct kube_target){
+					.zone = k->primary, .ns = o->ns, .service = o->name});
 	}
 }
 
-/* An endpoint has a name in each service that it belongs to. */
-static void add_endpoint_ptr(struct rrset_builder *b, const struct kube *k, const struct ip *ip)
+/* The same for the address that an imported service has in this cluster. */
+static void add_import_ptr(struct rrset_builder *b, const struct kube *k, const struct ip *ip)
+{
+	const struct store *st = cluster_store(k->cluster);
+	struct ip_owner owner;
+	size_t pos = 0;
+
+	while (b->count == 0 && store_ip_next(st, OBJECT_IMPORT, ip, &pos, &owner)) {
+		const struct object *o = owner.object;
+
+		if (!o->service.is_headless && kube_has_import(k, o->ns, o->name))
+			kube_add_target(b, k,
+				&(struct kube_target){
+					.zone = k->imported, .ns = o->ns, .service = o->name});
+	}
+}
+
+static bool has_name(const struct kube *k, const struct object *slice)
+{
+	const struct slice_data *s = &slice->slice;
+
+	if (s->service == NULL || !kube_is_selected(k, slice))
+		return false;
+	if (s->is_imported)
+		return s->cluster != NULL && kube_has_import(k, slice->ns, s->service);
+	return kube_has_service(k, slice->ns, s->service);
+}
+
+/* An endpoint has a name in each service that it belongs to, or in each imported one. */
+static void add_endpoint_ptr(
+	struct rrset_builder *b, const struct kube *k, const struct ip *ip, bool is_imported)
 {
 	const struct store *st = cluster_store(k->cluster);
 	struct ip_owner owner;
@@ -76,10 +108,15 @@ static void add_endpoint_ptr(struct rrset_builder *b, const struct kube *k, cons
 		const struct object *o = owner.object;
 		struct endpoint p = slice_endpoint(&o->slice, owner.item);
 
-		if (p.is_ready && o->slice.service != NULL && !o->slice.is_imported &&
-			kube_is_selected(k, o) && kube_has_service(k, o->ns, o->slice.service))
+		if (p.is_ready && o->slice.is_imported == is_imported && has_name(k, o))
 			kube_add_target(b, k,
-				&(struct kube_target){k->primary, o->ns, o->slice.service, &p});
+				&(struct kube_target){
+					.zone = is_imported ? k->imported : k->primary,
+					.ns = o->ns,
+					.service = o->slice.service,
+					.endpoint = &p,
+					.cluster = is_imported ? o->slice.cluster : NULL,
+				});
 	}
 }
 
@@ -150,13 +187,20 @@ const uint8_t *kube_pod_namespace(const struct kube *k, const struct ip *ip)
 static void add_ptr(struct kube_address *a, const struct kube *k, const struct ip *ip)
 {
 	struct rrset_builder b = {.type = TYPE_PTR, .ttl = k->options.ttl};
+	bool has_slices;
 
 	if (!k->has_reverse)
 		return;
+	has_slices = !k->options.no_endpoints &&
+		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE);
 	add_service_ptr(&b, k, ip);
-	if (b.count == 0 && !k->options.no_endpoints &&
-		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE))
-		add_endpoint_ptr(&b, k, ip);
+	if (b.count == 0 && has_slices)
+		add_endpoint_ptr(&b, k, ip, false);
+	/* what this cluster calls an address counts more than what the others do */
+	if (b.count == 0 && k->imported != NULL)
+		add_import_ptr(&b, k, ip);
+	if (b.count == 0 && k->imported != NULL && has_slices)
+		add_endpoint_ptr(&b, k, ip, true);
 	a->ptr = rrset_build(&b);
 }
 

@@ -113,9 +113,17 @@ static enum verdict unsynced(struct kube *k, const struct kube_zone *z, struct q
 	return DONE;
 }
 
+/* Services are known without ServiceImports, but what an address is called depends on both. */
+bool kube_is_known(const struct kube *k, const struct kube_zone *z)
+{
+	return atomic_load_explicit(&k->is_synced, memory_order_relaxed) &&
+		(!(z->is_imported || z->is_reverse) ||
+			atomic_load_explicit(&k->has_imports, memory_order_relaxed));
+}
+
 enum verdict kube_nodata(struct kube *k, const struct kube_zone *z, struct query *q)
 {
-	if (!atomic_load_explicit(&k->is_synced, memory_order_relaxed))
+	if (!kube_is_known(k, z))
 		return unsynced(k, z, q);
 	counters_add(k->counters, q->worker->index, KUBE_NODATA, 1);
 	q->answer.is_authoritative = true;
@@ -137,7 +145,7 @@ static bool falls_through(const struct kube *k, const struct query *q)
 
 enum verdict kube_nxdomain(struct kube *k, const struct kube_zone *z, struct query *q)
 {
-	if (!atomic_load_explicit(&k->is_synced, memory_order_relaxed))
+	if (!kube_is_known(k, z))
 		return unsynced(k, z, q);
 	if (falls_through(k, q))
 		return NEXT;
@@ -180,14 +188,16 @@ static enum verdict answer_endpoint(struct kube *k, const struct place *p,
 	const struct kube_entry *entry, struct query *q)
 {
 	unsigned n;
-	const struct kube_endpoint *at = kube_find_endpoint(entry, q->folded, &n);
+	const struct kube_endpoint *at = p->zone->is_imported
+		? kube_find_imported(entry, q->folded, &n)
+		: kube_find_endpoint(entry, q->folded, &n);
 	const struct rrset *set;
 
 	if (at == NULL)
 		return kube_nxdomain(k, p->zone, q);
 	if (q->msg.qtype == TYPE_SRV) {
 		struct kube_srv srv = {.entry = entry,
-			.service = name_skip(query_name(q), 1),
+			.service = name_skip(query_name(q), p->labels - p->key_labels),
 			.endpoint = at,
 			.ttl = k->options.ttl};
 
@@ -244,12 +254,34 @@ static bool is_protocol_node(const struct kube_entry *entry, const uint8_t *labe
 	return s.len > 1 && s.at[0] == '_' && kube_has_named_port(entry, kube_bare_label(label));
 }
 
+bool kube_is_port(const uint8_t *labels)
+{
+	const uint8_t *second = name_skip(labels, 1);
+
+	return (labels[0] > 0 && labels[1] == '_') || (second[0] > 0 && second[1] == '_');
+}
+
+/* Below an imported service: a protocol or a cluster, a port or an endpoint of a cluster. */
+static enum verdict answer_below_import(struct kube *k, const struct place *p,
+	const struct kube_entry *entry, struct query *q)
+{
+	if (p->labels == 4 &&
+		(is_protocol_node(entry, q->folded) || kube_has_cluster(entry, q->folded)))
+		return kube_nodata(k, p->zone, q);
+	if (p->labels != 5)
+		return kube_nxdomain(k, p->zone, q);
+	return kube_is_port(q->folded) ? answer_port(k, p, entry, q)
+				       : answer_endpoint(k, p, entry, q);
+}
+
 /* A name below a service: an endpoint, a protocol, or a port. */
 static enum verdict answer_below(struct kube *k, const struct place *p,
 	const struct kube_entry *entry, struct query *q)
 {
 	if (entry->kind != ENTRY_SERVICE)
 		return kube_nxdomain(k, p->zone, q);
+	if (p->zone->is_imported)
+		return answer_below_import(k, p, entry, q);
 	if (p->labels == 4 && is_protocol_node(entry, q->folded))
 		return kube_nodata(k, p->zone, q);
 	if (p->labels == 4)
@@ -293,12 +325,16 @@ static enum verdict answer_pod(struct kube *k, const struct place *p, struct que
 
 /* Addresses of a name server: a service, an endpoint of one, or ns.dns. */
 static void add_server_glue(
-	struct query *q, const struct kube_zone *home, const uint8_t *target, uint32_t ttl)
+	struct query *q, const struct kube *k, const uint8_t *target, uint32_t ttl)
 {
-	struct place p = {.zone = home, .labels = name_labels(target) - home->labels};
+	unsigned n, labels = name_labels(target);
+	const struct kube_zone *home = kube_find_zone(k, target, labels);
+	struct place p = {.zone = home};
 	const struct kube_entry *entry;
-	unsigned n;
 
+	if (home == NULL)
+		return;
+	p.labels = labels - home->labels;
 	p.relative_len = name_len(target) - home->name.len;
 	find_key(&p, target);
 	entry = (const struct kube_entry *)table_find(
@@ -325,7 +361,7 @@ static enum verdict answer_ns(struct kube *k, const struct kube_zone *z, struct 
 		return kube_nodata(k, z, q);
 	answer_add(&q->answer, SECTION_ANSWER, ns);
 	for (unsigned i = 0; i < ns->count && i < MAX_GLUE; i++)
-		add_server_glue(q, z->is_reverse ? k->primary : z, rrset_rdata(ns, i, &n), ns->ttl);
+		add_server_glue(q, k, rrset_rdata(ns, i, &n), ns->ttl);
 	return kube_done(k, q);
 }
 

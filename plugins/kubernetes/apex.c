@@ -76,10 +76,10 @@ void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg)
 	vec_free(&own.ips);
 }
 
-/* The zone that names of servers of z lie in: a reverse zone has none of its own. */
+/* The zone that Services which serve z have names in. */
 static const struct kube_zone *home_of(const struct kube *k, const struct kube_zone *z)
 {
-	return z->is_reverse ? k->primary : z;
+	return z->is_reverse || z->is_imported ? k->primary : z;
 }
 
 static bool same_set(const struct rrset *a, const struct rrset *b)
@@ -94,11 +94,16 @@ static void publish_ns(struct kube *k, struct kube_zone *z, const struct own *ow
 	struct rrset_builder b = {.type = TYPE_NS, .ttl = k->options.ttl};
 	const struct kube_zone *home = home_of(k, z);
 	const struct rrset *old = z->ns, *set;
-	struct name name = home->name;
+	struct name name = z->is_reverse ? home->name : z->name;
 
 	vec_for_each(&own->services, s)
-		kube_add_target(&b, k, &(struct kube_target){home, s->service->ns, s->service->name,
-			s->service->service.is_headless ? &s->endpoint : NULL});
+		kube_add_target(&b, k,
+			&(struct kube_target){
+				.zone = home,
+				.ns = s->service->ns,
+				.service = s->service->name,
+				.endpoint = s->service->service.is_headless ? &s->endpoint : NULL,
+			});
 	if (b.count == 0 && name_prepend(&name, STR("dns")) == 0 &&
 		name_prepend(&name, STR("ns")) == 0)
 		rrset_add(&b, name.wire, name.len);

@@ -42,6 +42,8 @@ static struct buf scope_text(const struct cluster_config *c)
 	add(&b, "labels", c->api.labels);
 	add(&b, "namespace_labels", c->api.namespace_labels);
 	buf_printf(&b, "|%d%d", c->api.no_endpoints, c->api.pods);
+	if (c->api.imports)
+		buf_str(&b, "|imports");
 	return b;
 }
 

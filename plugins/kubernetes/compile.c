@@ -104,21 +104,32 @@ static void compile_namespace_nodes(struct kube *k, const char *ns)
 	}
 }
 
-bool kube_has_service(const struct kube *k, const char *ns, const char *name)
+static bool has_entry(const struct kube_zone *z, const char *ns, const char *name)
 {
-	const struct table *t = &k->primary->table;
 	const struct kube_entry *entry = NULL;
 	uint8_t key[KUBE_KEY_MAX];
 	size_t n = kube_service_key(key, ns, name);
 
 	if (n != 0)
-		entry = (const struct kube_entry *)table_find(t, key, n, table_hash(t, key, n));
+		entry = (const struct kube_entry *)table_find(
+			&z->table, key, n, table_hash(&z->table, key, n));
 	return entry != NULL && entry->kind == ENTRY_SERVICE;
 }
 
-static void put_service(struct kube *k, const char *ns, const char *name)
+bool kube_has_service(const struct kube *k, const char *ns, const char *name)
 {
-	const struct object *o = store_service(cluster_store(k->cluster), ns, name);
+	return !k->primary->is_imported && has_entry(k->primary, ns, name);
+}
+
+bool kube_has_import(const struct kube *k, const char *ns, const char *name)
+{
+	return k->imported != NULL && has_entry(k->imported, ns, name);
+}
+
+/* A Service (or ServiceImport) in all zones that names of its kind are in. */
+static void put_object(
+	struct kube *k, const struct object *o, const char *ns, const char *name, bool is_import)
+{
 	bool is_served = o != NULL && kube_is_exposed(k, ns) && kube_is_selected(k, o);
 	uint8_t key[KUBE_KEY_MAX];
 	size_t n = kube_service_key(key, ns, name);
@@ -126,7 +137,7 @@ static void put_service(struct kube *k, const char *ns, const char *name)
 	vec_for_each(&k->zones, at) {
 		struct kube_entry *entry;
 
-		if ((*at)->is_reverse || n == 0)
+		if ((*at)->is_reverse || (*at)->is_imported != is_import || n == 0)
 			continue;
 		entry = is_served ? kube_entry_build(k, o, *at) : NULL;
 		if (entry != NULL)
@@ -136,13 +147,20 @@ static void put_service(struct kube *k, const char *ns, const char *name)
 	}
 }
 
-/* Addresses of a service and of its endpoints, whose PTR records depend on its name. */
-static void compile_service_addresses(struct kube *k, const char *ns, const char *name)
+static void put_service(struct kube *k, const char *ns, const char *name)
 {
-	const struct store *st = cluster_store(k->cluster);
-	const struct object *o = store_service(st, ns, name);
-	struct object_list slices = store_slices_of(st, ns, name);
+	put_object(k, store_service(cluster_store(k->cluster), ns, name), ns, name, false);
+}
 
+static void put_import(struct kube *k, const char *ns, const char *name)
+{
+	put_object(k, store_import(cluster_store(k->cluster), ns, name), ns, name, true);
+}
+
+/* Addresses of a service and of its endpoints, whose PTR records depend on its name. */
+static void compile_addresses(
+	struct kube *k, const struct object *o, struct object_list slices)
+{
 	for (uint32_t i = 0; o != NULL && i < o->service.cluster_ips.len; i++)
 		kube_compile_address(k, &o->service.cluster_ips.at[i]);
 	for (size_t i = 0; i < slices.len; i++)
@@ -151,6 +169,32 @@ static void compile_service_addresses(struct kube *k, const char *ns, const char
 
 			kube_compile_address(k, &e.ip);
 		}
+}
+
+static void compile_service_addresses(struct kube *k, const char *ns, const char *name)
+{
+	const struct store *st = cluster_store(k->cluster);
+
+	compile_addresses(k, store_service(st, ns, name), store_slices_of(st, ns, name));
+}
+
+static void compile_import_addresses(struct kube *k, const char *ns, const char *name)
+{
+	const struct store *st = cluster_store(k->cluster);
+
+	compile_addresses(k, store_import(st, ns, name), store_imported_slices_of(st, ns, name));
+}
+
+void kube_compile_import(struct kube *k, const char *ns, const char *name)
+{
+	bool was_there = kube_has_import(k, ns, name);
+
+	if (k->imported == NULL)
+		return;
+	put_import(k, ns, name);
+	if (kube_has_import(k, ns, name) != was_there &&
+		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE))
+		compile_import_addresses(k, ns, name);
 }
 
 void kube_compile_service(struct kube *k, const char *ns, const char *name)
@@ -168,11 +212,16 @@ static void compile_namespace(struct kube *k, const char *ns)
 {
 	const struct store *st = cluster_store(k->cluster);
 	struct object_list services = store_in_namespace(st, OBJECT_SERVICE, ns);
+	struct object_list imports = store_in_namespace(st, OBJECT_IMPORT, ns);
 
 	compile_namespace_nodes(k, ns);
 	for (size_t i = 0; i < services.len; i++) {
 		put_service(k, ns, services.at[i]->name);
 		compile_service_addresses(k, ns, services.at[i]->name);
+	}
+	for (size_t i = 0; k->imported != NULL && i < imports.len; i++) {
+		put_import(k, ns, imports.at[i]->name);
+		compile_import_addresses(k, ns, imports.at[i]->name);
 	}
 }
 
@@ -180,12 +229,13 @@ static void compile_namespace(struct kube *k, const char *ns)
 
 static void put_dns_version(struct kube_zone *z)
 {
+	const char *version = z->is_imported ? KUBE_IMPORT_DNS_VERSION : KUBE_DNS_VERSION;
 	struct rrset_builder b = {.type = TYPE_TXT, .ttl = KUBE_DNS_VERSION_TTL};
 	struct kube_entry *entry =
 		kube_entry_new(ENTRY_RECORDS, (const uint8_t *)"\13dns-version", 12);
 	uint8_t rdata[16];
 
-	rrset_add(&b, rdata, rrset_txt_rdata(rdata, STR(KUBE_DNS_VERSION)));
+	rrset_add(&b, rdata, rrset_txt_rdata(rdata, str_from(version)));
 	entry->other = rrset_build(&b);
 	put(z, entry);
 }
@@ -209,6 +259,7 @@ void kube_compile_zones(struct kube *k)
 static void update_synced(struct kube *k)
 {
 	const struct store *st = cluster_store(k->cluster);
+	bool has_imports = k->imported == NULL || store_is_synced(st, OBJECT_IMPORT);
 	bool is_synced =
 	        store_is_synced(st, OBJECT_NAMESPACE) && store_is_synced(st, OBJECT_SERVICE);
 
@@ -216,6 +267,7 @@ static void update_synced(struct kube *k)
 		is_synced = is_synced && store_is_synced(st, OBJECT_SLICE);
 	if (k->options.pods == PODS_VERIFIED)
 		is_synced = is_synced && store_is_synced(st, OBJECT_POD);
+	atomic_store(&k->has_imports, has_imports);
 	/* it goes back only when a state file turns out to be of another cluster */
 	if (atomic_exchange(&k->is_synced, is_synced) != is_synced && is_synced)
 		log_info(KUBE, "cluster state is complete");
@@ -263,6 +315,9 @@ void kube_on_changes(void *arg, const struct changes *c)
 			break;
 		case TOUCH_SYNC: has_sync = true; break;
 		case TOUCH_IMPORT:
+			kube_compile_import(k, t->ns, t->name);
+			has_names = has_names || k->imported != NULL;
+			break;
 		case TOUCH_POD: break;
 		}
 	}

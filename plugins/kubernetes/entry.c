@@ -90,20 +90,26 @@ static size_t write_dashed(char out[INET6_ADDRSTRLEN + 1], const struct ip *ip)
 	return n;
 }
 
-size_t kube_write_label(uint8_t *out, const char *label, const struct ip *ip)
+static size_t write_octets(uint8_t *out, const char *label, size_t n)
 {
-	char text[INET6_ADDRSTRLEN + 1];
-	size_t n;
-
-	if (label == NULL) {
-		n = write_dashed(text, ip);
-		label = text;
-	} else {
-		n = strlen(label);
-	}
 	out[0] = (uint8_t)n;
 	memcpy(out + 1, label, n);
 	return n + 1;
+}
+
+size_t kube_write_label(uint8_t out[KUBE_LABELS_MAX], const char *label, const struct ip *ip)
+{
+	char text[INET6_ADDRSTRLEN + 1];
+	const char *dot = label == NULL ? NULL : strchr(label, '.');
+	size_t n;
+
+	if (label == NULL)
+		return write_octets(out, text, write_dashed(text, ip));
+	if (dot == NULL)
+		return write_octets(out, label, strlen(label));
+	/* the cluster, which is written last */
+	n = write_octets(out, dot + 1, strlen(dot + 1));
+	return n + write_octets(out + n, label, (size_t)(dot - label));
 }
 
 bool kube_read_dashed(struct ip *ip, const uint8_t *label)
@@ -199,6 +205,48 @@ const struct kube_endpoint *kube_find_endpoint(
 	return find_plain(entry, label);
 }
 
+/*
+ * "CLUSTER.ENDPOINT" of two labels, with its length in front; just "CLUSTER." without endpoint. 0
+ * when an octet in a label would be mistaken for the dot.
+ */
+static uint8_t write_pair(uint8_t *out, const uint8_t *cluster, const uint8_t *endpoint)
+{
+	size_t n = cluster[0], m = endpoint == NULL ? 0 : endpoint[0];
+
+	if (memchr(cluster + 1, '.', n) != NULL)
+		return 0;
+	if (m > 0 && memchr(endpoint + 1, '.', m) != NULL)
+		return 0;
+	out[0] = (uint8_t)(n + 1 + m);
+	memcpy(out + 1, cluster + 1, n);
+	out[1 + n] = '.';
+	if (m > 0)
+		memcpy(out + 2 + n, endpoint + 1, m);
+	return out[0];
+}
+
+const struct kube_endpoint *kube_find_imported(
+	const struct kube_entry *entry, const uint8_t *labels, unsigned *n)
+{
+	uint8_t pair[KUBE_LABELS_MAX + 1];
+
+	if (write_pair(pair, name_skip(labels, 1), labels) == 0)
+		return NULL;
+	return kube_find_endpoint(entry, pair, n);
+}
+
+bool kube_has_cluster(const struct kube_entry *entry, const uint8_t *label)
+{
+	uint8_t pair[KUBE_LABELS_MAX + 1], len = write_pair(pair, label, NULL);
+	uint32_t at;
+
+	if (len == 0)
+		return false;
+	at = lower_bound(entry, pair);
+	return at < entry->n_endpoints &&
+		strncmp(entry->endpoints[at].label, (const char *)pair + 1, len) == 0;
+}
+
 /* --- building ---------------------------------------------------------------------------- */
 
 #define MAX_PORT_LISTS 128u
@@ -287,40 +335,78 @@ static uint16_t add_ports(struct builder *b, const struct port_list *list)
 	return (uint16_t)(b->ports.len - 1);
 }
 
+/* Starts a label at the end of the texts; one more than the offset, so that none is NULL. */
+static const char *begin_label(const struct builder *b)
+{
+	return (const char *)(uintptr_t)(b->labels.len + 1);
+}
+
 static void add_endpoint(struct builder *b, const struct endpoint *p, uint16_t ports)
 {
 	const char *label = kube_endpoint_label(b->k, p);
 	struct kube_endpoint at = {.ip = p->ip, .ports = ports};
 
 	if (label != NULL) {
-		/* one more than the offset, so that the first label is not NULL */
-		at.label = (const char *)(uintptr_t)(b->labels.len + 1);
+		at.label = begin_label(b);
 		buf_add(&b->labels, label, strlen(label) + 1);
 	}
 	vec_push(&b->endpoints, at);
 }
 
+/* The cluster stands in front, so that endpoints of one cluster are together. */
+static void add_imported(
+	struct builder *b, const char *cluster, const struct endpoint *p, uint16_t ports)
+{
+	const char *label = kube_endpoint_label(b->k, p);
+	struct kube_endpoint at = {.ip = p->ip, .ports = ports, .label = begin_label(b)};
+	char dashed[INET6_ADDRSTRLEN + 1];
+
+	if (label == NULL) {
+		dashed[write_dashed(dashed, &p->ip)] = '\0';
+		label = dashed;
+	}
+	buf_printf(&b->labels, "%s.%s", cluster, label);
+	buf_char(&b->labels, '\0');
+	vec_push(&b->endpoints, at);
+}
+
+static void add_slice(struct builder *b, const struct slice_data *s)
+{
+	uint16_t ports;
+
+	/* an endpoint of no cluster would have a name that no other endpoint has */
+	if (s->is_imported && s->cluster == NULL)
+		return;
+	ports = add_ports(b, &s->ports);
+	for (uint32_t p = 0; p < s->n_endpoints; p++) {
+		struct endpoint e = slice_endpoint(s, p);
+
+		if (!e.is_ready)
+			continue;
+		if (s->is_imported)
+			add_imported(b, s->cluster, &e, ports);
+		else
+			add_endpoint(b, &e, ports);
+	}
+}
+
+static struct object_list slices_of(const struct store *st, const struct object *service)
+{
+	return service->kind == OBJECT_IMPORT
+		? store_imported_slices_of(st, service->ns, service->name)
+		: store_slices_of(st, service->ns, service->name);
+}
+
 static void collect_endpoints(struct builder *b)
 {
 	const struct store *st = cluster_store(b->k->cluster);
-	struct object_list slices = store_slices_of(st, b->service->ns, b->service->name);
+	struct object_list slices = slices_of(st, b->service);
 
 	if (b->k->options.no_endpoints || !store_is_synced(st, OBJECT_SLICE))
 		return;
-	for (size_t i = 0; i < slices.len; i++) {
-		const struct slice_data *s = &slices.at[i]->slice;
-		uint16_t ports;
-
-		if (!kube_is_selected(b->k, slices.at[i]))
-			continue;
-		ports = add_ports(b, &s->ports);
-		for (uint32_t p = 0; p < s->n_endpoints; p++) {
-			struct endpoint e = slice_endpoint(s, p);
-
-			if (e.is_ready)
-				add_endpoint(b, &e, ports);
-		}
-	}
+	for (size_t i = 0; i < slices.len; i++)
+		if (kube_is_selected(b->k, slices.at[i]))
+			add_slice(b, &slices.at[i]->slice);
 }
 
 static void push_port(struct kube_ports *ports, const struct kube_port *p)
@@ -534,7 +620,7 @@ struct kube_entry *kube_entry_build(
 
 	if (n == 0 || n + z->name.len > NAME_MAX_OCTETS)
 		return NULL;
-	if (service->service.type == SERVICE_EXTERNAL_NAME)
+	if (service->kind == OBJECT_SERVICE && service->service.type == SERVICE_EXTERNAL_NAME)
 		return build_external(k, service, key, n);
 	return build_service(k, service, key, n);
 }

@@ -88,12 +88,13 @@ static bool falls_through(const struct kube *k, const uint8_t *name)
 static void say_unsynced(const struct kube *k, struct explanation *x)
 {
 	static const enum object_kind kinds[] = {
-		OBJECT_NAMESPACE, OBJECT_SERVICE, OBJECT_SLICE, OBJECT_POD};
+		OBJECT_NAMESPACE, OBJECT_SERVICE, OBJECT_SLICE, OBJECT_POD, OBJECT_IMPORT};
 	struct buf missing = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if ((kinds[i] == OBJECT_SLICE && k->options.no_endpoints) ||
 			(kinds[i] == OBJECT_POD && k->options.pods != PODS_VERIFIED) ||
+			(kinds[i] == OBJECT_IMPORT && k->imported == NULL) ||
 			store_is_synced(cluster_store(k->cluster), kinds[i]))
 			continue;
 		buf_printf(&missing, "%s%ss", missing.len > 0 ? ", " : "",
@@ -106,28 +107,22 @@ static void say_unsynced(const struct kube *k, struct explanation *x)
 	buf_free(&missing);
 }
 
-static bool is_synced(const struct kube *k)
-{
-	return atomic_load(&k->is_synced);
-}
-
-void kube_explain_nxdomain(
-	const struct kube *k, const struct explain_ask *ask, struct explanation *x)
+void kube_explain_nxdomain(const struct kube_place *p, struct explanation *x)
 {
 	x->outcome = EXPLAIN_NXDOMAIN;
-	if (!is_synced(k)) {
-		say_unsynced(k, x);
-	} else if (falls_through(k, ask->name.wire)) {
+	if (!kube_is_known(p->k, p->zone)) {
+		say_unsynced(p->k, x);
+	} else if (falls_through(p->k, p->ask->name.wire)) {
 		x->outcome = EXPLAIN_PASSES;
 		buf_str(&x->why, "; fallthrough");
 	}
 }
 
-static void nodata(const struct kube *k, struct explanation *x)
+static void nodata(const struct kube_place *p, struct explanation *x)
 {
 	x->outcome = EXPLAIN_NODATA;
-	if (!is_synced(k))
-		say_unsynced(k, x);
+	if (!kube_is_known(p->k, p->zone))
+		say_unsynced(p->k, x);
 }
 
 /* --- services ---------------------------------------------------------------------------- */
@@ -137,10 +132,30 @@ static const struct rrset *addresses_of(const struct kube_entry *entry, uint16_t
 	return type == TYPE_A ? entry->a : type == TYPE_AAAA ? entry->aaaa : NULL;
 }
 
+const struct object *kube_place_object(const struct kube_place *p)
+{
+	const struct store *st = cluster_store(p->k->cluster);
+
+	return p->zone->is_imported ? store_import(st, p->ns, p->name)
+				    : store_service(st, p->ns, p->name);
+}
+
+struct object_list kube_place_slices(const struct kube_place *p)
+{
+	const struct store *st = cluster_store(p->k->cluster);
+
+	return p->zone->is_imported ? store_imported_slices_of(st, p->ns, p->name)
+				    : store_slices_of(st, p->ns, p->name);
+}
+
+const char *kube_place_kind(const struct kube_place *p)
+{
+	return object_kind_name(p->zone->is_imported ? OBJECT_IMPORT : OBJECT_SERVICE);
+}
+
 static void name_slices(const struct kube_place *p, struct explanation *x)
 {
-	struct object_list slices =
-		store_slices_of(cluster_store(p->k->cluster), p->ns, p->name);
+	struct object_list slices = kube_place_slices(p);
 
 	for (size_t i = 0; i < slices.len && i < 4; i++)
 		buf_printf(&x->object, "%s %s/%s", i == 0 ? ", EndpointSlice" : ",", p->ns,
@@ -151,7 +166,7 @@ static void name_slices(const struct kube_place *p, struct explanation *x)
 
 static void name_service(const struct kube_place *p, struct explanation *x)
 {
-	buf_printf(&x->object, "Service %s/%s", p->ns, p->name);
+	buf_printf(&x->object, "%s %s/%s", kube_place_kind(p), p->ns, p->name);
 }
 
 /* Ports that fit, of one list. */
@@ -173,12 +188,12 @@ static void add_port_values(struct explanation *x, const struct kube_ports *port
 static void add_endpoint_ports(
 	struct explanation *x, const struct kube_endpoint *at, const struct kube_srv *srv)
 {
-	uint8_t wire[NAME_MAX_LABEL + 2];
-	char label[NAME_MAX_LABEL + 1];
+	uint8_t wire[KUBE_LABELS_MAX + 1];
+	char label[NAME_TEXT_MAX];
 
-	kube_write_label(wire, at->label, &at->ip);
-	wire[wire[0] + 1] = 0;
-	kube_label_text(label, wire, 0);
+	wire[kube_write_label(wire, at->label, &at->ip)] = 0;
+	/* without the dot at the end */
+	label[name_to_text(label, wire) - 1] = '\0';
 	add_port_values(x, &srv->entry->ports[at->ports], srv, label);
 }
 
@@ -211,7 +226,7 @@ static void say_no_type(const struct kube_place *p, struct explanation *x)
 	else
 		explain_say(x, EXPLAIN_NODATA, "it has no records of type %s",
 			rr_type_text(p->ask->type, type));
-	nodata(p->k, x);
+	nodata(p, x);
 }
 
 static void explain_service(
@@ -227,13 +242,13 @@ static void explain_service(
 		x->outcome = EXPLAIN_ANSWER;
 		explain_add_set(x, set);
 		buf_str(&x->field, entry->is_headless ? "endpoints[].addresses of ready endpoints"
-						      : "spec.clusterIPs");
+			: p->zone->is_imported ? "spec.ips" : "spec.clusterIPs");
 		if (!entry->is_headless)
 			kube_warn_no_ready(p, x);
 	} else if (p->ask->type == TYPE_SRV) {
 		if (!add_srv(p, &srv, x)) {
 			explain_say(x, EXPLAIN_NODATA, "it has no ports");
-			nodata(p->k, x);
+			nodata(p, x);
 		}
 	} else {
 		say_no_type(p, x);
@@ -268,7 +283,7 @@ static void explain_records(
 static void explain_node(const struct kube_place *p, struct explanation *x)
 {
 	explain_say(x, EXPLAIN_NODATA, "the name exists only because names lie below it");
-	nodata(p->k, x);
+	nodata(p, x);
 }
 
 static void explain_entry(
@@ -288,7 +303,9 @@ static void explain_endpoint(
 	const struct kube_place *p, const struct kube_entry *entry, struct explanation *x)
 {
 	unsigned n, len = p->ask->type == TYPE_A ? 4 : p->ask->type == TYPE_AAAA ? 16 : 0;
-	const struct kube_endpoint *at = kube_find_endpoint(entry, p->ask->name.wire, &n);
+	const struct kube_endpoint *at = p->zone->is_imported
+		? kube_find_imported(entry, p->ask->name.wire, &n)
+		: kube_find_endpoint(entry, p->ask->name.wire, &n);
 	struct kube_srv srv = {.entry = entry, .endpoint = at};
 	char ip[IP_TEXT_SIZE];
 
@@ -296,7 +313,7 @@ static void explain_endpoint(
 	name_slices(p, x);
 	if (at == NULL) {
 		kube_explain_no_endpoint(p, x);
-		kube_explain_nxdomain(p->k, p->ask, x);
+		kube_explain_nxdomain(p, x);
 		return;
 	}
 	if (p->ask->type == TYPE_SRV && add_srv(p, &srv, x))
@@ -356,7 +373,7 @@ static void explain_port(
 	name_service(p, x);
 	if (!kube_has_port(entry, srv.port, srv.protocol)) {
 		kube_explain_no_port(p, entry, x);
-		kube_explain_nxdomain(p->k, p->ask, x);
+		kube_explain_nxdomain(p, x);
 		return;
 	}
 	if (entry->is_headless)
@@ -376,9 +393,33 @@ static bool is_protocol_node(const struct kube_entry *entry, const uint8_t *labe
 	return s.len > 1 && s.at[0] == '_' && kube_has_named_port(entry, bare_label(label));
 }
 
+static void explain_below_import(
+	const struct kube_place *p, const struct kube_entry *entry, struct explanation *x)
+{
+	const uint8_t *name = p->ask->name.wire;
+
+	if (p->labels == 4 && (is_protocol_node(entry, name) || kube_has_cluster(entry, name))) {
+		explain_node(p, x);
+	} else if (p->labels == 5 && kube_is_port(name)) {
+		explain_port(p, entry, x);
+	} else if (p->labels == 5) {
+		explain_endpoint(p, entry, x);
+	} else {
+		name_service(p, x);
+		explain_say(x, EXPLAIN_NXDOMAIN,
+			"an imported Service has names for endpoints, ENDPOINT.CLUSTER, and for "
+			"ports (two labels more)");
+		kube_explain_nxdomain(p, x);
+	}
+}
+
 static void explain_below(
 	const struct kube_place *p, const struct kube_entry *entry, struct explanation *x)
 {
+	if (entry->kind == ENTRY_SERVICE && p->zone->is_imported) {
+		explain_below_import(p, entry, x);
+		return;
+	}
 	if (entry->kind == ENTRY_SERVICE && p->labels == 4 &&
 		is_protocol_node(entry, p->ask->name.wire)) {
 		explain_node(p, x);
@@ -397,7 +438,7 @@ static void explain_below(
 		entry->kind == ENTRY_EXTERNAL
 			? "a Service of type ExternalName has no names below its own"
 			: "a Service has names for endpoints (one label more) and ports (two)");
-	kube_explain_nxdomain(p->k, p->ask, x);
+	kube_explain_nxdomain(p, x);
 }
 
 /* --- pods -------------------------------------------------------------------------------- */
@@ -448,10 +489,10 @@ static void explain_pod(const struct kube_place *p, struct explanation *x)
 	if (p->labels != 3 || !kube_read_dashed(&ip, p->ask->name.wire)) {
 		explain_say(x, EXPLAIN_NXDOMAIN,
 			"a pod's name is its address with dashes: 10-244-1-11.%s.pod", p->ns);
-		kube_explain_nxdomain(p->k, p->ask, x);
+		kube_explain_nxdomain(p, x);
 	} else if (p->k->options.pods == PODS_VERIFIED && find_pod(p, &ip) == NULL) {
 		kube_explain_no_pod(p, &ip, x);
-		kube_explain_nxdomain(p->k, p->ask, x);
+		kube_explain_nxdomain(p, x);
 	} else {
 		answer_pod(p, &ip, x);
 	}
@@ -492,7 +533,7 @@ static void explain_partial(const struct kube_place *p, struct explanation *x)
 		return;
 	}
 	explain_say(x, EXPLAIN_NXDOMAIN, "the name does not stand for a whole address");
-	kube_explain_nxdomain(p->k, p->ask, x);
+	kube_explain_nxdomain(p, x);
 }
 
 static void explain_reverse(const struct kube_place *p, struct explanation *x)
@@ -509,7 +550,7 @@ static void explain_reverse(const struct kube_place *p, struct explanation *x)
 		table_hash(&p->k->addresses, ip.bytes, ip.len));
 	if ((a == NULL || a->ptr == NULL) && p->labels > 0) {
 		kube_explain_no_address(p->k, &ip, x);
-		kube_explain_nxdomain(p->k, p->ask, x);
+		kube_explain_nxdomain(p, x);
 		return;
 	}
 	name_owners(p->k, &ip, x);
@@ -532,7 +573,7 @@ static void explain_apex(const struct kube_place *p, struct explanation *x)
 		explain_reverse(p, x);
 	} else {
 		explain_say(x, EXPLAIN_NODATA, "the zone itself has SOA and NS records only");
-		nodata(p->k, x);
+		nodata(p, x);
 	}
 }
 
@@ -555,7 +596,7 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 		explain_reverse(&p, x);
 	} else if ((entry = find_entry(&p)) == NULL) {
 		kube_explain_missing(&p, x);
-		kube_explain_nxdomain(p.k, ask, x);
+		kube_explain_nxdomain(&p, x);
 	} else if (p.labels == key_labels(&p)) {
 		explain_entry(&p, entry, x);
 	} else if (key_labels(&p) == 2) {

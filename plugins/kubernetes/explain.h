@@ -36,8 +36,13 @@ void kube_explain_no_pod(const struct kube_place *p, const struct ip *ip, struct
 /* Say why the address has no name (explain_missing.c). */
 void kube_explain_no_address(const struct kube *k, const struct ip *ip, struct explanation *x);
 /* NXDOMAIN as it comes out: SERVFAIL before the cluster is known, or passed on (explain.c). */
-void kube_explain_nxdomain(
-	const struct kube *k, const struct explain_ask *ask, struct explanation *x);
+void kube_explain_nxdomain(const struct kube_place *p, struct explanation *x);
+/* The Service or, in a zone of imports, the ServiceImport; NULL when there is none (explain.c). */
+const struct object *kube_place_object(const struct kube_place *p);
+/* Its EndpointSlices (explain.c). */
+struct object_list kube_place_slices(const struct kube_place *p);
+/* "Service" or "ServiceImport" (explain.c). */
+const char *kube_place_kind(const struct kube_place *p);
 /* Write label i of a wire name as text, escaped where it is no text (explain.c). */
 void kube_label_text(char out[NAME_MAX_LABEL + 1], const uint8_t *wire, unsigned i);
 /* Name of a protocol in lower case, as it stands in names. */

@@ -66,7 +66,8 @@ static bool explain_namespace(const struct kube_place *p, struct explanation *x)
 
 static void suggest_service(const struct kube_place *p, struct explanation *x)
 {
-	struct object_list all = store_in_namespace(store_of(p), OBJECT_SERVICE, p->ns);
+	struct object_list all = store_in_namespace(store_of(p),
+		p->zone->is_imported ? OBJECT_IMPORT : OBJECT_SERVICE, p->ns);
 	VEC(const char *) names = {NULL, 0, 0};
 
 	for (size_t i = 0; i < all.len && i < SUGGEST_MAX; i++)
@@ -79,12 +80,13 @@ static void suggest_service(const struct kube_place *p, struct explanation *x)
 /* Namespaces that have a service of that name. */
 static void list_elsewhere(const struct kube_place *p, struct explanation *x)
 {
+	enum object_kind kind = p->zone->is_imported ? OBJECT_IMPORT : OBJECT_SERVICE;
 	const struct object *o;
 	unsigned n = 0;
 	size_t pos = 0;
 
 	while (n < LISTED_MAX && (o = store_next(store_of(p), OBJECT_NAMESPACE, &pos)) != NULL)
-		if (store_service(store_of(p), o->name, p->name) != NULL)
+		if (store_get(store_of(p), kind, o->name, p->name) != NULL)
 			buf_printf(&x->why, "%s \"%s\"",
 				n++ == 0 ? "; there is one in namespace" : ",", o->name);
 }
@@ -95,7 +97,7 @@ struct endpoint_counts {
 
 static struct endpoint_counts count_endpoints(const struct kube_place *p)
 {
-	struct object_list slices = store_slices_of(store_of(p), p->ns, p->name);
+	struct object_list slices = kube_place_slices(p);
 	struct endpoint_counts n = {.slices = slices.len};
 
 	for (size_t i = 0; i < slices.len; i++) {
@@ -132,7 +134,9 @@ static void explain_no_ready(
 			what, selector_text(p->k->options.labels));
 	else
 		explain_say(x, EXPLAIN_NXDOMAIN, "%s has no endpoint%s", what,
-			o->service.selector.len == 0
+			p->zone->is_imported
+				? " in any cluster that exports it"
+			: o->service.selector.len == 0
 				? "; it has no selector, so that its EndpointSlices are "
 				  "made by hand"
 				: ": no pod fits its selector");
@@ -175,20 +179,20 @@ static void explain_bad_alias(const struct object *o, struct explanation *x)
 
 static void explain_service(const struct kube_place *p, struct explanation *x)
 {
-	const struct object *o = store_service(store_of(p), p->ns, p->name);
+	const struct object *o = kube_place_object(p);
 
 	if (o == NULL) {
-		explain_say(x, EXPLAIN_NXDOMAIN, "there is no Service \"%s\" in namespace \"%s\"",
-			p->name, p->ns);
+		explain_say(x, EXPLAIN_NXDOMAIN, "there is no %s \"%s\" in namespace \"%s\"",
+			kube_place_kind(p), p->name, p->ns);
 		suggest_service(p, x);
 		list_elsewhere(p, x);
 		return;
 	}
-	buf_printf(&x->object, "Service %s/%s", p->ns, p->name);
+	buf_printf(&x->object, "%s %s/%s", kube_place_kind(p), p->ns, p->name);
 	if (!kube_is_selected(p->k, o))
 		explain_say(x, EXPLAIN_NXDOMAIN, "its labels do not match \"labels %s\"",
 			selector_text(p->k->options.labels));
-	else if (o->service.type == SERVICE_EXTERNAL_NAME)
+	else if (o->kind == OBJECT_SERVICE && o->service.type == SERVICE_EXTERNAL_NAME)
 		explain_bad_alias(o, x);
 	else if (o->service.is_headless || p->k->options.ignores_empty)
 		explain_no_ready(p, o, x);
@@ -237,11 +241,15 @@ void kube_explain_missing(const struct kube_place *p, struct explanation *x)
 static bool find_unready(const struct kube_place *p, const char *label, const struct ip *ip,
 	struct endpoint *out)
 {
-	struct object_list slices = store_slices_of(store_of(p), p->ns, p->name);
+	struct object_list slices = kube_place_slices(p);
+	char cluster[NAME_MAX_LABEL + 1];
 
+	kube_label_text(cluster, p->ask->name.wire, 1);
 	for (size_t i = 0; i < slices.len; i++) {
 		const struct slice_data *s = &slices.at[i]->slice;
 
+		if (s->is_imported && (s->cluster == NULL || strcmp(s->cluster, cluster) != 0))
+			continue;
 		for (uint32_t e = 0; e < s->n_endpoints; e++) {
 			const char *own;
 

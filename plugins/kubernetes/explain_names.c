@@ -22,12 +22,13 @@ static bool entry_name(struct name *out, const struct kube_zone *z, const struct
 static void list_endpoint(struct explain_names *l, const struct name *service,
 	const struct kube_endpoint *p)
 {
-	uint8_t label[NAME_MAX_LABEL + 1];
-	struct name name = *service;
+	uint8_t labels[KUBE_LABELS_MAX + 1];
+	struct name name;
 	char ip[IP_TEXT_SIZE];
 
-	kube_write_label(label, p->label, &p->ip);
-	if (name_prepend(&name, (struct str){(const char *)label + 1, label[0]}) == 0)
+	labels[kube_write_label(labels, p->label, &p->ip)] = 0;
+	name_set(&name, labels);
+	if (name_append(&name, service->wire) == 0)
 		explain_add_name(
 			l, name.wire, p->ip.len == 4 ? TYPE_A : TYPE_AAAA, ip_text(&p->ip, ip));
 }
@@ -116,7 +117,7 @@ static void list_addresses(struct explain_names *l, const struct kube *k)
 static void list_pod(struct explain_names *l, const struct kube *k, const struct object *o,
 	const struct ip *ip)
 {
-	uint8_t label[NAME_MAX_LABEL + 1];
+	uint8_t label[KUBE_LABELS_MAX];
 	char text[IP_TEXT_SIZE];
 
 	kube_write_label(label, NULL, ip);

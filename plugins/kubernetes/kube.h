@@ -24,6 +24,8 @@
 #define KUBE "plugin/kubernetes"
 /* Version of the DNS specification for Kubernetes that the names follow. */
 #define KUBE_DNS_VERSION "1.1.0"
+/* The same of the specification for services that are imported from other clusters. */
+#define KUBE_IMPORT_DNS_VERSION "1.0.0"
 #define KUBE_DNS_VERSION_TTL 28800u
 
 struct cluster;
@@ -42,6 +44,7 @@ struct kube_options {
 	bool has_endpoint_pod_names, no_endpoints, ignores_empty;
 	struct kube_fallthrough fallthrough;
 	VEC(const char *) namespaces; /* empty: all */
+	VEC(const char *) import_zones; /* of `multicluster`, as zone names end */
 	struct selector *labels, *namespace_labels; /* NULL: all */
 };
 
@@ -64,7 +67,10 @@ struct kube_ports {
 	uint16_t len;
 };
 
-/* A ready endpoint. Those without a label of their own are named after their address. */
+/*
+ * A ready endpoint. Those without a label of their own are named after their address. Endpoints of
+ * imported services have names of two labels; here they are one text, "CLUSTER.ENDPOINT".
+ */
 struct kube_endpoint {
 	struct ip ip;
 	uint16_t ports;    /* index of its list in the entry */
@@ -105,6 +111,7 @@ struct kube_zone {
 	struct name name; /* folded */
 	unsigned labels;
 	bool is_reverse;
+	bool is_imported; /* names of ServiceImports (`multicluster`), and no others */
 	struct table table;
 	const struct rrset *soa; /* published; owner is the zone */
 	const struct rrset *ns;  /* published */
@@ -126,13 +133,15 @@ struct kube_latency {
 struct kube {
 	struct kube_options options;
 	VEC(struct kube_zone *) zones;
-	struct kube_zone *primary; /* first zone that is no reverse zone */
+	struct kube_zone *primary; /* first zone that has names of Services, else of imports */
+	struct kube_zone *imported; /* first zone that has names of ServiceImports, or NULL */
 	struct table addresses;
 	struct prefix_set v4, v6; /* keys of the addresses that have PTR records */
 	struct kube_clients clients;
 	bool has_reverse; /* a reverse zone is served */
 	uint64_t namespace_seed;
 	_Atomic bool is_synced;
+	_Atomic bool has_imports; /* ServiceImports have been read too, or nobody wants them */
 	struct counters *counters;
 	struct kube_latency latency[LATENCY_KINDS];
 	/* control thread */
@@ -159,6 +168,8 @@ void kube_compile_all(struct kube *k);
 void kube_on_changes(void *arg, const struct changes *c);
 /* Compile the entry of a service in every zone, or take it out (compile.c). */
 void kube_compile_service(struct kube *k, const char *ns, const char *name);
+/* The same for a ServiceImport. */
+void kube_compile_import(struct kube *k, const char *ns, const char *name);
 /* True when names of that namespace are served (compile.c). */
 bool kube_is_exposed(const struct kube *k, const char *ns);
 /* True when the labels of a service, slice or pod fit the `labels` option (compile.c). */
@@ -167,11 +178,14 @@ bool kube_is_selected(const struct kube *k, const struct object *o);
 void kube_compile_address(struct kube *k, const struct ip *ip);
 /* True when the service, no alias, has a name in the primary zone. Control thread (compile.c). */
 bool kube_has_service(const struct kube *k, const char *ns, const char *name);
+/* True when the ServiceImport has a name in the zones of imports. Control thread (compile.c). */
+bool kube_has_import(const struct kube *k, const char *ns, const char *name);
 /* A name that PTR and NS records point to. */
 struct kube_target {
 	const struct kube_zone *zone;
 	const char *ns, *service;
 	const struct endpoint *endpoint; /* NULL: the service itself */
+	const char *cluster; /* of an endpoint of a ServiceImport, else NULL */
 };
 /* Add the folded name to the set, once; one that is too long is left out (addresses.c). */
 void kube_add_target(
@@ -184,7 +198,7 @@ void kube_compile_apex(struct kube *k);
 void kube_entry_free(void *object);
 /* Free an address (entry.c); for rcu_retire(). */
 void kube_address_free(void *object);
-/* An entry of a service from its objects, or NULL when its name does not exist (entry.c). */
+/* An entry of a Service or ServiceImport, or NULL when its name does not exist (entry.c). */
 struct kube_entry *kube_entry_build(
 	const struct kube *k, const struct object *service, const struct kube_zone *z);
 /* An entry with room for a key of len octets (entry.c). */
@@ -194,8 +208,13 @@ void kube_entry_set_addresses(
 	const struct kube *k, struct kube_entry *entry, struct ip *ips, size_t n);
 /* Fold the label of an endpoint from its slice (NULL: named by its address) (entry.c). */
 const char *kube_endpoint_label(const struct kube *k, const struct endpoint *p);
-/* Append "LABEL." or the dashed address of an endpoint as one wire label (entry.c). */
-size_t kube_write_label(uint8_t *out, const char *label, const struct ip *ip);
+/* Room for the labels of an endpoint in wire form. */
+#define KUBE_LABELS_MAX (2 * (NAME_MAX_LABEL + 1))
+/*
+ * Write the label of an endpoint (NULL: its address with dashes) in wire form, or the two labels
+ * of an imported one; returns the octets (entry.c).
+ */
+size_t kube_write_label(uint8_t out[KUBE_LABELS_MAX], const char *label, const struct ip *ip);
 /* Room for the key of a service: SVC.NS.svc. */
 #define KUBE_KEY_MAX (2 * (NAME_MAX_LABEL + 1) + 4)
 /* Write the folded key of a service; returns its length, 0 when it is no name (entry.c). */
@@ -242,10 +261,14 @@ void kube_add_endpoint(struct query *q, const uint8_t *owner, const struct kube_
 	uint32_t ttl);
 /* A label as text, without the underscore of ports and protocols in front (answer.c). */
 struct str kube_bare_label(const uint8_t *label);
+/* True for PORT._PROTOCOL or _PORT.PROTOCOL rather than ENDPOINT.CLUSTER (answer.c). */
+bool kube_is_port(const uint8_t *labels);
 /* True when a port with a name has that protocol: names exist below _PROTOCOL (srv.c). */
 bool kube_has_named_port(const struct kube_entry *entry, struct str protocol);
 /* True when a port of the entry is called so, with that protocol (srv.c). */
 bool kube_has_port(const struct kube_entry *entry, struct str port, struct str protocol);
+/* True when nothing is missing that names of the zone depend on (answer.c). */
+bool kube_is_known(const struct kube *k, const struct kube_zone *z);
 /* NODATA: NOERROR with the zone's SOA; SERVFAIL while the cluster is not known (answer.c). */
 enum verdict kube_nodata(struct kube *k, const struct kube_zone *z, struct query *q);
 /* The name does not exist: SERVFAIL while not synced, fallthrough, or NXDOMAIN (answer.c). */
@@ -255,6 +278,11 @@ enum verdict kube_done(struct kube *k, struct query *q);
 /* The endpoint that one wire label names, or NULL; *n is how many follow with that name. */
 const struct kube_endpoint *kube_find_endpoint(
 	const struct kube_entry *entry, const uint8_t *label, unsigned *n);
+/* The same in an imported service, where two labels name an endpoint (entry.c). */
+const struct kube_endpoint *kube_find_imported(
+	const struct kube_entry *entry, const uint8_t *labels, unsigned *n);
+/* True when the imported service has endpoints in the cluster of that wire label (entry.c). */
+bool kube_has_cluster(const struct kube_entry *entry, const uint8_t *label);
 /* Read an address with dashes from a wire label; false when it is none (entry.c). */
 bool kube_read_dashed(struct ip *ip, const uint8_t *label);
 /* Record how long the change of a service's endpoints took to arrive (metrics.c). */

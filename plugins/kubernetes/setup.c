@@ -200,6 +200,19 @@ static int set_fallthrough(void *conf, const struct directive *o, struct err *e)
 	return rc;
 }
 
+static int set_multicluster(void *conf, const struct directive *o, struct err *e)
+{
+	struct kube *k = ((struct reading *)conf)->k;
+	struct zone_names zones = {0};
+	int rc = args_zones(o, 0, &k->arena, &zones);
+
+	(void)e;
+	vec_for_each(&zones.list, z)
+		vec_push(&k->options.import_zones, *z);
+	vec_free(&zones.list);
+	return rc;
+}
+
 static int warn_removed(void *conf, const struct directive *o, struct err *e)
 {
 	(void)conf;
@@ -238,7 +251,7 @@ static const struct arg_option options[] = {
 	{"startup_timeout", 1, 1, NULL, false},
 	{"upstream", 0, ARGS_ANY, warn_removed, false},
 	{"resyncperiod", 0, ARGS_ANY, warn_removed, false},
-	{"multicluster", 0, ARGS_ANY, refuse_later, false},
+	{"multicluster", 1, ARGS_ANY, set_multicluster, false},
 	{"zonal", 0, ARGS_ANY, refuse_later, false},
 	{NULL, 0, 0, NULL, false},
 };
@@ -261,8 +274,56 @@ static void add_zone(struct kube *k, const char *text)
 	k->has_reverse = k->has_reverse || z->is_reverse;
 	table_init(&z->table);
 	vec_push(&k->zones, z);
-	if (!z->is_reverse && k->primary == NULL)
-		k->primary = z;
+}
+
+/* Names of Services are preferred to those of imports for what the server says about itself. */
+static void choose_primary(struct kube *k)
+{
+	k->primary = NULL;
+	vec_for_each(&k->zones, at) {
+		struct kube_zone *z = *at;
+
+		if (z->is_reverse)
+			continue;
+		if (k->primary == NULL || (k->primary->is_imported && !z->is_imported))
+			k->primary = z;
+		if (z->is_imported && k->imported == NULL)
+			k->imported = z;
+	}
+}
+
+static struct kube_zone *find_zone(struct kube *k, const char *text)
+{
+	struct name name;
+
+	if (name_from_text(&name, str_from(text), NULL) != 0)
+		return NULL;
+	vec_for_each(&k->zones, z)
+		if (name_equal((*z)->name.wire, name.wire))
+			return *z;
+	return NULL;
+}
+
+/* The zones of `multicluster` are among those of the directive, as in CoreDNS. */
+static int mark_imports(struct kube *k, const struct directive *d, struct err *e)
+{
+	vec_for_each(&k->options.import_zones, text) {
+		struct kube_zone *z = find_zone(k, *text);
+
+		if (z == NULL)
+			return args_error(d, e,
+				"is not authoritative for the multicluster zone %s; add it to the "
+				"zones of the directive",
+				*text);
+		if (z->is_reverse)
+			return args_error(d, e,
+				"the multicluster zone %s is a reverse zone; name one that "
+				"services can have names in",
+				*text);
+		z->is_imported = true;
+	}
+	choose_primary(k);
+	return 0;
 }
 
 static int read_zones(struct kube *k, const struct directive *d, struct err *e)
@@ -275,6 +336,7 @@ static int read_zones(struct kube *k, const struct directive *d, struct err *e)
 	vec_free(&zones.list);
 	if (rc != 0)
 		return rc;
+	choose_primary(k);
 	if (k->primary == NULL)
 		return args_error(d, e, "non-reverse zone name must be used");
 	return 0;
@@ -352,6 +414,7 @@ static void kube_free(struct kube *k)
 	vec_free(&k->zones);
 	vec_free(&k->local);
 	vec_free(&k->options.namespaces);
+	vec_free(&k->options.import_zones);
 	vec_free(&k->options.fallthrough.zones);
 	selector_free(k->options.labels);
 	selector_free(k->options.namespace_labels);
@@ -370,6 +433,7 @@ static void finish_config(struct kube *k)
 	c->loop = k->loop;
 	c->api.no_endpoints = k->options.no_endpoints;
 	c->api.pods = k->options.pods == PODS_VERIFIED;
+	c->api.imports = k->imported != NULL;
 	if (k->options.labels != NULL)
 		c->api.labels = selector_text(k->options.labels);
 	if (k->options.namespace_labels != NULL)
@@ -402,6 +466,8 @@ static int read_directive(struct kube *k, const struct setup *s, struct err *e)
 		rc = read_zones(k, s->first, e);
 	if (rc == 0)
 		rc = args_options(s->first, options, &r, e);
+	if (rc == 0)
+		rc = mark_imports(k, s->first, e);
 	return rc == 0 ? check(k, s->first, e) : rc;
 }
 
@@ -457,7 +523,7 @@ static bool kube_ready(void *instance)
 {
 	struct kube *k = instance;
 
-	return atomic_load(&k->is_synced);
+	return atomic_load(&k->is_synced) && atomic_load(&k->has_imports);
 }
 
 static void kube_teardown(void *instance)

@@ -193,7 +193,7 @@ static unsigned count_pairs(const struct kube_srv *srv, struct span span)
 static bool add_name(
 	struct rrset_builder *b, const struct kube_srv *srv, struct span run, uint16_t weight)
 {
-	uint8_t label[NAME_MAX_LABEL + 1];
+	uint8_t label[KUBE_LABELS_MAX];
 	struct numbers n = {.len = 0, .ports = 0};
 	struct target t;
 

@@ -96,6 +96,8 @@ static const struct kube_entry *find_service(const struct kube *k, const uint8_t
 	size_t n = (size_t)(name_skip(name, 2) - name);
 	uint8_t key[KUBE_KEY_MAX];
 
+	if (k->primary->is_imported)
+		return NULL;
 	memcpy(key, name, n);
 	memcpy(key + n, "\3svc", 4);
 	n += 4;

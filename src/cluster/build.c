@@ -347,6 +347,22 @@ static void drop_wrong_family(struct build *b)
 	s->n_endpoints = kept;
 }
 
+/* Label values may have capitals, names of endpoints are compared without case. */
+static const char *source_cluster(struct build *b)
+{
+	const char *value =
+		labels_get(&b->o->labels, "multicluster.kubernetes.io/source-cluster");
+	char *folded;
+
+	if (value == NULL)
+		return NULL;
+	folded = arena_dup(b->arena, value, strlen(value));
+	for (char *p = folded; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return build_label(b, "source cluster", str_from(folded));
+}
+
 static void finish_slice(struct build *b)
 {
 	struct slice_data *s = &b->o->slice;
@@ -356,8 +372,7 @@ static void finish_slice(struct build *b)
 	if (name == NULL)
 		name = labels_get(&b->o->labels, "kubernetes.io/service-name");
 	s->service = build_label(b, "service name", str_from(name));
-	s->cluster = build_label(b, "source cluster",
-	        str_from(labels_get(&b->o->labels, "multicluster.kubernetes.io/source-cluster")));
+	s->cluster = source_cluster(b);
 	drop_wrong_family(b);
 }
 

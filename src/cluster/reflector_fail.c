@@ -16,6 +16,11 @@ static void complain(struct reflector *r, enum reflector_error error, const char
 		return;
 	r->has_complained = true;
 	r->complaint = error;
+	if (r->is_optional && error == REFLECTOR_NOT_FOUND) {
+		log_info(LOG_NAME, "the API server has no %s; it is asked again now and then",
+			r->name);
+		return;
+	}
 	buf_escape(&text, str_from(why));
 	log_warning(LOG_NAME, "cannot %s %s: %s%s", r->is_synced ? "watch" : "list", r->name,
 	        buf_text(&text), r->is_synced ? "; the last known state stays in use" : "");

@@ -34,14 +34,18 @@ static const struct {
         /* finished pods keep their address in the API although others may have it by now */
         [SOURCE_PODS] = {"pods", "/api/v1/pods", OBJECT_POD,
                 "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"},
-        [SOURCE_IMPORTS] = {"serviceimports", "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
+        [SOURCE_IMPORTS] = {"serviceimports", "/apis/multicluster.x-k8s.io/v1beta1/serviceimports",
                 OBJECT_IMPORT, NULL},
 };
+
+/* Where older servers have ServiceImports; what is read of them is the same there. */
+static const char older_imports[] = "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports";
 
 /* One kind: its reflector, and the request in flight with its decoder. */
 struct channel {
 	struct source_api *source;
 	enum source_kind kind;
+	const char *path; /* of the resource, in the version that the server has */
 	struct reflector *reflector; /* NULL: not watched */
 	struct source_audit *audit;
 	struct http_request *request;
@@ -171,6 +175,12 @@ static bool is_refused_encoding(const struct channel *c)
 	return c->status == 406 && !c->is_json_only;
 }
 
+/* 404: perhaps the server knows the resource in an older version. */
+static bool is_refused_version(const struct channel *c)
+{
+	return c->status == 404 && c->kind == SOURCE_IMPORTS && c->path != older_imports;
+}
+
 static void use_json(struct channel *c, const char *why)
 {
 	c->is_json_only = true;
@@ -193,7 +203,7 @@ static void on_head(void *arg, const struct http_head *head)
 	c->status = head->status;
 	count(c, head->status);
 	count_duration(c);
-	if (is_refused_encoding(c))
+	if (is_refused_encoding(c) || is_refused_version(c))
 		return;
 	if (head->status == 200)
 		start_decoder(c, head->content_type);
@@ -278,8 +288,7 @@ static int send_query(struct channel *c, struct err *e)
 
 	refresh(s, false);
 	as = access_credentials(s->access);
-	buf_printf(&url, "%s%s?%s", access_url(s->access), kind_table[c->kind].path,
-	        buf_text(&c->query));
+	buf_printf(&url, "%s%s?%s", access_url(s->access), c->path, buf_text(&c->query));
 	o.url = buf_text(&url);
 	o.accept = c->is_json_only ? DECODER_ACCEPT_JSON : DECODER_ACCEPT;
 	o.bearer = as.token;
@@ -305,6 +314,16 @@ static bool ask_for_json(struct channel *c)
 	return send_query(c, &e) == 0;
 }
 
+/* The same question, about the older version. False when it cannot be asked. */
+static bool ask_older_version(struct channel *c)
+{
+	struct err e = {{0}};
+
+	c->path = older_imports;
+	forget_request(c);
+	return send_query(c, &e) == 0;
+}
+
 static void on_done(void *arg, const struct http_result *result)
 {
 	struct channel *c = arg;
@@ -312,6 +331,10 @@ static void on_done(void *arg, const struct http_result *result)
 
 	if (is_refused_encoding(c) && ask_for_json(c))
 		return;
+	if (is_refused_version(c) && ask_older_version(c))
+		return;
+	if (status == 404) /* neither: both are asked for again, later */
+		c->path = kind_table[c->kind].path;
 	if (result->rc == 0 && status == 200)
 		c->broken = 0;
 	if (status == 0)
@@ -376,12 +399,13 @@ static void add_channel(
 
 	c->source = s;
 	c->kind = kind;
+	c->path = kind_table[kind].path;
 	c->is_json_only = kind == SOURCE_IMPORTS; /* a custom resource has no protobuf */
 	c->reflector = reflector_new(&want, s->store, s->number, &ops);
 	c->audit = source_audit_new(&(struct source_audit_options){
 	        .http = s->http,
 	        .access = s->access,
-	        .path = kind_table[kind].path,
+	        .path = &c->path,
 	        .reflector = c->reflector,
 	        .on_event = on_audit_event,
 	        .arg = s,

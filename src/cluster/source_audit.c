@@ -66,7 +66,7 @@ static int on_send(void *arg, const char *query)
 	struct buf url = {0};
 	struct err e;
 
-	buf_printf(&url, "%s%s?%s", access_url(s->options.access), s->options.path, query);
+	buf_printf(&url, "%s%s?%s", access_url(s->options.access), *s->options.path, query);
 	o.url = buf_text(&url);
 	o.bearer = as.token;
 	o.server_name = as.server_name;

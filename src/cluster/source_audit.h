@@ -14,7 +14,7 @@ struct source_audit;
 struct source_audit_options {
 	struct http_client *http;
 	struct access *access;
-	const char *path; /* "/api/v1/services" */
+	const char *const *path; /* where "/api/v1/services" stands; may change between requests */
 	struct reflector *reflector;
 	void (*on_event)(void *arg); /* something happened: deadlines may be others */
 	void *arg;

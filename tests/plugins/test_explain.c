@@ -8,6 +8,7 @@
 #include "../scenarios/fake_cluster.h"
 #include "base/log.h"
 #include "core/explain.h"
+#include "kubernetes/kube.h"
 #include "rig.h"
 #include "test.h"
 
@@ -58,6 +59,25 @@ static const char objects[] =
 	"spec: {type: ExternalName, externalName: 192.0.2.1}\n"
 	"---\napiVersion: v1\nkind: Service\nmetadata: {name: paybad, namespace: shop}\n"
 	"spec: {type: ExternalName, externalName: 'a..b'}\n"
+	/* imported from other clusters */
+	"---\napiVersion: multicluster.x-k8s.io/v1beta1\nkind: ServiceImport\nmetadata: {name: farweb, "
+	"namespace: shop}\nspec: {type: ClusterSetIP, ips: [10.112.0.1], ports: [{name: http, port: "
+	"80}]}\n"
+	"---\napiVersion: multicluster.x-k8s.io/v1beta1\nkind: ServiceImport\nmetadata: {name: fardb, "
+	"namespace: data}\nspec: {type: Headless, ports: [{name: pg, port: 5432}]}\n"
+	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: fardb-east, "
+	"namespace: data, labels: {multicluster.kubernetes.io/service-name: fardb, "
+	"multicluster.kubernetes.io/source-cluster: east}}\naddressType: IPv4\nendpoints:\n"
+	"- {addresses: [10.7.1.1], hostname: db-0}\n- {addresses: [10.7.1.3]}\n"
+	"- {addresses: [10.7.1.2], hostname: db-1, conditions: {ready: false}}\n"
+	"ports: [{name: pg, port: 5432, protocol: TCP}]\n"
+	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: fardb-west, "
+	"namespace: data, labels: {multicluster.kubernetes.io/service-name: fardb, "
+	"multicluster.kubernetes.io/source-cluster: west}}\naddressType: IPv4\nendpoints:\n"
+	"- {addresses: [10.8.1.1], hostname: db-0}\n"
+	"ports: [{name: pg, port: 5432, protocol: TCP}]\n"
+	"---\napiVersion: multicluster.x-k8s.io/v1beta1\nkind: ServiceImport\nmetadata: {name: farnone, "
+	"namespace: data}\nspec: {type: Headless, ports: []}\n"
 	/* pods */
 	"---\napiVersion: v1\nkind: Pod\nmetadata: {name: p1, namespace: shop}\n"
 	"status: {phase: Running, podIP: 10.0.0.1}\n"
@@ -68,6 +88,10 @@ static const char objects[] =
 
 #define BLOCK(options) \
 	".:53 {\nkubernetes cluster.local in-addr.arpa ip6.arpa {\n" options "\n}\n}\n"
+
+#define IMPORTS                                                                                    \
+	".:53 {\nkubernetes cluster.local clusterset.local in-addr.arpa {\n"                       \
+	"multicluster clusterset.local\npods insecure\n}\n}\n"
 
 struct fixture {
 	struct rig rig;
@@ -228,6 +252,24 @@ static const struct {
 		"\"ignore empty_service\" hides it"},
 	{BLOCK("fallthrough"), "no.shop.svc.cluster.local", TYPE_A, EXPLAIN_PASSES, "; fallthrough"},
 	{VERIFIED, "example.com", TYPE_A, EXPLAIN_PASSES, "|||"},
+	{IMPORTS, "farweb.shop.svc.clusterset.local", TYPE_A, EXPLAIN_ANSWER,
+		"10.112.0.1|ServiceImport shop/farweb|spec.ips|"},
+	{IMPORTS, "db-0.west.fardb.data.svc.clusterset.local", TYPE_A, EXPLAIN_ANSWER,
+		"10.8.1.1|ServiceImport data/fardb, EndpointSlice data/fardb-"},
+	{IMPORTS, "fardb.data.svc.clusterset.local", TYPE_SRV, EXPLAIN_ANSWER,
+		"port 5432 of db-0.east"},
+	{IMPORTS, "db-1.east.fardb.data.svc.clusterset.local", TYPE_A, EXPLAIN_NXDOMAIN,
+		"the endpoint \"db-1\" is not ready"},
+	{IMPORTS, "db-0.fardb.data.svc.clusterset.local", TYPE_A, EXPLAIN_NXDOMAIN,
+		"an imported Service has names for endpoints, ENDPOINT.CLUSTER"},
+	{IMPORTS, "east.fardb.data.svc.clusterset.local", TYPE_A, EXPLAIN_NODATA,
+		"names lie below it"},
+	{IMPORTS, "farnone.data.svc.clusterset.local", TYPE_A, EXPLAIN_NXDOMAIN,
+		"has no endpoint in any cluster that exports it"},
+	{IMPORTS, "web.shop.svc.clusterset.local", TYPE_A, EXPLAIN_NXDOMAIN,
+		"there is no ServiceImport \"web\" in namespace \"shop\""},
+	{IMPORTS, "1.1.8.10.in-addr.arpa", TYPE_PTR, EXPLAIN_ANSWER,
+		"db-0.west.fardb.data.svc.clusterset.local."},
 };
 
 static void every_reason_is_said(void **state)
@@ -329,23 +371,30 @@ static void compare_all(struct fixture *f)
 	static const char *const below[] = {"", "_http._tcp.", "http.tcp.", "_dns._udp.", "_tcp.",
 		"_udp.", "_sctp.", "tcp.", "_pg._tcp.", "_admin._sctp.", "_x._tcp.", "10-0-0-1.",
 		"10-0-0-2.", "10-0-0-3.", "named.", "10-0-1-3.", "db-0.", "DB-0.", "db-1.",
-		"fd00--1.", "1-2-3.", "a.b.c.", "_.", "_._tcp."};
+		"fd00--1.", "1-2-3.", "a.b.c.", "_.", "_._tcp.", "db-0.east.", "db-0.west.",
+		"db-1.east.", "10-7-1-3.east.", "east.", "WEST.", "db-0._tcp."};
 	static const char *const services[] = {"web.shop", "bare.shop", "db.data", "jobs.data",
 		"none.data", "pay.shop", "payip.shop", "paybad.shop", "no.shop", "web.nope",
-		"10-0-0-1.shop", "10-9-9-9.shop", "shop", "data", "nope"};
+		"10-0-0-1.shop", "10-9-9-9.shop", "shop", "data", "nope", "farweb.shop",
+		"fardb.data", "farnone.data"};
+	static const char *const zones[] = {"cluster", "clusterset"};
 	static const char *const kinds[] = {"svc.", "pod.", "dns.", ""};
 	static const char *const fixed[] = {"cluster.local", "svc.cluster.local",
 		"pod.cluster.local", "dns.cluster.local", "ns.dns.cluster.local",
 		"dns-version.cluster.local", "x.dns-version.cluster.local", "example.com",
 		"1.0.96.10.in-addr.arpa", "2.0.0.10.in-addr.arpa", "1.0.0.10.in-addr.arpa",
-		"1.1.0.10.in-addr.arpa", "9.10.in-addr.arpa", "in-addr.arpa", "x.in-addr.arpa"};
+		"1.1.0.10.in-addr.arpa", "9.10.in-addr.arpa", "in-addr.arpa", "x.in-addr.arpa",
+		"clusterset.local", "dns-version.clusterset.local", "1.0.112.10.in-addr.arpa",
+		"1.1.8.10.in-addr.arpa"};
+	const struct kube *k = f->rig.setup.instance;
+	size_t n_zones = k->imported == NULL ? 1 : 2;
 	char name[300];
 
-	for (size_t b = 0; b < sizeof(below) / sizeof(below[0]); b++)
-		for (size_t s = 0; s < sizeof(services) / sizeof(services[0]); s++)
-			for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-				snprintf(name, sizeof(name), "%s%s.%scluster.local", below[b],
-					services[s], kinds[k]);
+	for (size_t b = 0; b < ARRAY_LEN(below); b++)
+		for (size_t s = 0; s < ARRAY_LEN(services); s++)
+			for (size_t at = 0; at < ARRAY_LEN(kinds) * n_zones; at++) {
+				snprintf(name, sizeof(name), "%s%s.%s%s.local", below[b],
+					services[s], kinds[at / n_zones], zones[at % n_zones]);
 				compare_types(f, name);
 			}
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -365,6 +414,8 @@ static void what_is_said_is_what_is_answered(void **state)
 		{BLOCK("noendpoints"), true},
 		{BLOCK("namespaces data\nendpoint_pod_names"), true},
 		{BLOCK("labels x=y"), true},
+		{IMPORTS, true},
+		{IMPORTS, false},
 	};
 
 	(void)state;
@@ -383,8 +434,7 @@ static void every_name_in_the_list_is_answered(void **state)
 	struct explain_names l = {.pattern = NULL};
 	struct fixture f;
 
-	(void)state;
-	open_fixture(&f, VERIFIED, true);
+	open_fixture(&f, *state, true);
 	kubernetes_plugin.explain->names(f.rig.setup.instance, &l);
 	assert_true(l.lines.len > 20);
 	vec_for_each(&l.lines, line) {
@@ -561,11 +611,13 @@ static void drop_log(void *arg, enum log_level level, const char *text)
 
 int main(void)
 {
+	static char verified[] = VERIFIED, imports[] = IMPORTS;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_is_said),
 		cmocka_unit_test(a_cluster_that_is_not_known_denies_nothing),
 		cmocka_unit_test(what_is_said_is_what_is_answered),
-		cmocka_unit_test(every_name_in_the_list_is_answered),
+		cmocka_unit_test_prestate(every_name_in_the_list_is_answered, verified),
+		cmocka_unit_test_prestate(every_name_in_the_list_is_answered, imports),
 		cmocka_unit_test(a_pattern_chooses_names),
 		cmocka_unit_test(an_address_leads_to_the_namespace_of_its_pod),
 		cmocka_unit_test(requests_are_answered_in_text),

@@ -16,7 +16,8 @@ struct cluster {
 static struct cluster the_cluster;
 
 #define KINDS                                                                                      \
-	(1u << OBJECT_NAMESPACE | 1u << OBJECT_SERVICE | 1u << OBJECT_SLICE | 1u << OBJECT_POD)
+	(1u << OBJECT_NAMESPACE | 1u << OBJECT_SERVICE | 1u << OBJECT_SLICE | 1u << OBJECT_POD |   \
+		1u << OBJECT_IMPORT)
 
 static struct cluster *open_cluster(void)
 {
