@@ -27,7 +27,7 @@ void query_init(struct query *q, struct worker *w)
 	q->depth = 0;
 	q->is_internal = q->is_running = q->is_parked = q->was_resumed = q->is_dropped = false;
 	q->is_replying = q->is_held = false;
-	q->reply_at = 0;
+	q->reply_at = q->reply_floor = 0;
 	q->resumed_with = NEXT;
 	q->answered_by = "";
 	q->reason = NULL;
@@ -174,11 +174,11 @@ static enum query_state park(struct query *q)
 	return QUERY_PARKED;
 }
 
-/* The way up: the reply hooks in front of q->reply_at, nearest first. */
+/* The way up: the reply hooks in front of q->reply_at, nearest first, down to q->reply_floor. */
 static enum query_state run_replies(struct query *q)
 {
 	q->is_running = true;
-	while (q->reply_at > 0) {
+	while (q->reply_at > q->reply_floor) {
 		struct link *l = &q->chain->reply_hooks.at[--q->reply_at];
 
 		if (!is_for(q, l->plugin))
@@ -197,8 +197,7 @@ static enum query_state run_replies(struct query *q)
 	return QUERY_ANSWERED;
 }
 
-/* Reply hooks of the plugins above the one at order in the chain. */
-static size_t replies_above(const struct chain *c, unsigned order)
+size_t chain_replies_above(const struct chain *c, unsigned order)
 {
 	size_t n = c->reply_hooks.len;
 
@@ -224,7 +223,7 @@ static enum query_state finish(struct query *q, enum verdict v)
 	}
 	q->answer.has_recursion |= q->chain->has_forwarder;
 	q->is_replying = true;
-	q->reply_at = (uint16_t)replies_above(q->chain, order);
+	q->reply_at = (uint16_t)chain_replies_above(q->chain, order);
 	return run_replies(q);
 }
 
@@ -330,73 +329,4 @@ size_t query_encode(struct query *q, uint8_t *out, size_t room)
 	if (out != q->buf)
 		memcpy(out, q->buf, q->msg.question_end);
 	return answer_encode(&q->answer, &q->msg, &env, out);
-}
-
-/* Header, question and a plain OPT of a question that we ask ourselves. */
-static void write_question(struct query *child, const struct query *q, struct query_question ask)
-{
-	static const uint8_t opt[11] = {0, 0, TYPE_OPT, QUERY_UDP_MAX >> 8, QUERY_UDP_MAX & 255};
-	size_t n = name_len(ask.name), at = MSG_HEADER + n;
-
-	memset(child->buf, 0, MSG_HEADER);
-	put16(child->buf + 2, q->msg.flags & (FLAG_RD | FLAG_CD | FLAG_AD));
-	put16(child->buf + 4, 1);
-	memcpy(child->buf + MSG_HEADER, ask.name, n);
-	put16(child->buf + at, ask.type);
-	put16(child->buf + at + 2, CLASS_IN);
-	at += 4;
-	if (q->msg.edns.is_present) {
-		put16(child->buf + 10, 1);
-		memcpy(child->buf + at, opt, sizeof(opt));
-		child->buf[at + 7] = q->msg.edns.wants_dnssec ? 0x80 : 0;
-		at += sizeof(opt);
-	}
-	child->wire_len = at;
-}
-
-int query_sub(struct query *q, struct query_question question,
-        void (*on_sub)(struct query *parent, struct query *child, void *arg), void *arg)
-{
-	struct query *child;
-
-	if (q->depth + 1u > QUERY_SUB_DEPTH)
-		return -ELOOP;
-	child = worker_query(q->worker);
-	if (child == NULL)
-		return -ENOBUFS;
-	child->parent = q;
-	child->depth = (uint8_t)(q->depth + 1);
-	child->is_internal = true;
-	child->transport = TRANSPORT_TCP; /* no size limit between ourselves */
-	child->client = q->client;
-	child->local = q->local;
-	child->start_ns = q->start_ns;
-	child->generation = q->generation;
-	child->on_sub = on_sub;
-	child->on_sub_arg = arg;
-	list_push(&q->children, &child->sibling);
-	write_question(child, q, question);
-	if (!query_prepare(child, q->group) || query_run(child) != QUERY_PARKED)
-		on_sub(q, child, arg);
-	return 0;
-}
-
-void query_merge(struct query *q, const struct query *child, const uint8_t *target)
-{
-	const struct answer *a = &child->answer;
-	struct answer opened;
-
-	if (a->message != NULL) {
-		answer_init(&opened, &q->arena);
-		answer_set_message(&opened, a->message, a->message_len);
-		answer_open(&opened, &child->msg);
-		a = &opened;
-	}
-	for (unsigned i = 0; i < a->count; i++) {
-		const struct answer_ref *ref = &a->refs[i];
-
-		if (ref->section == SECTION_ANSWER)
-			answer_add_owned(&q->answer, SECTION_ANSWER,
-			        ref->owner == NULL ? target : ref->owner, ref->set);
-	}
 }

@@ -47,6 +47,7 @@ struct query {
 	size_t wire_len;
 	uint16_t position;     /* next query hook */
 	uint16_t reply_at;     /* reply hooks that are left, from the front */
+	uint16_t reply_floor;  /* those in front of this one are not asked: query_again() */
 	uint16_t udp_cap;      /* largest UDP answer; bufsize lowers it */
 	uint16_t keepalive;    /* of the connection, RFC 7828: units of 100 ms */
 	uint8_t transport;     /* enum transport */
@@ -142,6 +143,26 @@ int query_sub(struct query *q, struct query_question question,
  * are copied to q->arena.
  */
 void query_merge(struct query *q, const struct query *child, const uint8_t *target);
+/* What query_again() tells the plugin. All may be NULL. */
+struct query_again {
+	/*
+	 * The answer is there, or child->is_dropped. Called once, maybe before query_again()
+	 * returns; parent is NULL; child is released behind it.
+	 */
+	void (*on_answer)(struct query *parent, struct query *child, void *arg);
+	void *arg;
+	struct query **child; /* set before anything is asked; valid until on_answer */
+};
+
+/*
+ * Ask q's question again: of the plugins below the one whose query hook runs, for nobody. The
+ * reply hook of that plugin (a cache that refreshes what it has) and those below it see the
+ * answer, the ones above do not. It goes on when q is long gone. 0, or -ENOBUFS when the pool is
+ * empty.
+ */
+int query_again(struct query *q, const struct query_again *again);
+/* Nobody wants to hear of that child of query_again() any more; it goes on. */
+void query_disown(struct query *child);
 /* Prepare a fresh or reused query object for a new message on worker w. */
 void query_init(struct query *q, struct worker *w);
 /* Make a query that was answered at once ready for the next message, in place. */

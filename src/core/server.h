@@ -38,6 +38,9 @@ struct chain {
 	VEC(char *) metadata_keys;
 };
 
+/* How many reply hooks, from the front, belong to plugins above the one at order (query.c). */
+size_t chain_replies_above(const struct chain *c, unsigned order);
+
 /* One zone of a server block. */
 struct server {
 	struct name zone;      /* folded */

@@ -17,13 +17,14 @@ void worker_init(struct worker *w, unsigned index)
 	list_init(&w->parked);
 	list_init(&w->flush);
 	list_init(&w->stream_servers);
+	wheel_init(&w->timers, clock_ms());
 	w->stream_buf = mem_alloc(STREAM_BUF);
 }
 
 void worker_fini(struct worker *w)
 {
 	must(w->in_use == 0);
-	list_for_each(&w->free_queries, node)
+	list_for_each (&w->free_queries, node)
 		free(container_of(node, struct query, node));
 	free(w->stream_buf);
 }
@@ -84,10 +85,20 @@ void worker_flush_now(struct worker *w)
 	}
 }
 
+void worker_timer_set(struct worker *w, struct wheel_node *n, uint64_t after_ms)
+{
+	wheel_set(&w->timers, n, w->now_ns / 1000000 + after_ms);
+}
+
+void worker_run_timers(struct worker *w)
+{
+	wheel_run(&w->timers, w->now_ns / 1000000);
+}
+
 /* The first parked query of g, or NULL. */
 static struct query *find_parked(struct worker *w, const struct generation *g)
 {
-	list_for_each(&w->parked, node) {
+	list_for_each (&w->parked, node) {
 		struct query *q = container_of(node, struct query, node);
 
 		if (g == NULL || q->generation == g)

@@ -12,8 +12,9 @@
 
 #include "base/list.h"
 #include "core/query.h"
-#include "net/stream.h"
 #include "dns/cookie.h"
+#include "net/stream.h"
+#include "net/wheel.h"
 
 /* Queries that a worker has in hand at once; more are dropped, oldest first (water torture). */
 #define WORKER_QUERIES_MAX 4096u
@@ -43,6 +44,7 @@ struct worker {
 	struct list free_queries;
 	struct list parked;        /* queries that wait, oldest first */
 	struct list flush;         /* struct worker_flush */
+	struct wheel timers;       /* of plugins: worker_timer_set() */
 	struct list stream_servers;
 	struct cookie_secrets secrets; /* the same on all workers */
 	unsigned queries;          /* made so far */
@@ -76,5 +78,9 @@ struct query *worker_take_query(struct worker *w);
 void worker_flush_later(struct worker *w, struct worker_flush *f);
 /* Run what worker_flush_later() collected. The loop does it before it sleeps. */
 void worker_flush_now(struct worker *w);
+/* Have n->fn called after_ms from now, on this worker's thread; wheel_cancel(&w->timers, n) ends it. */
+void worker_timer_set(struct worker *w, struct wheel_node *n, uint64_t after_ms);
+/* Run the timers that are due. The loop does it. */
+void worker_run_timers(struct worker *w);
 /* Abandon every parked query of generation g (NULL: of all). */
 void worker_cancel_parked(struct worker *w, const struct generation *g);

@@ -36,7 +36,7 @@ struct worker_thread {
 	uv_loop_t loop;
 	uv_async_t wake;
 	uv_prepare_t before_sleep;
-	uv_timer_t drain;
+	uv_timer_t drain, timers;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards requests */
 	struct list requests;
@@ -142,6 +142,24 @@ static void finish(struct worker_thread *t)
 	uv_close((uv_handle_t *)&t->wake, NULL);
 	uv_close((uv_handle_t *)&t->before_sleep, NULL);
 	uv_close((uv_handle_t *)&t->drain, NULL);
+	uv_close((uv_handle_t *)&t->timers, NULL);
+}
+
+static void on_timers(uv_timer_t *timer)
+{
+	struct worker_thread *t = timer->data;
+
+	worker_enter(&t->w);
+	worker_run_timers(&t->w);
+}
+
+/* Wake up for the next timer of a plugin. */
+static void arm_timers(struct worker_thread *t)
+{
+	int64_t wait = wheel_wait_ms(&t->w.timers, t->w.now_ns / 1000000);
+
+	if (wait >= 0)
+		uv_timer_start(&t->timers, on_timers, (uint64_t)wait, 0);
 }
 
 static void on_before_sleep(uv_prepare_t *handle)
@@ -149,6 +167,8 @@ static void on_before_sleep(uv_prepare_t *handle)
 	struct worker_thread *t = handle->data;
 
 	worker_flush_now(&t->w);
+	if (t->w.timers.count > 0)
+		arm_timers(t);
 	if (t->retiring.len > 0)
 		retire(t);
 	if (t->is_stopping && list_is_empty(&t->w.parked))
@@ -230,7 +250,8 @@ struct worker_thread *worker_thread_start(const struct worker_thread_config *con
 	must(uv_async_init(&t->loop, &t->wake, on_wake) == 0);
 	must(uv_prepare_init(&t->loop, &t->before_sleep) == 0);
 	must(uv_timer_init(&t->loop, &t->drain) == 0);
-	t->wake.data = t->before_sleep.data = t->drain.data = t;
+	must(uv_timer_init(&t->loop, &t->timers) == 0);
+	t->wake.data = t->before_sleep.data = t->drain.data = t->timers.data = t;
 	uv_prepare_start(&t->before_sleep, on_before_sleep);
 	rc = pthread_create(&t->thread, NULL, thread_main, t);
 	if (rc != 0) {

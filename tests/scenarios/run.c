@@ -226,6 +226,8 @@ static bool do_reply(const struct step *s)
 static bool do_wait(const struct step *s)
 {
 	fake_advance((uint64_t)atoi(step_word(s, 1)));
+	play.w.now_ns = fake_net.now_ns;
+	worker_run_timers(&play.w);
 	settle();
 	return true;
 }

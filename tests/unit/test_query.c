@@ -498,6 +498,90 @@ static void a_held_query_can_be_cancelled(void **state)
 	assert_int_equal(worker.in_use, 0);
 }
 
+/* --- asking one's own question again */
+
+static unsigned agains;
+
+static void on_again(struct query *parent, struct query *child, void *arg)
+{
+	assert_null(parent);
+	assert_true(child->is_internal);
+	assert_ptr_equal(arg, &agains);
+	agains++;
+}
+
+/* Answers, and asks the plugins below in the background. */
+static enum verdict hook_again(struct query *q, void *instance)
+{
+	struct query_again again = {.on_answer = on_again, .arg = &agains};
+
+	note('q', instance);
+	assert_int_equal(query_again(q, &again), 0);
+	return DONE;
+}
+
+static const struct plugin refresher = {
+	.name = "refresher", .query = hook_again, .reply = hook_reply};
+
+static void a_question_asked_again_is_seen_by_its_plugin_and_those_below(void **state)
+{
+	struct query *q;
+
+	(void)state;
+	agains = 0;
+	add('a', &full, NEXT);
+	add('b', &refresher, DONE);
+	add('c', &looker, NEXT);
+	add('d', &full, DONE);
+	q = prepared("web");
+	buf_clear(&trace);
+	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	expect_trace("qa qb qd rc rb ra");
+	assert_int_equal(agains, 1);
+	query_release(q);
+	assert_int_equal(worker.in_use, 0);
+}
+
+static void a_question_asked_again_outlives_the_first(void **state)
+{
+	struct query *q, *child;
+
+	(void)state;
+	agains = 0;
+	add('b', &refresher, DONE);
+	add('d', &full, WAIT);
+	q = prepared("web");
+	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	query_release(q);
+	assert_int_equal(worker.in_use, 1);
+	assert_int_equal(agains, 0);
+	buf_clear(&trace);
+	child = container_of(list_first(&worker.parked), struct query, node);
+	assert_string_equal((const char *)child->folded, "\3web");
+	query_resume(child, DONE);
+	expect_trace("rb");
+	assert_int_equal(agains, 1);
+	assert_int_equal(worker.in_use, 0);
+}
+
+static void a_question_asked_again_can_be_disowned_and_cancelled(void **state)
+{
+	struct query *q, *child;
+
+	(void)state;
+	agains = 0;
+	add('b', &refresher, DONE);
+	add('d', &full, WAIT);
+	q = prepared("web");
+	query_run(q);
+	query_release(q);
+	child = container_of(list_first(&worker.parked), struct query, node);
+	query_disown(child);
+	query_cancel(child);
+	assert_int_equal(agains, 0);
+	assert_int_equal(worker.in_use, 0);
+}
+
 static void cancelling_tells_those_who_wait_innermost_first(void **state)
 {
 	struct query *q, *child;
@@ -915,6 +999,9 @@ int main(void)
 	        TEST(a_reply_hook_can_wait_for_another_answer),
 	        TEST(a_reply_hook_that_gets_its_answer_at_once_does_not_park),
 	        TEST(a_held_query_can_be_cancelled),
+	        TEST(a_question_asked_again_is_seen_by_its_plugin_and_those_below),
+	        TEST(a_question_asked_again_outlives_the_first),
+	        TEST(a_question_asked_again_can_be_disowned_and_cancelled),
 	        TEST(cancelling_tells_those_who_wait_innermost_first),
 	        TEST(a_child_that_still_waits_is_cancelled_with_its_parent),
 	        TEST(all_parked_queries_of_a_generation_can_be_cancelled),

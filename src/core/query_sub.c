@@ -1,0 +1,128 @@
+/* Questions that a query asks itself: those of its children, and its own once more. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/query.h"
+#include "core/worker.h"
+#include "dns/rr.h"
+#include "dns/wire.h"
+
+/* Header, question and a plain OPT of a question that we ask ourselves. */
+static void write_question(struct query *child, const struct query *q, struct query_question ask)
+{
+	static const uint8_t opt[11] = {0, 0, TYPE_OPT, QUERY_UDP_MAX >> 8, QUERY_UDP_MAX & 255};
+	size_t n = name_len(ask.name), at = MSG_HEADER + n;
+
+	memset(child->buf, 0, MSG_HEADER);
+	put16(child->buf + 2, q->msg.flags & (FLAG_RD | FLAG_CD | FLAG_AD));
+	put16(child->buf + 4, 1);
+	memcpy(child->buf + MSG_HEADER, ask.name, n);
+	put16(child->buf + at, ask.type);
+	put16(child->buf + at + 2, CLASS_IN);
+	at += 4;
+	if (q->msg.edns.is_present) {
+		put16(child->buf + 10, 1);
+		memcpy(child->buf + at, opt, sizeof(opt));
+		child->buf[at + 7] = q->msg.edns.wants_dnssec ? 0x80 : 0;
+		at += sizeof(opt);
+	}
+	child->wire_len = at;
+}
+
+int query_sub(struct query *q, struct query_question question,
+        void (*on_sub)(struct query *parent, struct query *child, void *arg), void *arg)
+{
+	struct query *child;
+
+	if (q->depth + 1u > QUERY_SUB_DEPTH)
+		return -ELOOP;
+	child = worker_query(q->worker);
+	if (child == NULL)
+		return -ENOBUFS;
+	child->parent = q;
+	child->depth = (uint8_t)(q->depth + 1);
+	child->is_internal = true;
+	child->transport = TRANSPORT_TCP; /* no size limit between ourselves */
+	child->client = q->client;
+	child->local = q->local;
+	child->start_ns = q->start_ns;
+	child->generation = q->generation;
+	child->on_sub = on_sub;
+	child->on_sub_arg = arg;
+	list_push(&q->children, &child->sibling);
+	write_question(child, q, question);
+	if (!query_prepare(child, q->group) || query_run(child) != QUERY_PARKED)
+		on_sub(q, child, arg);
+	return 0;
+}
+
+void query_merge(struct query *q, const struct query *child, const uint8_t *target)
+{
+	const struct answer *a = &child->answer;
+	struct answer opened;
+
+	if (a->message != NULL) {
+		answer_init(&opened, &q->arena);
+		answer_set_message(&opened, a->message, a->message_len);
+		answer_open(&opened, &child->msg);
+		a = &opened;
+	}
+	for (unsigned i = 0; i < a->count; i++) {
+		const struct answer_ref *ref = &a->refs[i];
+
+		if (ref->section == SECTION_ANSWER)
+			answer_add_owned(&q->answer, SECTION_ANSWER,
+			        ref->owner == NULL ? target : ref->owner, ref->set);
+	}
+}
+
+/* A question that nobody waited for, or somebody who is told by on_sub, has its answer. */
+static void on_again_done(struct query *child)
+{
+	if (child->on_sub != NULL)
+		child->on_sub(NULL, child, child->on_sub_arg);
+	query_release(child);
+}
+
+static void copy_question(struct query *child, const struct query *q)
+{
+	memcpy(child->buf, q->buf, q->msg.len);
+	memcpy(child->folded, q->folded, q->msg.qname_len);
+	child->msg = q->msg;
+	child->wire_len = q->msg.len;
+	child->server = q->server;
+	child->chain = q->chain;
+	child->group = q->group;
+	child->generation = q->generation;
+	child->client = q->client;
+	child->local = q->local;
+	child->start_ns = q->worker->now_ns;
+	child->depth = q->depth;
+}
+
+int query_again(struct query *q, const struct query_again *again)
+{
+	struct query *child = worker_query(q->worker);
+
+	if (child == NULL)
+		return -ENOBUFS;
+	copy_question(child, q);
+	child->is_internal = true;
+	child->transport = TRANSPORT_TCP; /* no size limit between ourselves */
+	child->position = (uint16_t)(q->position + 1);
+	child->reply_floor = (uint16_t)chain_replies_above(
+	        q->chain, q->chain->query_hooks.at[q->position].order);
+	child->on_sub = again->on_answer;
+	child->on_sub_arg = again->arg;
+	child->on_done = on_again_done;
+	if (again->child != NULL)
+		*again->child = child;
+	if (query_run(child) != QUERY_PARKED)
+		on_again_done(child);
+	return 0;
+}
+
+void query_disown(struct query *child)
+{
+	child->on_sub = NULL;
+}
