@@ -120,6 +120,18 @@ static int setup_plugins(struct build *b, struct err *e)
 	return 0;
 }
 
+/* Let the instances of a block find each other. */
+static int link_plugins(const struct chain *c, struct err *e)
+{
+	vec_for_each(&c->links, l) {
+		int rc = l->plugin->link == NULL ? 0 : l->plugin->link(l->instance, e);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 static struct listen *take_listen(struct generation *g, const union addr *addr)
 {
 	struct listen *l;
@@ -200,6 +212,8 @@ static int build_block(struct build *b, served_list *served, struct err *e)
 	rc = read_keys(b, e);
 	if (rc == 0)
 		rc = setup_plugins(b, e);
+	if (rc == 0)
+		rc = link_plugins(s->chain, e);
 	if (rc == 0) {
 		add_servers(b, (unsigned)g->chains.len - 1);
 		vec_for_each(&b->keys.list, k)

@@ -5,7 +5,7 @@
  * `struct plugin`.offers, and another plugin of the block asks for it by that name.
  *
  * Setup: s->chain holds only the instances of the plugins above while it is under construction.
- * Keep the pointer, check with block_find() that the directive is there, and ask in start(), when
+ * Keep the pointer, check with block_find() that the directive is there, and ask in link(), when
  * the chain is complete, or later from any thread: it does not change any more. Instances start
  * and end in the order of the chain, so that one above may use one below from its start() to its
  * teardown(), but finds it not started yet in its own start().

@@ -2,7 +2,7 @@
  * What a plugin is. One struct plugin for each kind; one *instance* (whatever setup() makes) for
  * each server block that names it. plugins/plugins.def fixes the order of the chain.
  *
- * setup, start, stop and teardown run on the control thread; attach, detach, query, reply and
+ * setup, link, start, stop and teardown run on the control thread; attach, detach, query, reply and
  * cancel on the worker that owns the query; metrics and ready on any thread, which may borrow
  * published data (RCU). All hooks are optional but setup.
  */
@@ -39,6 +39,11 @@ struct plugin {
 	 * line and remedy in e; what it allocated is then its own to free.
 	 */
 	int (*setup)(struct setup *s, struct err *e);
+	/*
+	 * All instances of the server block are set up: find those that this one needs
+	 * (core/offer.h) and check them. As setup, but what was allocated is freed by teardown.
+	 */
+	int (*link)(void *instance, struct err *e);
 	/* Begin side work (listeners, watches) once the whole configuration is known to be good. */
 	int (*start)(void *instance, struct err *e);
 	/* This worker will now use the instance: make per-worker state. Not failing. */

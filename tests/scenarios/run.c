@@ -1,9 +1,11 @@
 /*
  * Plays scenario files in the real core: run FILE... prints one TAP line a file.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -61,6 +63,7 @@ static struct play {
 	uint16_t next_id;
 	struct buf why;
 	struct buf log; /* everything that was logged */
+	char dir[64];   /* of the Corefile and other files; "" before there are any */
 } play;
 
 static void on_send(const struct fake_sent *sent)
@@ -88,8 +91,46 @@ static void settle(void)
 	}
 }
 
+/* The folder that the Corefile is in, made when it is needed. */
+static const char *folder(void)
+{
+	if (play.dir[0] == '\0') {
+		snprintf(play.dir, sizeof(play.dir), "/tmp/scenario.XXXXXX");
+		must(mkdtemp(play.dir) != NULL);
+	}
+	return play.dir;
+}
+
+static void remove_folder(void)
+{
+	DIR *d = play.dir[0] == '\0' ? NULL : opendir(play.dir);
+	const struct dirent *entry;
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		unlinkat(dirfd(d), entry->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	rmdir(play.dir);
+}
+
+/* A file beside the Corefile. */
+static bool do_file(const struct step *s)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder(), step_word(s, 1));
+	f = fopen(path, "w");
+	must(f != NULL);
+	fwrite(s->text.at, 1, s->text.len, f);
+	fclose(f);
+	return true;
+}
+
 static bool do_corefile(const struct step *s)
 {
+	char name[256];
+
 	struct generation_options options = {
 		.plugins = plugin_table(),
 		.default_port = 53,
@@ -100,7 +141,8 @@ static bool do_corefile(const struct step *s)
 	struct corefile *c;
 	struct err e;
 
-	if (corefile_parse("Corefile", (struct str){s->text.at, s->text.len}, NULL, &c, &e) == 0)
+	snprintf(name, sizeof(name), "%s/Corefile", folder());
+	if (corefile_parse(name, (struct str){s->text.at, s->text.len}, NULL, &c, &e) == 0)
 		play.g = generation_new(c, &options, &e);
 	if (play.g == NULL || generation_start(play.g, &e) != 0) {
 		buf_printf(&play.why, "    %s\n", e.text);
@@ -112,13 +154,14 @@ static bool do_corefile(const struct step *s)
 
 static bool do_ask(const struct step *s)
 {
+	const char *from = step_value(s, "from");
 	struct query *q = worker_query(&play.w);
 
 	must(play.g != NULL);
 	worker_enter(&play.w);
 	q->wire_len = packet_ask(s, play.next_id++, q->buf);
 	q->transport = step_has(s, 3, "tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
-	must(addr_from_text(&q->client, STR("10.9.9.9"), 40000) == 0);
+	must(addr_from_text(&q->client, str_from(from == NULL ? "10.9.9.9" : from), 40000) == 0);
 	q->generation = play.g;
 	q->on_done = keep_reply;
 	q->start_ns = play.w.now_ns;
@@ -237,6 +280,10 @@ static bool do_step(const struct step *s)
 	const char *verb = step_word(s, 0);
 	struct str text = {s->text.at, s->text.len};
 
+	if (strcmp(verb, "title") == 0)
+		return true;
+	if (strcmp(verb, "file") == 0)
+		return do_file(s);
 	if (strcmp(verb, "corefile") == 0)
 		return do_corefile(s);
 	if (strcmp(verb, "objects") == 0 || strcmp(verb, "delete") == 0)
@@ -296,13 +343,27 @@ static void end(void)
 	}
 	buf_free(&play.why);
 	buf_free(&play.log);
+	remove_folder();
+}
+
+/* What a scenario proves: its title, or else the name of its file. */
+static void print_name(const struct script *s)
+{
+	const char *slash = strrchr(s->path, '/'), *file = slash == NULL ? s->path : slash + 1;
+
+	if (s->steps.len == 0 || strcmp(step_word(s->steps.at[0], 0), "title") != 0) {
+		printf("%.*s\n", (int)strcspn(file, "."), file);
+		return;
+	}
+	for (size_t i = 1; i < s->steps.at[0]->words.len; i++)
+		printf("%s%s", i > 1 ? " " : "", step_word(s->steps.at[0], i));
+	printf("\n");
 }
 
 /* Play one file; prints its TAP line. */
 static bool run(const char *path, int number)
 {
 	struct script *s = script_read(path);
-	const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
 	bool is_good = s->steps.len > 0;
 
 	begin();
@@ -312,7 +373,8 @@ static bool run(const char *path, int number)
 			printf("# %s:%u: %s\n%s", path, s->steps.at[i]->line,
 				step_word(s->steps.at[i], 0), buf_text(&play.why));
 	}
-	printf("%s %d - %.*s\n", is_good ? "ok" : "not ok", number, (int)strcspn(name, "."), name);
+	printf("%s %d - ", is_good ? "ok" : "not ok", number);
+	print_name(s);
 	end();
 	script_free(s);
 	return is_good;
