@@ -174,7 +174,7 @@ static void tell_endpoint(const struct kube_entry *entry, const struct kube_endp
 {
 	const struct kube_ports *list = &entry->ports[at->ports];
 	struct cluster_port ports[2 * OBJECT_MAX_PORTS];
-	uint8_t label[NAME_MAX_LABEL + 1];
+	uint8_t label[KUBE_LABELS_MAX];
 	struct cluster_endpoint told = {.label = label, .ip = &at->ip, .ports = ports};
 
 	kube_write_label(label, at->label, &at->ip);
