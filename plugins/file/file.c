@@ -145,4 +145,5 @@ const struct plugin file_plugin = {
         .ready = file_ready,
         .teardown = file_teardown,
         .explain = &file_explain_hooks,
+        .transfer = &file_transfer_hooks,
 };

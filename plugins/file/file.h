@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "core/zone_history.h"
 #include "core/zone_list.h"
 #include "names/tree.h"
 #include "plugin.h"
@@ -24,6 +25,7 @@ struct file_zone {
 	uint64_t reload_ms; /* 0: never */
 	bool by_mtime; /* reload although the serial is the same */
 	const struct fall *fall;
+	struct zone_history history; /* what reloads changed, for IXFR; control thread */
 };
 
 struct file_instance {
@@ -40,6 +42,10 @@ void file_zone_reload(struct file_zone *z);
 int file_zone_load(struct file_zone *z, struct err *e);
 /* What a person can ask about the zones (explain.c). */
 extern const struct plugin_explain file_explain_hooks;
+/* Before a tree (or none) is replaced: keep what changes, when a transfer may ask (transfer.c). */
+void file_zone_note(struct file_zone *z, const struct tree *old, const struct tree *new);
+/* What the plugin transfer hands zones out with (transfer.c). */
+extern const struct plugin_transfer file_transfer_hooks;
 /* The setup hook. */
 int file_setup(struct setup *s, struct err *e);
 /* Free the instance with its zones; no watch runs. */

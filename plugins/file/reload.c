@@ -42,6 +42,7 @@ void file_zone_reload(struct file_zone *z)
 		tree_free(t);
 		return;
 	}
+	file_zone_note(z, old, t);
 	rcu_publish(z->tree, t);
 	rcu_retire(old, free_tree);
 	log_info(FILE_WHO, "Successfully reloaded zone %s in %s with %u SOA serial", z->text,

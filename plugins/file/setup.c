@@ -61,6 +61,7 @@ static int add_zone(struct file_instance *f, const struct directive *d, const st
 	int rc;
 
 	z->origin = *origin;
+	zone_history_init(&z->history, NULL, origin);
 	z->text = arena_dup(&f->arena, text, name_to_text(text, origin->wire));
 	z->path = c->path;
 	z->reload_ms = c->reload_ms;
@@ -98,8 +99,10 @@ static int add_directive(struct file_instance *f, const struct directive *d, str
 
 void file_instance_free(struct file_instance *f)
 {
-	vec_for_each (&f->zones, z)
+	vec_for_each (&f->zones, z) {
+		zone_history_fini(&(*z)->history);
 		tree_free((*z)->tree);
+	}
 	vec_for_each (&f->falls, fall)
 		fall_free(*fall);
 	vec_free(&f->zones);

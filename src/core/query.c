@@ -42,6 +42,10 @@ void query_init(struct query *q, struct worker *w)
 	q->on_sub = NULL;
 	q->on_sub_arg = NULL;
 	q->on_done = NULL;
+	q->channel = NULL;
+	list_init(&q->waiter.node);
+	q->on_room = NULL;
+	q->is_sent = false;
 	arena_init_with(&q->arena, q->scratch, sizeof(q->scratch));
 	answer_init(&q->answer, &q->arena);
 }

@@ -22,6 +22,7 @@
 #include "dns/msg.h"
 #include "dns/name.h"
 #include "net/addr.h"
+#include "net/stream.h"
 
 /* Octets of a query that we look at; a longer one gets FORMERR. UDP answers fit too. */
 #define QUERY_BUF 2048u
@@ -35,6 +36,26 @@ struct generation;
 struct metadata_value;
 struct table;
 struct worker;
+
+struct query;
+
+/*
+ * A stream that carries several messages as one answer. Called on the query's worker while the
+ * query is parked; the plugin sets q->is_sent before it says DONE.
+ */
+struct query_channel {
+	/* Queue a message of n <= 65535 octets; dropped when the client has gone. */
+	void (*send)(struct query *q, const uint8_t *message, size_t n);
+	/* True when the client has gone. */
+	bool (*is_closed)(const struct query *q);
+	/*
+	 * Have q->on_room called in a later turn of the loop, when the client takes more or has
+	 * gone. Not to be called when is_closed().
+	 */
+	void (*wait_room)(struct query *q);
+	/* Disconnect, because the answer cannot be completed. */
+	void (*abort)(struct query *q);
+};
 
 struct query {
 	struct list node;      /* pool, or list of parked queries */
@@ -81,6 +102,11 @@ struct query {
 	void *on_sub_arg;
 	/* called when a query that was parked is complete; set by the transport */
 	void (*on_done)(struct query *q);
+	/* an answer of several messages (zone transfers); NULL where the transport has no room */
+	const struct query_channel *channel;
+	struct stream_waiter waiter; /* of the channel */
+	void (*on_room)(struct query *q); /* see query_channel.wait_room */
+	bool is_sent; /* a plugin has sent all over the channel: nothing to encode */
 	uint8_t folded[256];   /* the question's name in lower case */
 	_Alignas(16) uint8_t scratch[QUERY_SCRATCH];
 	uint8_t buf[QUERY_BUF]; /* the query, then its answer */

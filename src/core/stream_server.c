@@ -19,13 +19,47 @@ struct stream_server {
 	struct worker_flush flush;
 };
 
+static void channel_send(struct query *q, const uint8_t *message, size_t n)
+{
+	stream_send(q->socket, message, n);
+}
+
+static bool channel_is_closed(const struct query *q)
+{
+	return stream_is_closed(q->socket);
+}
+
+static void on_room(struct stream_waiter *w)
+{
+	struct query *q = container_of(w, struct query, waiter);
+
+	q->on_room(q);
+}
+
+static void channel_wait_room(struct query *q)
+{
+	q->waiter.fn = on_room;
+	stream_wait_room(q->socket, &q->waiter);
+}
+
+static void channel_abort(struct query *q)
+{
+	stream_abort(q->socket);
+}
+
+static const struct query_channel channel = {
+	channel_send, channel_is_closed, channel_wait_room, channel_abort};
+
 /* The end of a query's way, at once or after it was parked. */
 static void finish(struct query *q)
 {
 	struct worker *w = q->worker;
 	struct stream *c = q->socket;
 
-	if (!q->is_dropped && !stream_is_closed(c)) {
+	list_remove(&q->waiter.node);
+	if (q->is_sent) {
+		worker_count(&w->answers, 1);
+	} else if (!q->is_dropped && !stream_is_closed(c)) {
 		q->keepalive = stream_keepalive(c);
 		stream_send(c, w->stream_buf, query_encode(q, w->stream_buf, UINT16_MAX));
 		worker_count(&w->answers, 1);
@@ -58,6 +92,7 @@ static void on_message(struct stream *c, const uint8_t *message, size_t len, voi
 	q->generation = s->serving->generation;
 	q->socket = c;
 	q->on_done = finish;
+	q->channel = &channel;
 	q->wire_len = len > QUERY_BUF ? MSG_HEADER : len;
 	memcpy(q->buf, message, q->wire_len);
 	runs = len > QUERY_BUF ? refuse_long(q) : query_prepare(q, s->serving->group);

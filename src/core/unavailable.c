@@ -12,7 +12,7 @@ static const char *const names[] = {
 	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
 	"https3", "loop", "nomad",
 	"ocp_dnsnameresolver", "on", "proxyproto", "quic", "reload", "rewrite",
-	"route53", "secondary", "sign", "template", "timeouts", "tls", "trace", "transfer",
+	"route53", "secondary", "sign", "template", "timeouts", "tls", "trace",
 	"tsig", "view",
 };
 

@@ -151,6 +151,16 @@ bool zone_history_commit(struct zone_history *h, uint32_t now_s)
 	return h->committed != before;
 }
 
+void zone_history_commit_as(struct zone_history *h, uint32_t serial)
+{
+	/* another content with the serial of the one before: nobody can tell them apart */
+	if (serial == h->committed && h->is_changed)
+		zone_history_touch(h);
+	h->is_changed = false;
+	mark(h, serial);
+	h->committed = serial;
+}
+
 uint32_t zone_history_serial(const struct zone_history *h)
 {
 	return h->committed;

@@ -60,6 +60,8 @@ void zone_history_change(
 void zone_history_note(struct zone_history *h);
 /* End of a turn, at unix time now_s. True when the serial moved: publish a new SOA record. */
 bool zone_history_commit(struct zone_history *h, uint32_t now_s);
+/* The same for a zone whose content comes with a serial of its own. */
+void zone_history_commit_as(struct zone_history *h, uint32_t serial);
 /* The serial now. */
 uint32_t zone_history_serial(const struct zone_history *h);
 /* A transfer has the present content: the next change gets another serial. */

@@ -167,9 +167,15 @@ const struct tree_node *tree_nsec(const struct tree *t, const uint8_t *folded)
 	return &t->nodes[t->nodes[low].nsec];
 }
 
+struct tree *tree_ref(struct tree *t)
+{
+	ref_take(&t->ref);
+	return t;
+}
+
 void tree_free(struct tree *t)
 {
-	if (t == NULL)
+	if (t == NULL || !ref_drop(&t->ref))
 		return;
 	arena_reset(&t->arena);
 	free(t);

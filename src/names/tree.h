@@ -2,7 +2,8 @@
  * A zone: its names as a tree of labels, each with precompiled record sets. zonefile.c builds it
  * on the control thread; plugins look names up in it (names/zone_answer.h makes whole answers).
  *
- * Lifetime: immutable once built; swapped whole under RCU; tree_free() after a grace period.
+ * Lifetime: immutable once built; swapped whole under RCU; tree_free() after a grace period, which
+ * leaves it to others who have a reference (zone transfers).
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/ref.h"
 #include "dns/name.h"
 #include "dns/rrset.h"
 
@@ -42,6 +44,7 @@ struct tree_node {
 };
 
 struct tree {
+	struct ref ref; /* its publisher's, and those of transfers under way */
 	struct arena arena;
 	struct name origin; /* lower case */
 	unsigned origin_labels;
@@ -102,7 +105,9 @@ int tree_add(struct tree_builder *b, const struct tree_record *r, struct err *e)
  * the lowest (RFC 2181 5.2), and names below a DNAME, which nobody can see (RFC 6672 2.4).
  */
 struct tree *tree_build(struct tree_builder *b, unsigned *warnings, struct err *e);
-/* Free a tree; NULL is fine. */
+/* One more reference, for a walk that takes longer than a batch; tree_free() gives it back. */
+struct tree *tree_ref(struct tree *t);
+/* Give a reference back, the last one frees the tree; NULL is fine. Any thread. */
 void tree_free(struct tree *t);
 
 /* Look a lower-case wire name up. Work is linear in its labels; nothing is allocated. */

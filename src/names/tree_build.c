@@ -486,6 +486,7 @@ struct tree *tree_build(struct tree_builder *b, unsigned *warnings, struct err *
 	struct tree *t = mem_new(struct tree);
 	int rc = b->has_soa ? 0 : err_set(e, -EINVAL, "no SOA record at the apex of the zone");
 
+	ref_init(&t->ref);
 	if (rc == 0)
 		rc = fill(b, t, e);
 	if (warnings != NULL)

@@ -59,12 +59,40 @@ static void release(struct stream *c)
 	stream_pool_unref(p);
 }
 
+/* Call those who wait for room. They may wait again, for the next time. */
+static void call_waiters(struct stream *c)
+{
+	struct list now, *node;
+
+	list_init(&now);
+	while ((node = list_first(&c->waiters)) != NULL) {
+		list_remove(node);
+		list_push(&now, node);
+	}
+	while ((node = list_first(&now)) != NULL) {
+		list_remove(node);
+		container_of(node, struct stream_waiter, node)
+			->fn(container_of(node, struct stream_waiter, node));
+	}
+}
+
 static void on_handle_closed(uv_handle_t *h)
 {
 	struct stream *c = h->data;
+	struct stream_pool *p = c->pool;
 
+	if (!list_is_empty(&c->waiters) && p->callbacks.on_turn != NULL)
+		p->callbacks.on_turn(p->callbacks.arg);
+	call_waiters(c); /* they have messages of c in hand, so it lives until after this */
 	c->has_handle = false;
 	release(c);
+}
+
+void stream_wait_room(struct stream *c, struct stream_waiter *w)
+{
+	must(c->in_flight > 0 && (c->has_handle || !c->is_closed));
+	list_push(&c->waiters, &w->node);
+	stream_mark_dirty(c);
 }
 
 void stream_close(struct stream *c)
@@ -87,6 +115,11 @@ void stream_close(struct stream *c)
 	uv_close((uv_handle_t *)&c->poll, on_handle_closed);
 	close(c->fd);
 	c->fd = -1;
+}
+
+void stream_abort(struct stream *c)
+{
+	stream_close(c);
 }
 
 void stream_mark_dirty(struct stream *c)
@@ -340,7 +373,7 @@ static void renew_interest(struct stream *c)
 
 	if (!c->is_read_out && !is_held(c))
 		events |= UV_READABLE;
-	if (c->out.len > 0)
+	if (c->out.len > 0 || !list_is_empty(&c->waiters))
 		events |= UV_WRITABLE;
 	if (events == c->events)
 		return;
@@ -386,6 +419,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	}
 	if (events & UV_READABLE)
 		read_turn(c);
+	if ((events & UV_WRITABLE) && write_out(c) && !stream_is_full(c))
+		call_waiters(c);
 	stream_mark_dirty(c);
 }
 
@@ -406,6 +441,7 @@ bool stream_open(struct stream_pool *p, int fd, const union addr *client)
 	if (getsockname(fd, &c->local.sa, &len) != 0)
 		c->local.sa.sa_family = AF_UNSPEC;
 	list_init(&c->dirty);
+	list_init(&c->waiters);
 	list_init(&c->idle.node);
 	list_init(&c->partial.node);
 	list_init(&c->write.node);

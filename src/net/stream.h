@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "net/addr.h"
 
 struct uv_loop_s;
@@ -94,8 +95,21 @@ unsigned stream_pool_connections(const struct stream_pool *p);
 void stream_send(struct stream *c, const uint8_t *message, size_t len);
 /* Give back a message of on_message; after it c must not be used on its behalf. */
 void stream_done(struct stream *c);
+/* Disconnect: an answer of several messages cannot be completed. */
+void stream_abort(struct stream *c);
 /* True when more than output_pause octets wait: a sender of many messages should pause. */
 bool stream_is_full(const struct stream *c);
+/* Someone who waits for a connection to take more; list_init() its node once. */
+struct stream_waiter {
+	struct list node;
+	void (*fn)(struct stream_waiter *w);
+};
+/*
+ * Have w->fn called once, in a later turn of the loop, when no more than output_pause octets wait
+ * and the kernel takes more; also when the peer has gone. The caller has a message of on_message
+ * in hand; who does not want to be called any more takes the node out.
+ */
+void stream_wait_room(struct stream *c, struct stream_waiter *w);
 /* True when the peer has gone, and with it the use of computing an answer. */
 bool stream_is_closed(const struct stream *c);
 /* The peer's address. */

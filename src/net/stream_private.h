@@ -35,6 +35,7 @@ struct stream {
 	bool is_delivering; /* on_message is on the stack */
 	bool is_read_out; /* nothing more is read: end of stream, framing error, shutdown */
 	struct list all, bucket, dirty;
+	struct list waiters; /* struct stream_waiter */
 	struct stream_wait idle, partial, write;
 	struct fifo in; /* the start of a message, or messages that are held back */
 	struct fifo out; /* answers with their length fields */
