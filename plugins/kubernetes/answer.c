@@ -174,13 +174,28 @@ static enum verdict answer_entry(
 		return kube_done(k, q);
 	}
 	if (q->msg.qtype == TYPE_SRV && entry->kind == ENTRY_SERVICE) {
-		struct kube_srv srv = {
-			.entry = entry, .service = query_name(q), .ttl = k->options.ttl};
+		struct kube_srv srv = {.entry = entry,
+			.service = name_skip(query_name(q), p->labels - p->key_labels),
+			.ttl = k->options.ttl};
 
 		if (kube_add_srv(q, &srv))
 			return kube_done(k, q);
 	}
 	return kube_nodata(k, p->zone, q);
+}
+
+/* ZONE.pin._zone or ZONE.prefer._zone below a service. */
+static enum verdict answer_zonal(
+	struct kube *k, const struct place *p, const struct kube_entry *entry, struct query *q)
+{
+	const struct kube_entry *part;
+
+	switch (kube_find_zonal(entry, q->folded, p->labels - p->key_labels, &part)) {
+	case ZONAL_ENTRY: return answer_entry(k, p, part, q);
+	case ZONAL_NODE: return kube_nodata(k, p->zone, q);
+	case ZONAL_NONE: break;
+	}
+	return kube_nxdomain(k, p->zone, q);
 }
 
 /* Addresses of the n endpoints that share a name, of the family asked for. */
@@ -282,6 +297,8 @@ static enum verdict answer_below(struct kube *k, const struct place *p,
 		return kube_nxdomain(k, p->zone, q);
 	if (p->zone->is_imported)
 		return answer_below_import(k, p, entry, q);
+	if (kube_is_zonal(k, q->folded, p->labels - p->key_labels))
+		return answer_zonal(k, p, entry, q);
 	if (p->labels == 4 && is_protocol_node(entry, q->folded))
 		return kube_nodata(k, p->zone, q);
 	if (p->labels == 4)

@@ -40,6 +40,7 @@ void kube_entry_free(void *object)
 	free(entry->ports);
 	free(entry->endpoints);
 	free(entry->labels);
+	kube_zonal_free(entry->zonal);
 	free(entry);
 }
 
@@ -254,6 +255,7 @@ bool kube_has_cluster(const struct kube_entry *entry, const uint8_t *label)
 struct builder {
 	const struct kube *k;
 	const struct object *service;
+	const char *zone; /* only endpoints in this topology zone; NULL: all */
 	VEC(struct kube_ports) ports;
 	VEC(struct kube_endpoint) endpoints;
 	uint16_t join_of[2], joined; /* lists that join_ports() joined last, and the result */
@@ -381,7 +383,7 @@ static void add_slice(struct builder *b, const struct slice_data *s)
 	for (uint32_t p = 0; p < s->n_endpoints; p++) {
 		struct endpoint e = slice_endpoint(s, p);
 
-		if (!e.is_ready)
+		if (!e.is_ready || (b->zone != NULL && !kube_is_in_zone(&e, b->zone)))
 			continue;
 		if (s->is_imported)
 			add_imported(b, s->cluster, &e, ports);
@@ -593,16 +595,16 @@ static struct kube_entry *take_a_inside(struct kube_entry *entry)
 	return whole;
 }
 
-static struct kube_entry *build_service(
-	const struct kube *k, const struct object *o, const uint8_t *key, size_t key_len)
+static struct kube_entry *build_service(struct builder *b, const uint8_t *key, size_t key_len)
 {
-	struct builder b = {.k = k, .service = o};
 	struct kube_entry *entry = kube_entry_new(ENTRY_SERVICE, key, key_len);
+	const struct object *o = b->service;
+	const struct kube *k = b->k;
 
 	entry->is_headless = o->service.is_headless;
-	vec_push(&b.ports, make_ports(&o->service.ports));
-	collect_endpoints(&b);
-	finish_endpoints(&b, entry);
+	vec_push(&b->ports, make_ports(&o->service.ports));
+	collect_endpoints(b);
+	finish_endpoints(b, entry);
 	add_service_addresses(k, entry, o);
 	/* the specification: a headless service without ready endpoints has no name */
 	if (entry->n_endpoints == 0 && (entry->is_headless || k->options.ignores_empty)) {
@@ -615,12 +617,25 @@ static struct kube_entry *build_service(
 struct kube_entry *kube_entry_build(
 	const struct kube *k, const struct object *service, const struct kube_zone *z)
 {
+	struct builder b = {.k = k, .service = service};
 	uint8_t key[KUBE_KEY_MAX];
 	size_t n = kube_service_key(key, service->ns, service->name);
+	struct kube_entry *entry;
 
 	if (n == 0 || n + z->name.len > NAME_MAX_OCTETS)
 		return NULL;
 	if (service->kind == OBJECT_SERVICE && service->service.type == SERVICE_EXTERNAL_NAME)
 		return build_external(k, service, key, n);
-	return build_service(k, service, key, n);
+	entry = build_service(&b, key, n);
+	if (entry != NULL)
+		entry->zonal = kube_zonal_build(k, service, entry);
+	return entry;
+}
+
+struct kube_entry *kube_entry_of_zone(const struct kube *k, const struct object *service,
+	const struct kube_entry *whole, const char *zone)
+{
+	struct builder b = {.k = k, .service = service, .zone = zone};
+
+	return build_service(&b, whole->key, whole->head.key_len);
 }

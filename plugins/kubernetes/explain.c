@@ -413,11 +413,44 @@ static void explain_below_import(
 	}
 }
 
+static void explain_zonal(
+	const struct kube_place *p, const struct kube_entry *entry, struct explanation *x)
+{
+	const struct kube_entry *part;
+
+	switch (kube_find_zonal(entry, p->ask->name.wire, p->labels - 3, &part)) {
+	case ZONAL_ENTRY:
+		explain_service(p, part, x);
+		if (part == entry)
+			explain_say(x, x->outcome, "no endpoint is in the zone asked for: all");
+		break;
+	case ZONAL_NODE:
+		if (p->labels < 6) {
+			explain_node(p, x);
+			return;
+		}
+		name_service(p, x);
+		explain_say(x, EXPLAIN_NODATA, "no endpoint is in the zone asked for");
+		nodata(p, x);
+		break;
+	case ZONAL_NONE:
+		name_service(p, x);
+		explain_say(x, EXPLAIN_NXDOMAIN,
+			"zonal names are ZONE.pin._zone and ZONE.prefer._zone of a headless Service");
+		kube_explain_nxdomain(p, x);
+	}
+}
+
 static void explain_below(
 	const struct kube_place *p, const struct kube_entry *entry, struct explanation *x)
 {
 	if (entry->kind == ENTRY_SERVICE && p->zone->is_imported) {
 		explain_below_import(p, entry, x);
+		return;
+	}
+	if (entry->kind == ENTRY_SERVICE &&
+		kube_is_zonal(p->k, p->ask->name.wire, p->labels - 3)) {
+		explain_zonal(p, entry, x);
 		return;
 	}
 	if (entry->kind == ENTRY_SERVICE && p->labels == 4 &&

@@ -64,6 +64,26 @@ static void list_ports(
 	}
 }
 
+/* What the endpoints of each topology zone answer. */
+static void list_zonal(
+	struct explain_names *l, const struct name *service, const struct kube_zonal *zonal)
+{
+	static const char *const directives[] = {"pin", "prefer"};
+
+	for (size_t i = 0; zonal != NULL && i < 2 * zonal->len; i++) {
+		const struct kube_zone_entry *z = &zonal->at[i / 2];
+		char text[NAME_TEXT_MAX];
+		struct name name;
+
+		snprintf(text, sizeof(text), "%s.%s._zone", z->zone, directives[i % 2]);
+		if (name_from_text(&name, str_from(text), NULL) != 0 ||
+			name_append(&name, service->wire) != 0)
+			continue;
+		explain_add_records(l, name.wire, z->entry->a);
+		explain_add_records(l, name.wire, z->entry->aaaa);
+	}
+}
+
 static void list_entry(
 	struct explain_names *l, const struct kube_zone *z, const struct kube_entry *entry)
 {
@@ -77,6 +97,7 @@ static void list_entry(
 	list_ports(l, &name, entry);
 	for (uint32_t i = 0; i < entry->n_endpoints; i++)
 		list_endpoint(l, &name, &entry->endpoints[i]);
+	list_zonal(l, &name, entry->zonal);
 }
 
 static void list_zone(struct explain_names *l, const struct kube_zone *z)

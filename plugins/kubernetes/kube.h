@@ -41,7 +41,7 @@ struct kube_fallthrough {
 struct kube_options {
 	enum kube_pods pods;
 	uint32_t ttl; /* seconds */
-	bool has_endpoint_pod_names, no_endpoints, ignores_empty;
+	bool has_endpoint_pod_names, no_endpoints, ignores_empty, has_zonal;
 	struct kube_fallthrough fallthrough;
 	VEC(const char *) namespaces; /* empty: all */
 	VEC(const char *) import_zones; /* of `multicluster`, as zone names end */
@@ -91,7 +91,19 @@ struct kube_entry {
 	struct kube_ports *ports; /* [0]: of the Service; the others of its slices */
 	struct kube_endpoint *endpoints; /* the labelled ones sorted by label */
 	char *labels; /* memory of the labels */
+	struct kube_zonal *zonal; /* of a headless service with `zonal`, else NULL */
 	uint8_t key[];
+};
+
+/* The endpoints of one topology zone, as if the service had no others. */
+struct kube_zone_entry {
+	char *zone; /* folded; may have dots */
+	struct kube_entry *entry;
+};
+
+struct kube_zonal {
+	size_t len;
+	struct kube_zone_entry at[];
 };
 
 /* An entry of the address table: PTR records, and the namespaces of pods with that address. */
@@ -201,6 +213,26 @@ void kube_address_free(void *object);
 /* An entry of a Service or ServiceImport, or NULL when its name does not exist (entry.c). */
 struct kube_entry *kube_entry_build(
 	const struct kube *k, const struct object *service, const struct kube_zone *z);
+/* The same with only the endpoints of one topology zone (folded), or NULL: none (entry.c). */
+struct kube_entry *kube_entry_of_zone(const struct kube *k, const struct object *service,
+	const struct kube_entry *whole, const char *zone);
+/* The parts of a service's entry by topology zone; NULL without the option (zonal.c). */
+struct kube_zonal *kube_zonal_build(
+	const struct kube *k, const struct object *service, const struct kube_entry *entry);
+/* Free them; NULL is ignored (zonal.c). */
+void kube_zonal_free(struct kube_zonal *zonal);
+/* True when the endpoint is in that topology zone, case ignored (zonal.c). */
+bool kube_is_in_zone(const struct endpoint *p, const char *zone);
+/* True for names that end in _zone, of which `below` labels are left of the service (zonal.c). */
+bool kube_is_zonal(const struct kube *k, const uint8_t *name, unsigned below);
+enum kube_zonal_found {
+	ZONAL_NONE,  /* there is no such name */
+	ZONAL_NODE,  /* it exists, without data: also that of a zone without endpoints */
+	ZONAL_ENTRY, /* it answers as *out does */
+};
+/* What such a folded name stands for, below the service of the entry (zonal.c). */
+enum kube_zonal_found kube_find_zonal(const struct kube_entry *entry, const uint8_t *name,
+	unsigned below, const struct kube_entry **out);
 /* An entry with room for a key of len octets (entry.c). */
 struct kube_entry *kube_entry_new(enum entry_kind kind, const uint8_t *key, size_t len);
 /* Give an entry the n addresses, each once; sorts ips (entry.c). */

@@ -200,6 +200,14 @@ static int set_fallthrough(void *conf, const struct directive *o, struct err *e)
 	return rc;
 }
 
+static int set_zonal(void *conf, const struct directive *o, struct err *e)
+{
+	(void)o;
+	(void)e;
+	((struct reading *)conf)->k->options.has_zonal = true;
+	return 0;
+}
+
 static int set_multicluster(void *conf, const struct directive *o, struct err *e)
 {
 	struct kube *k = ((struct reading *)conf)->k;
@@ -220,13 +228,6 @@ static int warn_removed(void *conf, const struct directive *o, struct err *e)
 	log_warning(KUBE, "%s:%u: option '%s' has no effect any more; remove it", o->file, o->line,
 		o->name);
 	return 0;
-}
-
-static int refuse_later(void *conf, const struct directive *o, struct err *e)
-{
-	(void)conf;
-	return args_error(
-		o, e, "option '%s' is not part of this version of Seamark; remove it", o->name);
 }
 
 static const struct arg_option options[] = {
@@ -252,7 +253,7 @@ static const struct arg_option options[] = {
 	{"upstream", 0, ARGS_ANY, warn_removed, false},
 	{"resyncperiod", 0, ARGS_ANY, warn_removed, false},
 	{"multicluster", 1, ARGS_ANY, set_multicluster, false},
-	{"zonal", 0, ARGS_ANY, refuse_later, false},
+	{"zonal", 0, 0, set_zonal, false},
 	{NULL, 0, 0, NULL, false},
 };
 
@@ -448,6 +449,9 @@ static int check(const struct kube *k, const struct directive *d, struct err *e)
 	if (k->options.namespaces.len > 0 && k->options.namespace_labels != NULL)
 		return args_error(d, e,
 			"namespaces and namespace_labels cannot both be set; keep one of them");
+	if (k->options.has_zonal && k->options.no_endpoints)
+		return args_error(d, e,
+			"zonal and noendpoints cannot both be set: zonal names are made of endpoints");
 	if (a->tls_cert != NULL && a->endpoint == NULL)
 		return args_error(d, e, "tls needs an endpoint; name it with 'endpoint URL'");
 	if (k->cluster_config->state_file != NULL && k->cluster_config->source != CLUSTER_API)

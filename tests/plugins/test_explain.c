@@ -34,7 +34,7 @@ static const char objects[] =
 	"spec: {clusterIP: None, clusterIPs: [None], selector: {a: b}, ports: [{name: pg, port: 1}]}\n"
 	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: db-1, "
 	"namespace: data, labels: {kubernetes.io/service-name: db}}\naddressType: IPv4\nendpoints:\n"
-	"- {addresses: [10.0.1.1], hostname: db-0, targetRef: {kind: Pod, name: db-0}}\n"
+	"- {addresses: [10.0.1.1], hostname: db-0, targetRef: {kind: Pod, name: db-0}, zone: eu-1a}\n"
 	"- {addresses: [10.0.1.2], hostname: db-1, conditions: {ready: false}}\n"
 	"- {addresses: [10.0.1.3]}\n"
 	"ports: [{name: pg, port: 5432, protocol: TCP}]\n"
@@ -92,6 +92,8 @@ static const char objects[] =
 #define IMPORTS                                                                                    \
 	".:53 {\nkubernetes cluster.local clusterset.local in-addr.arpa {\n"                       \
 	"multicluster clusterset.local\npods insecure\n}\n}\n"
+
+#define ZONAL BLOCK("zonal\npods verified")
 
 struct fixture {
 	struct rig rig;
@@ -252,6 +254,15 @@ static const struct {
 		"\"ignore empty_service\" hides it"},
 	{BLOCK("fallthrough"), "no.shop.svc.cluster.local", TYPE_A, EXPLAIN_PASSES, "; fallthrough"},
 	{VERIFIED, "example.com", TYPE_A, EXPLAIN_PASSES, "|||"},
+	{ZONAL, "eu-1a.pin._zone.db.data.svc.cluster.local", TYPE_A, EXPLAIN_ANSWER,
+		"10.0.1.1|Service data/db"},
+	{ZONAL, "x.pin._zone.db.data.svc.cluster.local", TYPE_A, EXPLAIN_NODATA,
+		"no endpoint is in the zone asked for"},
+	{ZONAL, "x.prefer._zone.db.data.svc.cluster.local", TYPE_A, EXPLAIN_ANSWER,
+		"no endpoint is in the zone asked for: all"},
+	{ZONAL, "pin._zone.db.data.svc.cluster.local", TYPE_A, EXPLAIN_NODATA, "names lie below"},
+	{ZONAL, "x.y._zone.db.data.svc.cluster.local", TYPE_A, EXPLAIN_NXDOMAIN,
+		"zonal names are ZONE.pin._zone and ZONE.prefer._zone of a headless Service"},
 	{IMPORTS, "farweb.shop.svc.clusterset.local", TYPE_A, EXPLAIN_ANSWER,
 		"10.112.0.1|ServiceImport shop/farweb|spec.ips|"},
 	{IMPORTS, "db-0.west.fardb.data.svc.clusterset.local", TYPE_A, EXPLAIN_ANSWER,
@@ -372,7 +383,10 @@ static void compare_all(struct fixture *f)
 		"_udp.", "_sctp.", "tcp.", "_pg._tcp.", "_admin._sctp.", "_x._tcp.", "10-0-0-1.",
 		"10-0-0-2.", "10-0-0-3.", "named.", "10-0-1-3.", "db-0.", "DB-0.", "db-1.",
 		"fd00--1.", "1-2-3.", "a.b.c.", "_.", "_._tcp.", "db-0.east.", "db-0.west.",
-		"db-1.east.", "10-7-1-3.east.", "east.", "WEST.", "db-0._tcp."};
+		"db-1.east.", "10-7-1-3.east.", "east.", "WEST.", "db-0._tcp.", "EU-1a.pin._zone.",
+		"eu-1a.prefer._zone.", "x.pin._zone.", "x.prefer._zone.", "x.y._zone.",
+		"pin._zone.", "prefer._zone.", "y._zone.", "_zone.", "a.b.pin._zone.",
+		"eu-1a.pin.zone."};
 	static const char *const services[] = {"web.shop", "bare.shop", "db.data", "jobs.data",
 		"none.data", "pay.shop", "payip.shop", "paybad.shop", "no.shop", "web.nope",
 		"10-0-0-1.shop", "10-9-9-9.shop", "shop", "data", "nope", "farweb.shop",
@@ -414,6 +428,7 @@ static void what_is_said_is_what_is_answered(void **state)
 		{BLOCK("noendpoints"), true},
 		{BLOCK("namespaces data\nendpoint_pod_names"), true},
 		{BLOCK("labels x=y"), true},
+		{ZONAL, true},
 		{IMPORTS, true},
 		{IMPORTS, false},
 	};
@@ -611,13 +626,14 @@ static void drop_log(void *arg, enum log_level level, const char *text)
 
 int main(void)
 {
-	static char verified[] = VERIFIED, imports[] = IMPORTS;
+	static char verified[] = VERIFIED, imports[] = IMPORTS, zonal[] = ZONAL;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_is_said),
 		cmocka_unit_test(a_cluster_that_is_not_known_denies_nothing),
 		cmocka_unit_test(what_is_said_is_what_is_answered),
 		cmocka_unit_test_prestate(every_name_in_the_list_is_answered, verified),
 		cmocka_unit_test_prestate(every_name_in_the_list_is_answered, imports),
+		cmocka_unit_test_prestate(every_name_in_the_list_is_answered, zonal),
 		cmocka_unit_test(a_pattern_chooses_names),
 		cmocka_unit_test(an_address_leads_to_the_namespace_of_its_pod),
 		cmocka_unit_test(requests_are_answered_in_text),
