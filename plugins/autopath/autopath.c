@@ -138,5 +138,5 @@ const struct plugin autopath_plugin = {
 	.query = query,
 	.metrics = metrics,
 	.teardown = autopath_free,
-	.explain = &explain_passes,
+	.explain = &autopath_explain,
 };

@@ -1,6 +1,6 @@
 /*
  * Inside of the autopath plugin: setup.c reads its directive and follows its file, autopath.c
- * decides which questions begin a walk, walk.c takes the steps.
+ * decides which questions begin a walk, walk.c takes the steps, explain.c tells of them.
  *
  * Lifetime: made in setup, freed in teardown; only the search path of a file changes meanwhile,
  * under RCU.
@@ -46,6 +46,9 @@ struct autopath_walk {
 	bool is_asking, is_kept;
 	struct query *first, *child; /* answers: of the question itself, and of the step */
 };
+
+/* What a person can ask (explain.c). */
+extern const struct plugin_explain autopath_explain;
 
 /* The setup hook (setup.c). */
 int autopath_setup(struct setup *s, struct err *e);

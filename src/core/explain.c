@@ -364,6 +364,27 @@ static void write_client(
 			"ClusterFirstWithHostNet, else it has the node's resolv.conf\n");
 }
 
+/* What plugins do about the first name, so that the client need not try the others. */
+static void write_path(struct buf *out, const struct generation *g, const struct explain_ask *ask,
+	const union addr *client)
+{
+	struct routes routes;
+	struct buf text = {0};
+
+	find_routes(&routes, g, ask);
+	for (unsigned i = 0; i < routes.len && routes.at[i].server != NULL; i++) {
+		vec_for_each(&routes.at[i].server->chain->links, l) {
+			buf_clear(&text);
+			if (l->plugin->explain != NULL && l->plugin->explain->path != NULL)
+				l->plugin->explain->path(l->instance, ask, client, &text);
+			if (text.len > 0)
+				buf_printf(out, "%s: %s\n", l->plugin->name, buf_text(&text));
+		}
+	}
+	buf_free(&text);
+	routes_fini(&routes);
+}
+
 /* One line for a name that was tried; true when a resolver stops there. */
 static bool write_try(
 	struct buf *out, const struct generation *g, const struct explain_ask *ask, unsigned number)
@@ -393,6 +414,10 @@ static void explain_search_path(struct buf *out, const struct generation *g,
 	unsigned n = candidates(r, s, names);
 
 	write_client(out, r, s);
+	if (n > 1) {
+		ask.name = names[0];
+		write_path(out, g, &ask, &r->from);
+	}
 	for (unsigned i = 0; i < n; i++) {
 		ask.name = names[i];
 		if (!write_try(out, g, &ask, i + 1))

@@ -74,6 +74,12 @@ struct plugin_explain {
 	void (*explain)(void *instance, const struct explain_ask *ask, struct explanation *x);
 	/* True when the plugin knows who has the address, and has filled s. */
 	bool (*search)(void *instance, const union addr *client, struct explain_search *s);
+	/*
+	 * Say which names the plugin itself tries when that client asks, and so searches for it;
+	 * nothing when it does no such thing.
+	 */
+	void (*path)(void *instance, const struct explain_ask *ask, const union addr *client,
+		struct buf *out);
 	/* Add everything that is served with explain_add_name(). */
 	void (*names)(void *instance, struct explain_names *l);
 };
