@@ -73,18 +73,19 @@ static void put_address(struct external *x, struct external_owners *o)
 	memcpy(a->key, o->ip.bytes, o->ip.len);
 	a->head.key = a->key;
 	a->head.key_len = o->ip.len;
+	external_note_ptr(x, &o->ip, old == NULL ? NULL : old->ptr, a->ptr);
 	prefix_set_put(prefixes(x, &o->ip), a->key);
 	rcu_retire(table_put(&x->addresses, &a->head), external_address_free);
-	x->has_changed = true;
 }
 
 static void remove_address(struct external *x, struct external_owners *o)
 {
-	struct table_entry *old;
+	struct external_address *old;
 
 	prefix_set_remove(prefixes(x, &o->ip), o->ip.bytes);
-	old = table_remove(&x->addresses, o->ip.bytes, o->ip.len);
-	x->has_changed = x->has_changed || old != NULL;
+	old = (struct external_address *)table_remove(&x->addresses, o->ip.bytes, o->ip.len);
+	if (old != NULL)
+		external_note_ptr(x, &o->ip, old->ptr, NULL);
 	rcu_retire(old, external_address_free);
 	map_del(&x->owners, key_of(&o->ip));
 	vec_free(&o->services);

@@ -31,8 +31,8 @@ static const struct rrset *make_soa(const struct external *x, const struct exter
 	const struct external_zone *home = home_of(x, z);
 	uint8_t rdata[2 * NAME_MAX_OCTETS + 20];
 	struct name mname, rname;
-	struct soa soa = {
-		mname.wire, rname.wire, x->serial, 7200, 1800, 86400, x->options.ttl};
+	struct soa soa = {mname.wire, rname.wire, zone_history_serial(&z->history), 7200, 1800,
+		86400, x->options.ttl};
 
 	/* a zone whose name leaves no room for these labels stands for itself */
 	if (!below_apex(&mname, x, home, STR("ns1")))
@@ -54,20 +54,40 @@ static const struct rrset *make_ns(const struct external *x, const struct extern
 	return rrset_build(&b);
 }
 
-/* The serial is the time of the last change; it moves with each, and never goes back. */
-void external_publish_soa(struct external *x)
+static void publish_soa(struct external *x, struct external_zone *z)
 {
-	uint32_t now = (uint32_t)clock_wall_s();
+	const struct rrset *old = z->soa;
 
-	x->serial = now > x->serial ? now : x->serial + 1;
-	x->has_changed = false;
+	rcu_publish(z->soa, make_soa(x, z));
+	rcu_retire((void *)(uintptr_t)old, free);
+}
+
+void external_compile_apex(struct external *x)
+{
 	vec_for_each(&x->zones, z) {
-		const struct rrset *old = (*z)->soa;
+		zone_history_note(&(*z)->history);
+		(*z)->ns = make_ns(x, *z);
+		publish_soa(x, *z);
+	}
+}
 
-		rcu_publish((*z)->soa, make_soa(x, *z));
-		rcu_retire((void *)(uintptr_t)old, free);
-		if ((*z)->ns == NULL)
-			rcu_publish((*z)->ns, make_ns(x, *z));
+/*
+ * Changes of what Services have outside the cluster are rare, so that each can have a serial of
+ * its own. While the cluster is being read, and for endpoints, there is one a second: else the
+ * serials would run ahead of the time, and fall back at the next start.
+ */
+void external_commit(struct external *x)
+{
+	bool is_synced = x->view->is_synced(x->cluster);
+
+	vec_for_each(&x->zones, at) {
+		struct external_zone *z = *at;
+
+		if (z->must_move && is_synced)
+			zone_history_see(&z->history);
+		z->must_move = false;
+		if (zone_history_commit(&z->history, (uint32_t)clock_wall_s()))
+			publish_soa(x, z);
 	}
 }
 

@@ -61,8 +61,8 @@ struct external_entry *external_put(
 		external_entry_free(entry);
 		return old;
 	}
+	external_note_entry(x, z, old, entry);
 	rcu_retire(table_put(&z->table, &entry->head), external_entry_free);
-	x->has_changed = true;
 	return entry;
 }
 
@@ -72,8 +72,8 @@ void external_take_out(struct external *x, struct external_zone *z, const uint8_
 
 	if (old == NULL)
 		return;
+	external_note_entry(x, z, (const struct external_entry *)old, NULL);
 	rcu_retire(old, external_entry_free);
-	x->has_changed = true;
 }
 
 static int compare_ip(const void *p, const void *q)
@@ -160,14 +160,11 @@ static void compile_all(struct external *x)
 }
 
 /* Names of endpoints are not compiled here, but they are names of these zones. */
-static void note_endpoints(struct external *x, const char *ns, const char *name)
+static void note_endpoints(struct external *x)
 {
-	const struct object *o = store_service(x->view->store(x->cluster), ns, name);
-
-	if (!x->options.has_headless || (o != NULL && o->service.external_ips.len > 0))
-		return;
-	if (x->view->is_exposed(x->cluster, ns))
-		x->has_changed = true;
+	vec_for_each(&x->zones, z)
+		if (x->options.has_headless && !(*z)->is_reverse)
+			zone_history_touch(&(*z)->history);
 }
 
 static void apply(struct external *x, const struct touch *t)
@@ -176,9 +173,10 @@ static void apply(struct external *x, const struct touch *t)
 	case TOUCH_NAMESPACE: compile_namespace(x, t->ns); break;
 	case TOUCH_SERVICE:
 		external_compile_service(x, t->ns, t->name);
-		note_endpoints(x, t->ns, t->name);
+		if (x->view->is_exposed(x->cluster, t->ns))
+			note_endpoints(x);
 		break;
-	case TOUCH_SYNC: x->has_changed = x->has_changed || x->options.has_headless; break;
+	case TOUCH_SYNC: note_endpoints(x); break;
 	case TOUCH_IP:
 	case TOUCH_IMPORT:
 	case TOUCH_POD: break;
@@ -195,8 +193,7 @@ void external_on_changes(void *arg, const struct changes *c)
 		apply(x, &c->at[i]);
 	external_compile_addresses(x);
 	external_compile_self(x);
-	if (x->has_changed)
-		external_publish_soa(x);
+	external_commit(x);
 }
 
 void external_compile_zones(struct external *x)
@@ -206,5 +203,5 @@ void external_compile_zones(struct external *x)
 			external_put(x, *z,
 				external_entry_new(EXTERNAL_NODE, x->options.apex,
 					1u + x->options.apex[0]));
-	external_publish_soa(x);
+	external_compile_apex(x);
 }

@@ -249,32 +249,6 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 
 /* --- lists ------------------------------------------------------------------------------- */
 
-/* The name of an entry; of a port with the underscores that SRV names have. */
-static bool entry_name(
-	struct name *out, const struct external_zone *z, const struct external_entry *entry)
-{
-	const uint8_t *key = entry->head.key;
-	size_t n = entry->head.key_len;
-	char label[NAME_MAX_LABEL + 2];
-
-	memcpy(out->wire, key, n);
-	memcpy(out->wire + n, z->name.wire, z->name.len);
-	out->len = (uint8_t)(n + z->name.len);
-	if (entry->kind != EXTERNAL_PORT)
-		return true;
-	name_set(out, name_skip(out->wire, 2));
-	for (unsigned i = 2; i-- > 0;) {
-		const uint8_t *at = i == 0 ? key : key + 1 + key[0];
-
-		label[0] = '_';
-		memcpy(label + 1, at + 1, at[0]);
-		if (at[0] >= NAME_MAX_LABEL ||
-			name_prepend(out, (struct str){label, 1u + at[0]}) != 0)
-			return false;
-	}
-	return true;
-}
-
 static void list_srv(struct explain_names *l, const struct name *name, const struct rrset *set)
 {
 	struct explanation x = {.n_values = 0};
@@ -289,7 +263,7 @@ static void list_entry(struct explain_names *l, const struct external_zone *z,
 {
 	struct name name;
 
-	if (!entry_name(&name, z, entry))
+	if (!external_entry_name(&name, z, entry))
 		return;
 	/* a port's name is listed for its SRV records; it has the addresses of its service too */
 	if (entry->kind != EXTERNAL_PORT) {
@@ -352,21 +326,6 @@ static void on_endpoint(void *arg, const struct cluster_endpoint *endpoint)
 			ip_text(endpoint->ip, ip));
 }
 
-/* SVC.NS.ZONE when the names of its endpoints are names of the zone. */
-static bool has_endpoints(const struct external *x, const struct external_zone *z,
-	const struct object *o, struct name *out)
-{
-	struct external_name n = {.zone = z, .name = out->wire, .labels = 2};
-
-	*out = z->name;
-	if (z->is_reverse || name_prepend(out, str_from(o->ns)) != 0 ||
-		name_prepend(out, str_from(o->name)) != 0)
-		return false;
-	name_fold(out->wire, out->wire, out->len);
-	n.len = out->len - z->name.len;
-	return external_is_endpoint(x, &n);
-}
-
 static void list_endpoints(struct explain_names *l, const struct external *x)
 {
 	const struct object *o;
@@ -376,7 +335,7 @@ static void list_endpoints(struct explain_names *l, const struct external *x)
 		vec_for_each(&x->zones, z) {
 			struct listing s = {.l = l};
 
-			if (has_endpoints(x, *z, o, &s.service))
+			if (external_endpoint_zone(x, *z, o, &s.service))
 				x->view->each_endpoint(x->cluster, o, on_endpoint, &s);
 		}
 }

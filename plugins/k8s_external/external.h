@@ -15,6 +15,8 @@
 #include "cluster/object.h"
 #include "cluster/store.h"
 #include "cluster/view.h"
+#include "core/transfer.h"
+#include "core/zone_history.h"
 #include "core/zone_list.h"
 #include "names/prefix_set.h"
 #include "names/table.h"
@@ -54,7 +56,9 @@ struct external_zone {
 	bool is_reverse;
 	struct table table;
 	const struct rrset *soa; /* published; owner is the zone */
-	const struct rrset *ns;  /* published */
+	const struct rrset *ns;  /* of configuration */
+	struct zone_history history; /* control thread */
+	bool must_move; /* control thread: the serial, also within a second */
 };
 
 /* Where an entry of a service stands. */
@@ -110,8 +114,6 @@ struct external {
 	struct map services; /* NS/NAME -> struct external_service */
 	struct map owners;   /* octets of an address -> struct external_owners */
 	VEC(struct external_owners *) dirty;
-	uint32_t serial;
-	bool has_changed; /* something that can be asked for, since the serial moved */
 };
 
 /* --- compiling: control thread --- */
@@ -120,7 +122,10 @@ struct external {
 void external_compile_zones(struct external *x);
 /* Follow the cluster: callback of struct cluster_follower, arg is the instance (compile.c). */
 void external_on_changes(void *arg, const struct changes *c);
-/* Put the entry into the zone's table unless an equal one is there; returns that in it. */
+/*
+ * Put the entry into the zone's table unless an equal one is there; returns that in it
+ * (compile.c).
+ */
 struct external_entry *external_put(
 	struct external *x, struct external_zone *z, struct external_entry *entry);
 /* Take the entry with this key out, if there is one (compile.c). */
@@ -151,10 +156,32 @@ void external_compile_addresses(struct external *x);
 void external_address_free(void *object);
 /* Free all owners (address.c). */
 void external_owners_free(struct external *x);
+/* Make the NS record and the first SOA record of each zone (apex.c). */
+void external_compile_apex(struct external *x);
 /* Publish the addresses of ns1.dns (apex.c). */
 void external_compile_self(struct external *x);
-/* Publish new SOA records with the next serial, and NS records if there are none (apex.c). */
-void external_publish_soa(struct external *x);
+/* Publish SOA records with new serials where something has changed (apex.c). */
+void external_commit(struct external *x);
+
+/* --- zone transfers: control thread (transfer.c) --- */
+
+/*
+ * The zone has old instead of new records of an entry from now on; one of them may be NULL. To be
+ * called before old is retired.
+ */
+void external_note_entry(struct external *x, struct external_zone *z,
+	const struct external_entry *old, const struct external_entry *now);
+/* The same for the PTR records of an address. */
+void external_note_ptr(struct external *x, const struct ip *ip, const struct rrset *old,
+	const struct rrset *now);
+/* The name of an entry; of a port with underscores. False when that is too long. */
+bool external_entry_name(
+	struct name *out, const struct external_zone *z, const struct external_entry *entry);
+/* SVC.NS.ZONE when names of the service's endpoints are names of the zone, else false. */
+bool external_endpoint_zone(const struct external *x, const struct external_zone *z,
+	const struct object *service, struct name *out);
+/* For struct plugin.transfer. */
+extern const struct plugin_transfer external_transfer;
 
 /* --- answering: any thread --- */
 

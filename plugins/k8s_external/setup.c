@@ -55,7 +55,7 @@ static bool is_reverse(const struct name *n)
 		name_is_under(n->wire, (const uint8_t *)"\3ip6\4arpa");
 }
 
-static void add_zone(struct external *x, const struct name *name)
+static void add_zone(struct external *x, const struct setup *s, const struct name *name)
 {
 	struct external_zone *z = mem_new(struct external_zone);
 
@@ -64,6 +64,7 @@ static void add_zone(struct external *x, const struct name *name)
 	z->is_reverse = is_reverse(name);
 	x->has_reverse = x->has_reverse || z->is_reverse;
 	table_init(&z->table);
+	zone_history_init(&z->history, s->shared, name);
 	vec_push(&x->zones, z);
 	if (!z->is_reverse && x->primary == NULL)
 		x->primary = z;
@@ -81,7 +82,7 @@ static int read_directive(struct external *x, const struct setup *s, struct err 
 	if (rc != 0)
 		return rc;
 	vec_for_each(&x->list.zones, z)
-		add_zone(x, z);
+		add_zone(x, s, z);
 	if (x->primary == NULL)
 		return args_error(d, e, "non-reverse zone name must be used");
 	if (block_find(s->block, "kubernetes", NULL) == NULL)
@@ -104,6 +105,7 @@ static void external_free(struct external *x)
 	vec_for_each(&x->zones, at) {
 		struct external_zone *z = *at;
 
+		zone_history_fini(&z->history);
 		table_fini(&z->table, external_entry_free);
 		free((void *)(uintptr_t)z->soa);
 		free((void *)(uintptr_t)z->ns);
@@ -187,5 +189,6 @@ const struct plugin k8s_external_plugin = {
 	.ready = external_ready,
 	.metrics = external_metrics,
 	.teardown = external_teardown,
+	.transfer = &external_transfer,
 	.explain = &external_explain_hooks,
 };

@@ -112,6 +112,30 @@ static enum cluster_found add_set(struct query *q, const struct rrset *set)
 	return CLUSTER_ANSWERED;
 }
 
+/* The addresses of a service, with the TTL of another zone; of very many, as many as fit. */
+static const struct rrset *with_ttl(
+	struct query *q, const struct rrset *set, const struct kube_srv *srv)
+{
+	struct rrset_builder b = {.type = q->msg.qtype, .ttl = srv->ttl, .arena = &q->arena};
+	uint16_t n;
+
+	if (set == NULL || set->ttl == srv->ttl)
+		return set;
+	if (set->wire_len > msg_reply_limit(&q->msg, q->transport, q->udp_cap))
+		return kube_port_addresses(q, srv);
+	for (unsigned i = 0; i < set->count; i++) {
+		const uint8_t *rdata = rrset_rdata(set, i, &n);
+
+		rrset_add(&b, rdata, n);
+	}
+	return rrset_build_in(&b, &q->arena);
+}
+
+static const struct rrset *addresses_of(const struct kube_entry *entry, uint16_t type)
+{
+	return type == TYPE_A ? entry->a : type == TYPE_AAAA ? entry->aaaa : NULL;
+}
+
 /* SVC.NS: a service that is not headless has no data here, but its endpoints lie below it. */
 static enum cluster_found answer_service(struct query *q, const struct kube_srv *srv)
 {
@@ -121,7 +145,7 @@ static enum cluster_found answer_service(struct query *q, const struct kube_srv 
 		return CLUSTER_NO_DATA;
 	if (q->msg.qtype == TYPE_SRV)
 		return kube_add_srv(q, srv) ? CLUSTER_ANSWERED : CLUSTER_NO_DATA;
-	return add_set(q, kube_port_addresses(q, srv));
+	return add_set(q, with_ttl(q, addresses_of(srv->entry, q->msg.qtype), srv));
 }
 
 static enum cluster_found answer_endpoint(struct query *q, struct kube_srv *srv)
@@ -149,7 +173,10 @@ static enum cluster_found answer_port(struct query *q, struct kube_srv *srv)
 		return CLUSTER_NO_NAME;
 	if (q->msg.qtype == TYPE_SRV)
 		return kube_add_srv(q, srv) ? CLUSTER_ANSWERED : CLUSTER_NO_DATA;
-	return add_set(q, kube_port_addresses(q, srv));
+	/* slices with other ports: only the endpoints that have this one */
+	if (srv->entry->n_ports > 2)
+		return add_set(q, kube_port_addresses(q, srv));
+	return add_set(q, with_ttl(q, addresses_of(srv->entry, q->msg.qtype), srv));
 }
 
 static enum cluster_found view_endpoints(
