@@ -12,6 +12,7 @@ void reflector_relist_abort(struct reflector *r)
 	if (r->is_relisting)
 		store_relist_abort(r->store, r->source, r->kind);
 	r->is_relisting = false;
+	reflector_drop_held(r);
 	free(r->token);
 	r->token = NULL;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/str.h"
+#include "base/vec.h"
 #include "cluster/backoff.h"
 #include "cluster/reflector.h"
 
@@ -14,6 +15,7 @@
 enum {
 	VERSION_BYTES = 128,
 	SHRINK_MIN = 100, /* objects that may vanish without a second look */
+	HELD_MAX = 1000, /* objects of a list that wait for its version */
 	STREAM_QUIET_MS = 10000, /* initial events that still come prolong the wait */
 	STREAM_MAX_MS = 300000, /* but not beyond this */
 	STREAM_RETRY_MS = 3600000, /* try again whether the server has streaming lists */
@@ -75,6 +77,7 @@ struct reflector {
 	bool is_list_over; /* the decoder saw the end of the page */
 	char list_version[VERSION_BYTES];
 	char *token; /* continue */
+	VEC(struct object *) held; /* of the list: perhaps deleted since, if the list is old */
 	uint64_t list_objects, list_ms; /* of this list: objects, when it began */
 	unsigned expired_pages, failed_watches;
 	uint64_t no_stream_until_ms;
@@ -139,6 +142,8 @@ void reflector_http_error(struct reflector *r);
 void reflector_give_up(struct reflector *r, enum reflector_error error, const char *why);
 /* Something may have been missed: ask for all again, but not all the time. */
 void reflector_doubt(struct reflector *r, const char *why);
+/* Forget the objects of a list that waited for its version. */
+void reflector_drop_held(struct reflector *r);
 /* A probe has ended: when the server has another number of objects, ask for all of them. */
 void reflector_probe_over(struct reflector *r);
 /* All objects of a list were applied: believe it or not. True when it was accepted. */

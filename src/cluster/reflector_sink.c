@@ -76,6 +76,9 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 		ask_again(r, "more than half of the objects are missing");
 		return false;
 	}
+	vec_for_each(&r->held, o)
+		store_apply(r->store, r->source, *o);
+	reflector_drop_held(r);
 	store_relist_end(r->store, r->source, r->kind);
 	store_source_synced(r->store, r->source, r->kind, true);
 	if (r->is_truth)
@@ -96,12 +99,40 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 
 /* ---- findings of the decoder ---- */
 
+/*
+ * True for an object that is older than what was read up to, but unknown: it was missed, or it was
+ * deleted since and comes from a server that lags behind.
+ */
+static bool is_doubtful(const struct reflector *r, const struct object *o)
+{
+	return !r->is_truth && o->rv != 0 && r->seen != 0 && o->rv < r->seen &&
+	       store_get(r->store, r->kind, o->ns, o->name) == NULL;
+}
+
+/* Too many of them: the list is of another history, and is asked for again. */
+static void hold(struct reflector *r, const struct object *o)
+{
+	if (r->held.len < HELD_MAX)
+		vec_push(&r->held, object_copy(o, 0, NULL));
+	else
+		r->is_contradicted = true;
+}
+
+void reflector_drop_held(struct reflector *r)
+{
+	vec_for_each(&r->held, o)
+		free(*o);
+	vec_free(&r->held);
+}
+
 static void take_list_object(struct reflector *r, const struct object *o)
 {
 	if (o->kind != r->kind)
 		return;
 	r->list_objects++;
-	if (store_apply(r->store, r->source, o) == STORE_STALE)
+	if (is_doubtful(r, o))
+		hold(r, o);
+	else if (store_apply(r->store, r->source, o) == STORE_STALE)
 		r->is_contradicted = true;
 }
 
@@ -115,9 +146,9 @@ static void take_watch_object(struct reflector *r, enum event_type type, const s
 	if (type == EVENT_DELETED) {
 		result = store_delete(r->store, r->source, o);
 		is_late = false; /* some servers send the last version of the object */
-	} else if (!is_late || store_get(r->store, r->kind, o->ns, o->name) != NULL) {
+	} else if (!is_doubtful(r, o)) { /* else the list will tell */
 		result = store_apply(r->store, r->source, o);
-	} /* else it may have been deleted since: the list will tell */
+	}
 	if (o->version != NULL && !(o->rv != 0 && o->rv < r->seen))
 		reflector_set_version(r, o->version);
 	if (result == STORE_STALE || is_late) {

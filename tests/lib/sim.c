@@ -16,9 +16,9 @@ static const struct {
 	enum object_kind kind;
 	const char *name;
 } kinds[SIM_KINDS] = {
-	{OBJECT_NAMESPACE, "namespaces"},
-	{OBJECT_SERVICE, "services"},
-	{OBJECT_SLICE, "endpointslices"},
+        {OBJECT_NAMESPACE, "namespaces"},
+        {OBJECT_SERVICE, "services"},
+        {OBJECT_SLICE, "endpointslices"},
 };
 
 void sim_fail(const struct sim *s, const char *fmt, ...)
@@ -30,7 +30,7 @@ void sim_fail(const struct sim *s, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	print_error("%s\n  at %llu ms, version %llu; repeat it with: %s\n", text,
-		(unsigned long long)sim_now_ms, (unsigned long long)s->world.rv, s->repeat);
+	        (unsigned long long)sim_now_ms, (unsigned long long)s->world.rv, s->repeat);
 	_fail("simulation", 0);
 	abort();
 }
@@ -212,7 +212,7 @@ uint64_t sim_settle(struct sim *s, uint64_t limit_ms)
 	while (!sim_is_same(s) || !s->was_ready) {
 		if (sim_now_ms - began > limit_ms)
 			sim_fail(s, "after %llu ms the client still does not know the world",
-				(unsigned long long)limit_ms);
+			        (unsigned long long)limit_ms);
 		sim_pass(s, 1000);
 	}
 	sim_compare(s);

@@ -60,7 +60,7 @@ struct sim_channel {
 	char query[512], audit_query[256];
 	struct decoder decoder;
 	size_t next_event; /* in world.events */
-	uint64_t sent_rv, bookmark_ms, end_ms;
+	uint64_t from_rv, sent_rv, bookmark_ms, end_ms;
 	bool is_list_whole; /* what is being listed leaves nothing out */
 	uint32_t listed[WORLD_MAX]; /* history index */
 	uint64_t relists; /* that were noticed */
@@ -113,11 +113,12 @@ void sim_pass(struct sim *s, uint64_t ms);
 void sim_crash(struct sim *s, bool with_file);
 /* Break all open connections. */
 void sim_cut(struct sim *s);
-/* No more faults: pass time until the client knows the world; fails after limit_ms. Milliseconds. */
+/* No more faults: pass time until the client knows the world; fails after limit_ms. Milliseconds.
+ */
 uint64_t sim_settle(struct sim *s, uint64_t limit_ms);
 /* Fail the test with the command that repeats the run. */
 void sim_fail(const struct sim *s, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3), noreturn));
+        __attribute__((format(printf, 2, 3), noreturn));
 
 /* ---- sim_server.c, for sim.c ---- */
 

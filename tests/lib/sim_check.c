@@ -52,7 +52,7 @@ char *cluster_key(const struct cluster_config *c)
 }
 
 struct cluster *cluster_take(
-	struct shared *shared, const struct cluster_config *c, const char *key, struct err *e)
+        struct shared *shared, const struct cluster_config *c, const char *key, struct err *e)
 {
 	(void)shared;
 	(void)c;
@@ -118,7 +118,7 @@ void sim_kube_open(struct sim_kube *k)
 	k->store = store_new();
 	k->source = -1;
 	if (rig_open(&k->rig, &kubernetes_plugin,
-		    ".:53 {\n    kubernetes cluster.local 10.in-addr.arpa\n}\n") != 0)
+	            ".:53 {\n    kubernetes cluster.local 10.in-addr.arpa\n}\n") != 0)
 		fail_msg("%s", k->rig.err.text);
 	k->kube = k->rig.setup.instance;
 	/* not those of the machine that runs the test */
@@ -170,7 +170,7 @@ static struct seen ask(struct sim_kube *k, const char *name, uint16_t type)
 		if (ref->set->type == TYPE_A)
 			read_addresses(&a, ref->set);
 		a.signature = hash_bytes(
-			a.signature + ref->set->type, ref->set->wire, ref->set->wire_len);
+		        a.signature + ref->set->type, ref->set->wire, ref->set->wire_len);
 	}
 	query_release(q);
 	return a;
@@ -189,12 +189,11 @@ void sim_acknowledge(struct sim *s, unsigned i, uint32_t at)
 		s->floor[i] = at;
 }
 
-typedef bool state_test(const struct sim *s, unsigned i, const struct world_state *state,
-	const struct seen *a);
+typedef bool state_test(
+        const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a);
 
 /* The first state of object i since the acknowledged one that passes; -1: none. */
-static int64_t find_state(
-	const struct sim *s, unsigned i, state_test *test, const struct seen *a)
+static int64_t find_state(const struct sim *s, unsigned i, state_test *test, const struct seen *a)
 {
 	for (uint32_t at = s->floor[i]; at < s->world.history[i].len; at++)
 		if (test(s, i, state(s, i, at), a))
@@ -203,7 +202,7 @@ static int64_t find_state(
 }
 
 static bool is_present(
-	const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
+        const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
 {
 	(void)s;
 	(void)i;
@@ -212,27 +211,27 @@ static bool is_present(
 }
 
 static bool is_absent(
-	const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
+        const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
 {
 	return !is_present(s, i, state, a);
 }
 
 static bool is_headless(
-	const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
+        const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
 {
 	(void)a;
 	return state->rv != 0 && world_is_headless(&s->world, i, state);
 }
 
 static bool has_that_address(
-	const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
+        const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
 {
 	return state->rv != 0 && !world_is_headless(&s->world, i, state) && a->n == 1 &&
-		a->ips[0] == world_service_address(state->content);
+	       a->ips[0] == world_service_address(state->content);
 }
 
 static bool is_without_endpoints(
-	const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
+        const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
 {
 	uint32_t ips[SLICE_ADDRESSES];
 
@@ -249,7 +248,7 @@ static bool is_of_slice(uint32_t ip, unsigned i)
 
 /* What of the answer is of that slice is what it has in that state. */
 static bool has_those_endpoints(
-	const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
+        const struct sim *s, unsigned i, const struct world_state *state, const struct seen *a)
 {
 	uint32_t ips[SLICE_ADDRESSES];
 	unsigned n = world_slice_addresses(&s->world, i, state, ips), mine = 0;
@@ -283,8 +282,8 @@ static bool may_be_absent(const struct sim *s, unsigned i)
 	const struct world_object *o = world_object(&s->world, i);
 
 	return find_state(s, namespace_of(s, i), is_absent, NULL) >= 0 ||
-		find_state(s, i, is_absent, NULL) >= 0 ||
-		(find_state(s, i, is_headless, NULL) >= 0 && are_all_empty(s, o));
+	       find_state(s, i, is_absent, NULL) >= 0 ||
+	       (find_state(s, i, is_headless, NULL) >= 0 && are_all_empty(s, o));
 }
 
 /* The object is at that state or a later one: it was in an answer. */
@@ -330,7 +329,22 @@ static void describe(char *out, size_t room, const struct seen *a)
 
 	for (unsigned i = 0; i < a->n && (size_t)n < room; i++)
 		n += snprintf(out + n, room - (size_t)n, " 10.%u.%u.%u", a->ips[i] >> 16 & 255,
-			a->ips[i] >> 8 & 255, a->ips[i] & 255);
+		        a->ips[i] >> 8 & 255, a->ips[i] & 255);
+}
+
+/* What the world says about objects of that namespace, and what was acknowledged. */
+static void show_past(const struct sim *s)
+{
+	for (unsigned i = 0; i < WORLD_OBJECTS; i++) {
+		const struct world_object *o = world_object(&s->world, i);
+
+		print_error("  %s %s/%s:", object_kind_name(o->kind), o->ns, o->name);
+		for (uint32_t at = s->floor[i]; at <= world_now(&s->world, i); at++)
+			print_error(" %llu(life %u, content %u)",
+			        (unsigned long long)state(s, i, at)->rv, state(s, i, at)->life,
+			        state(s, i, at)->content);
+		print_error("\n");
+	}
 }
 
 static void complain(struct sim *s, const char *name, const struct seen *a, const char *why)
@@ -338,6 +352,7 @@ static void complain(struct sim *s, const char *name, const struct seen *a, cons
 	char text[200];
 
 	describe(text, sizeof(text), a);
+	show_past(s);
 	sim_fail(s, "%s: %s: %s", name, text, why);
 }
 
@@ -539,12 +554,12 @@ static void compare_address(struct sim *s, uint32_t ip, const struct world_objec
 	char name[100];
 
 	snprintf(name, sizeof(name), "%u.%u.%u.10.in-addr.arpa", ip & 255, ip >> 8 & 255,
-		ip >> 16 & 255);
+	        ip >> 16 & 255);
 	compare_name(s, name, TYPE_PTR);
 	if (o == NULL)
 		return;
 	snprintf(name, sizeof(name), "10-%u-%u-%u.%s.%s.svc.cluster.local", ip >> 16 & 255,
-		ip >> 8 & 255, ip & 255, o->name, o->ns);
+	        ip >> 8 & 255, ip & 255, o->name, o->ns);
 	compare_name(s, name, TYPE_A);
 }
 

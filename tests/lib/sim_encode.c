@@ -24,7 +24,7 @@ static void make_texts(struct texts *t, const struct world *w, const struct worl
 
 	memset(t, 0, sizeof(*t));
 	snprintf(t->uid, sizeof(t->uid), "%08x-0000-4000-8000-%012x", item->object + 1,
-		item->state.life);
+	        item->state.life);
 	snprintf(t->rv, sizeof(t->rv), "%llu", (unsigned long long)item->state.rv);
 	if (o->kind == OBJECT_SERVICE) {
 		if (world_is_headless(w, item->object, &item->state))
@@ -62,23 +62,22 @@ static void put_json(const struct world *w, struct buf *b, const struct world_it
 
 	make_texts(&t, w, item);
 	buf_printf(b, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",", kind_name(o->kind),
-		o->kind == OBJECT_SLICE ? "discovery.k8s.io/v1" : "v1");
+	        o->kind == OBJECT_SLICE ? "discovery.k8s.io/v1" : "v1");
 	put_json_metadata(b, o, &t);
 	if (o->kind == OBJECT_SLICE) {
 		buf_printf(b,
-			",\"labels\":{\"kubernetes.io/service-name\":\"%s\"}},\"endpoints\":[",
-			world_object(w, o->service)->name);
+		        ",\"labels\":{\"kubernetes.io/service-name\":\"%s\"}},\"endpoints\":[",
+		        world_object(w, o->service)->name);
 		for (unsigned i = 0; i <= t.n_addresses; i++)
-			buf_printf(b,
-				"%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":%s}}",
-				i ? "," : "", t.address[i], i < t.n_addresses ? "true" : "false");
+			buf_printf(b, "%s{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":%s}}",
+			        i ? "," : "", t.address[i], i < t.n_addresses ? "true" : "false");
 		buf_str(b, "],\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"p\",\"protocol\":"
-			   "\"TCP\",\"port\":8080}]}");
+		           "\"TCP\",\"port\":8080}]}");
 	} else if (o->kind == OBJECT_SERVICE) {
 		buf_printf(b,
-			"},\"spec\":{\"ports\":[{\"name\":\"p\",\"protocol\":\"TCP\",\"port\":80}],"
-			"\"clusterIP\":\"%s\",\"type\":\"ClusterIP\"}}",
-			t.address[0]);
+		        "},\"spec\":{\"ports\":[{\"name\":\"p\",\"protocol\":\"TCP\",\"port\":80}],"
+		        "\"clusterIP\":\"%s\",\"type\":\"ClusterIP\"}}",
+		        t.address[0]);
 	} else {
 		buf_str(b, "}}");
 	}
@@ -127,8 +126,8 @@ static void put_pair(struct buf *b, unsigned field, const char *key, const char 
 	put_message(b, field, &pair);
 }
 
-static void put_pb_metadata(const struct world *w, struct buf *b, const struct world_object *o,
-	const struct texts *t)
+static void put_pb_metadata(
+        const struct world *w, struct buf *b, const struct world_object *o, const struct texts *t)
 {
 	struct buf meta = {0};
 
@@ -137,7 +136,8 @@ static void put_pb_metadata(const struct world *w, struct buf *b, const struct w
 	put_text(&meta, 5, t->uid);
 	put_text(&meta, 6, t->rv);
 	if (o->kind == OBJECT_SLICE)
-		put_pair(&meta, 11, "kubernetes.io/service-name", world_object(w, o->service)->name);
+		put_pair(
+		        &meta, 11, "kubernetes.io/service-name", world_object(w, o->service)->name);
 	put_message(b, 1, &meta);
 }
 
@@ -225,7 +225,7 @@ static const char *group_of(enum object_kind kind)
 }
 
 void world_put_event(
-	const struct world *w, struct buf *b, const char *type, const struct world_item *item)
+        const struct world *w, struct buf *b, const char *type, const struct world_item *item)
 {
 	enum object_kind kind = world_object(w, item->object)->kind;
 	struct buf raw = {0}, object = {0};
@@ -244,7 +244,7 @@ void world_put_event(
 #define INITIAL_END "k8s.io/initial-events-end"
 
 void world_put_bookmark(
-	const struct world *w, struct buf *b, enum object_kind kind, uint64_t rv, bool is_end)
+        const struct world *w, struct buf *b, enum object_kind kind, uint64_t rv, bool is_end)
 {
 	struct buf meta = {0}, raw = {0}, object = {0};
 	char version[24];
@@ -252,10 +252,10 @@ void world_put_bookmark(
 	snprintf(version, sizeof(version), "%llu", (unsigned long long)rv);
 	if (is_json(w)) {
 		buf_printf(b,
-			"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
-			"\"metadata\":{\"resourceVersion\":\"%s\"%s}}}\n",
-			kind_name(kind), group_of(kind), version,
-			is_end ? ",\"annotations\":{\"" INITIAL_END "\":\"true\"}" : "");
+		        "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
+		        "\"metadata\":{\"resourceVersion\":\"%s\"%s}}}\n",
+		        kind_name(kind), group_of(kind), version,
+		        is_end ? ",\"annotations\":{\"" INITIAL_END "\":\"true\"}" : "");
 		return;
 	}
 	put_text(&meta, 6, version);
@@ -272,9 +272,9 @@ void world_put_error(const struct world *w, struct buf *b, int code, const char 
 
 	if (is_json(w)) {
 		buf_printf(b,
-			"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\","
-			"\"status\":\"Failure\",\"message\":\"%s\",\"code\":%d}}\n",
-			message, code);
+		        "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\","
+		        "\"status\":\"Failure\",\"message\":\"%s\",\"code\":%d}}\n",
+		        message, code);
 		return;
 	}
 	put_text(&raw, 3, message);
@@ -286,10 +286,10 @@ void world_put_error(const struct world *w, struct buf *b, int code, const char 
 static void put_json_list_head(struct buf *b, const char *kind, const struct world_list *list)
 {
 	buf_printf(b, "{\"kind\":\"%sList\",\"metadata\":{\"resourceVersion\":\"%llu\"", kind,
-		(unsigned long long)list->rv);
+	        (unsigned long long)list->rv);
 	if (list->token != NULL)
 		buf_printf(b, ",\"continue\":\"%s\",\"remainingItemCount\":%llu", list->token,
-			(unsigned long long)list->remaining);
+		        (unsigned long long)list->remaining);
 	buf_str(b, "},\"items\":[");
 }
 

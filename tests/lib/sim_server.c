@@ -263,7 +263,7 @@ static void list_objects(struct sim_channel *c, struct listing *l, const struct 
 	}
 	if (l->list.remaining > 0) {
 		snprintf(l->token, sizeof(l->token), "%llu.%u%s", (unsigned long long)p->rv, end,
-			p->is_quorum ? ".q" : "");
+		        p->is_quorum ? ".q" : "");
 		l->list.token = l->token;
 	}
 }
@@ -315,6 +315,7 @@ static void open_watch(struct sim_channel *c)
 	if (!c->is_in_flight)
 		return;
 	c->is_open = true;
+	c->from_rv = rv;
 	c->bookmark_ms = sim_now_ms + 60000;
 	c->end_ms = sim_now_ms + parameter(c->query, "timeoutSeconds=") * 1000;
 	if (s->faults.lists_stale && rv > view_rv(s))
@@ -388,14 +389,16 @@ static void put_event(struct sim_channel *c, const struct world_event *e)
 		item.state.rv = e->rv;
 	}
 	world_put_event(&s->world, &c->out, type, &item);
-	mark(c, e->object, e->at);
+	if (e->rv > c->from_rv) /* else it is old, and the client had better ignore it */
+		mark(c, e->object, e->at);
 	if (s->faults.doubles)
 		world_put_event(&s->world, &c->out, type, &item);
 }
 
 static bool is_hidden(const struct sim_faults *f, const struct world_event *e)
 {
-	return (f->hidden != 0 && e->rv == f->hidden) || (f->hides != 0 && rand_below(f->hides) == 0);
+	return (f->hidden != 0 && e->rv == f->hidden) ||
+	       (f->hides != 0 && rand_below(f->hides) == 0);
 }
 
 /* True when there was something to send. */
@@ -431,8 +434,8 @@ static void answer_audit(struct sim_channel *c)
 	uint32_t listed[WORLD_MAX];
 	struct json_stream decoder;
 	struct buf b = {0};
-	bool is_bad = c->sim->faults.is_down || p.rv < c->sim->world.compacted ||
-		p.rv > c->sim->world.rv;
+	bool is_bad =
+	        c->sim->faults.is_down || p.rv < c->sim->world.compacted || p.rv > c->sim->world.rv;
 
 	c->is_audit_in_flight = false;
 	audit_on_head(c->audit, sim_now_ms, is_bad ? 410 : 200);
@@ -501,7 +504,7 @@ uint64_t sim_server_deadline(const struct sim *s)
 		const struct sim_channel *c = &s->channels[i];
 
 		if (!c->is_in_flight || !c->is_open || s->faults.is_silent ||
-			(s->faults.paused & 1u << i) != 0)
+		        (s->faults.paused & 1u << i) != 0)
 			continue;
 		at = c->bookmark_ms < at ? c->bookmark_ms : at;
 		at = c->end_ms < at ? c->end_ms : at;

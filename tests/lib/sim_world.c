@@ -5,21 +5,34 @@
 #include "base/must.h"
 
 static const struct world_object objects[WORLD_OBJECTS] = {
-	{.kind = OBJECT_NAMESPACE, .ns = "", .name = "a", .is_kept = true},
-	{.kind = OBJECT_NAMESPACE, .ns = "", .name = "b"},
-	{.kind = OBJECT_SERVICE, .ns = "a", .name = "k0", .is_kept = true},
-	{.kind = OBJECT_SERVICE, .ns = "a", .name = "k1", .is_kept = true},
-	{.kind = OBJECT_SERVICE, .ns = "a", .name = "h", .first_slice = 8, .n_slices = 2,
-		.is_kept = true, .is_headless = true},
-	{.kind = OBJECT_SERVICE, .ns = "a", .name = "s", .first_slice = 10, .n_slices = 1,
-		.alternates = true},
-	{.kind = OBJECT_SERVICE, .ns = "b", .name = "t"},
-	{.kind = OBJECT_SERVICE, .ns = "b", .name = "u", .first_slice = 11, .n_slices = 1,
-		.is_headless = true},
-	{.kind = OBJECT_SLICE, .ns = "a", .name = "h-1", .service = 4, .is_kept = true},
-	{.kind = OBJECT_SLICE, .ns = "a", .name = "h-2", .service = 4},
-	{.kind = OBJECT_SLICE, .ns = "a", .name = "s-1", .service = 5},
-	{.kind = OBJECT_SLICE, .ns = "b", .name = "u-1", .service = 7},
+        {.kind = OBJECT_NAMESPACE, .ns = "", .name = "a", .is_kept = true},
+        {.kind = OBJECT_NAMESPACE, .ns = "", .name = "b"},
+        {.kind = OBJECT_SERVICE, .ns = "a", .name = "k0", .is_kept = true},
+        {.kind = OBJECT_SERVICE, .ns = "a", .name = "k1", .is_kept = true},
+        {.kind = OBJECT_SERVICE,
+                .ns = "a",
+                .name = "h",
+                .first_slice = 8,
+                .n_slices = 2,
+                .is_kept = true,
+                .is_headless = true},
+        {.kind = OBJECT_SERVICE,
+                .ns = "a",
+                .name = "s",
+                .first_slice = 10,
+                .n_slices = 1,
+                .alternates = true},
+        {.kind = OBJECT_SERVICE, .ns = "b", .name = "t"},
+        {.kind = OBJECT_SERVICE,
+                .ns = "b",
+                .name = "u",
+                .first_slice = 11,
+                .n_slices = 1,
+                .is_headless = true},
+        {.kind = OBJECT_SLICE, .ns = "a", .name = "h-1", .service = 4, .is_kept = true},
+        {.kind = OBJECT_SLICE, .ns = "a", .name = "h-2", .service = 4},
+        {.kind = OBJECT_SLICE, .ns = "a", .name = "s-1", .service = 5},
+        {.kind = OBJECT_SLICE, .ns = "b", .name = "u-1", .service = 7},
 };
 
 static char filler_names[WORLD_FILLERS][8];
@@ -30,7 +43,7 @@ static void make_fillers(void)
 	for (unsigned i = 0; i < WORLD_FILLERS; i++) {
 		snprintf(filler_names[i], sizeof(filler_names[i]), "f%u", i);
 		fillers[i] = (struct world_object){
-			.kind = OBJECT_SERVICE, .ns = "a", .name = filler_names[i]};
+		        .kind = OBJECT_SERVICE, .ns = "a", .name = filler_names[i]};
 	}
 }
 
@@ -99,7 +112,7 @@ static void record(struct world *w, unsigned i, struct world_state state)
 
 static bool has_used(const struct world *w, unsigned i, uint64_t rv)
 {
-	vec_for_each(&w->history[i], state)
+	vec_for_each (&w->history[i], state)
 		if (state->rv == rv)
 			return true;
 	return false;
@@ -201,7 +214,7 @@ static uint32_t slice_address(unsigned i, unsigned number, uint32_t content)
 }
 
 unsigned world_slice_addresses(
-	const struct world *w, unsigned i, const struct world_state *state, uint32_t *out)
+        const struct world *w, unsigned i, const struct world_state *state, uint32_t *out)
 {
 	unsigned n = 0;
 

@@ -76,7 +76,7 @@ bool world_is_headless(const struct world *w, unsigned i, const struct world_sta
 uint32_t world_service_address(uint32_t content);
 /* Ready addresses of a slice in that state; how many. */
 unsigned world_slice_addresses(
-	const struct world *w, unsigned i, const struct world_state *state, uint32_t *out);
+        const struct world *w, unsigned i, const struct world_state *state, uint32_t *out);
 
 /* ---- encodings ---- */
 
@@ -96,10 +96,10 @@ struct world_list {
 
 /* Append an event of a watch of type ADDED, MODIFIED, DELETED. */
 void world_put_event(
-	const struct world *w, struct buf *b, const char *type, const struct world_item *item);
+        const struct world *w, struct buf *b, const char *type, const struct world_item *item);
 /* Append a bookmark. */
 void world_put_bookmark(
-	const struct world *w, struct buf *b, enum object_kind kind, uint64_t rv, bool is_end);
+        const struct world *w, struct buf *b, enum object_kind kind, uint64_t rv, bool is_end);
 /* Append an ERROR event. */
 void world_put_error(const struct world *w, struct buf *b, int code, const char *message);
 /* Append a list. */

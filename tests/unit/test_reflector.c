@@ -559,8 +559,18 @@ static const struct row {
                 "end 25\n = a b\n ~ a 22\n > sendInitialEvents\n t 5000\n b 26\n = a b\n"},
         {"K34: a restored backup is believed when it is asked twice", START
                 "b 100\n b 50\n > sendInitialEvents !resourceVersion=\n < 200\n + c 40\n end 50\n"
-                "= a b c\n > sendInitialEvents !resourceVersion=\n < 200\n + c 40\n end 50\n = c\n"
+                "= a b\n > sendInitialEvents !resourceVersion=\n < 200\n + c 40\n end 50\n = c\n"
                 "+ d 51\n = c d\n cut\n t 1600\n > resourceVersion=51 !sendInitial\n"},
+        {"P4: an old event of an object that is gone brings nothing back", START
+                "~ a 20\n - b 21\n = a\n + b 15\n = a\n > sendInitialEvents !resourceVersion=\n"
+                "< 200\n + a 20\n end 21\n = a\n"},
+        {"P5: a list of a server that lags behind brings nothing back", START
+                "~ a 20\n - b 21\n status 410 old\n t 100\n > resourceVersion=21\n < 200\n"
+                "+ a 5\n + b 6\n = a\n end 12\n = a\n > sendInitialEvents !resourceVersion=\n"
+                "< 200\n + a 20\n end 21\n = a\n"},
+        {"P5: what was missed comes with the list, when its version is known", START
+                "~ a 20\n status 410 old\n t 100\n < 200\n + a 20\n + b 6\n + c 15\n = a b\n"
+                "end 30\n = a b c\n"},
         {"K35: compaction while disconnected",
                 START "cut\n t 1600\n cut\n t 3200\n < 200\n status 410 too old resource version\n"
                       "wait 3200 16400\n t 16400\n > sendInitialEvents\n = a b\n < 200\n + z 900\n "

@@ -109,21 +109,21 @@ static void delete_fillers(struct sim *s)
 }
 
 static const struct pattern patterns[] = {
-	{"stale", go_back, 30, 70000, false, false},
-	{"late", lag_behind, 30, 70000, false, false},
-	{"unobserved", hide_event, 1, 70000, false, false},
-	{"crash", crash, 0, 5000, false, false},
-	{"restart", crash_with_file, 0, 5000, true, false},
-	{"restart-down", crash_with_file_while_down, 10, 65000, true, false},
-	{"expired", expire, 0, 15000, false, false},
-	{"rewind", rewind_world, 0, 75000, false, false},
-	{"reorder", pause_some, 10, 5000, false, false},
-	{"double", double_events, 5, 5000, false, false},
-	{"cut", cut_pieces, 3, 30000, false, false},
-	{"silent", fall_silent, 120, 70000, false, false},
-	{"down", go_down, 60, 65000, false, false},
-	{"shrink", lose_fillers, 5, 20000, false, true},
-	{"shrunk", delete_fillers, 0, 20000, false, true},
+        {"stale", go_back, 30, 70000, false, false},
+        {"late", lag_behind, 30, 70000, false, false},
+        {"unobserved", hide_event, 1, 70000, false, false},
+        {"crash", crash, 0, 5000, false, false},
+        {"restart", crash_with_file, 0, 5000, true, false},
+        {"restart-down", crash_with_file_while_down, 10, 65000, true, false},
+        {"expired", expire, 0, 15000, false, false},
+        {"rewind", rewind_world, 0, 75000, false, false},
+        {"reorder", pause_some, 10, 5000, false, false},
+        {"double", double_events, 5, 5000, false, false},
+        {"cut", cut_pieces, 3, 30000, false, false},
+        {"silent", fall_silent, 120, 70000, false, false},
+        {"down", go_down, 60, 65000, false, false},
+        {"shrink", lose_fillers, 5, 20000, false, true},
+        {"shrunk", delete_fillers, 0, 20000, false, true},
 };
 
 #define PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
@@ -137,10 +137,13 @@ static void run(const struct pattern *p, unsigned index)
 	uint64_t took_ms;
 
 	snprintf(repeat, sizeof(repeat), "SIM_TRACE=%s:%u tests/unit/test_watch_trace", p->name,
-		index);
-	sim_open(s, &(struct sim_options){.seed = index + 1, .trace = TRACE, .repeat = repeat,
-		.is_protobuf = index % 2 != 0, .has_fillers = p->has_fillers,
-		.writes_file = p->writes_file});
+	        index);
+	sim_open(s, &(struct sim_options){.seed = index + 1,
+	                    .trace = TRACE,
+	                    .repeat = repeat,
+	                    .is_protobuf = index % 2 != 0,
+	                    .has_fillers = p->has_fillers,
+	                    .writes_file = p->writes_file});
 	for (unsigned i = 0; i < EVENTS; i++) {
 		if (i == index + p->lasts)
 			s->faults = (struct sim_faults){.is_down = false};
@@ -187,7 +190,7 @@ static void run_pattern(const struct pattern *p)
 	for (unsigned i = 0; i < EVENTS && only == NULL; i += step())
 		run(p, i);
 	print_message("# %s: %llu answers checked, at rest %llu ms after the end at most\n",
-		p->name, (unsigned long long)checks, (unsigned long long)slowest_ms);
+	        p->name, (unsigned long long)checks, (unsigned long long)slowest_ms);
 }
 
 static void test_pattern(void **state)
@@ -203,10 +206,10 @@ int main(void)
 
 	for (size_t i = 0; i < PATTERNS; i++) {
 		snprintf(names[i], sizeof(names[i]), "%s_at_each_event_ends_in_the_truth",
-			patterns[i].name);
+		        patterns[i].name);
 		tests[i] = (struct CMUnitTest){.name = names[i],
-			.test_func = test_pattern,
-			.initial_state = (void *)(uintptr_t)&patterns[i]};
+		        .test_func = test_pattern,
+		        .initial_state = (void *)(uintptr_t)&patterns[i]};
 	}
 	log_set_sink(on_log, NULL);
 	log_set_level(getenv("SIM_VERBOSE") ? LOG_DEBUG : LOG_INFO);
