@@ -436,7 +436,8 @@ static void explain_zonal(
 	case ZONAL_NONE:
 		name_service(p, x);
 		explain_say(x, EXPLAIN_NXDOMAIN,
-			"zonal names are ZONE.pin._zone and ZONE.prefer._zone of a headless Service");
+			"zonal names are ZONE.pin._zone and ZONE.prefer._zone of a headless "
+			"Service");
 		kube_explain_nxdomain(p, x);
 	}
 }

@@ -142,6 +142,13 @@ struct kube_latency {
 	_Atomic uint64_t sum_ms;
 };
 
+/* The first seconds of an instance (startup.c). */
+struct kube_startup {
+	uint64_t timeout_ms; /* of `startup_timeout` */
+	uint64_t begin_ms, said_ms; /* when it began, and last said that it waits */
+	struct loop_timer *timer; /* NULL: over */
+};
+
 struct kube {
 	struct kube_options options;
 	VEC(struct kube_zone *) zones;
@@ -166,10 +173,20 @@ struct kube {
 	struct store_reader reader;
 	struct list followers; /* struct cluster_follower */
 	bool is_started;
+	bool is_served; /* by a daemon, not only looked at */
+	struct kube_startup startup;
 	uint32_t serial;
 	VEC(struct ip) local; /* addresses of this server, for NS records */
 };
 
+/* True when everything that names depend on has been read once (setup.c). */
+bool kube_is_ready(const struct kube *k);
+/* Watch over the first seconds, until the cluster is known or the time is over (startup.c). */
+void kube_startup_begin(struct kube *k);
+/* Stop that (startup.c). */
+void kube_startup_end(struct kube *k);
+/* Say how it stands; false when there is nothing more to say. Times in ms (startup.c). */
+bool kube_startup_check(struct kube_startup *s, bool is_ready, uint64_t now_ms);
 /* Set up from the directive; the plugin's setup hook (setup.c). */
 int kube_setup(struct setup *s, struct err *e);
 /* Build the empty zones: apex, svc, pod, dns-version, ns.dns (compile.c). */

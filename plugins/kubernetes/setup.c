@@ -13,6 +13,8 @@
 #include "kubernetes/explain.h"
 
 #define STATE_MAX_AGE_H 24
+#define STARTUP_TIMEOUT_MS 5000u
+#define MAX_STARTUP_MS (3600u * 1000)
 
 /* What the option setters fill. */
 struct reading {
@@ -221,6 +223,46 @@ static int set_multicluster(void *conf, const struct directive *o, struct err *e
 	return rc;
 }
 
+static int set_startup_timeout(void *conf, const struct directive *o, struct err *e)
+{
+	struct kube *k = ((struct reading *)conf)->k;
+
+	return args_duration_ms(o, 0, ARGS_RANGE(0, MAX_STARTUP_MS), &k->startup.timeout_ms, e);
+}
+
+/* Limits for clients that ask much; this one asks for each kind of object once. */
+static int say_unneeded(const struct directive *o)
+{
+	log_info(KUBE,
+		"%s:%u: option '%s' has no effect: the API server gets one request at a time for "
+		"each kind of object",
+		o->file, o->line, o->name);
+	return 0;
+}
+
+static int take_limit(void *conf, const struct directive *o, struct err *e)
+{
+	uint32_t n;
+	int rc = args_u32(o, 0, ARGS_RANGE(0, INT32_MAX), &n, e);
+
+	(void)conf;
+	return rc == 0 ? say_unneeded(o) : rc;
+}
+
+/* A number with or without a fraction. */
+static int take_rate(void *conf, const struct directive *o, struct err *e)
+{
+	const char *text = directive_arg(o, 0);
+	size_t whole = strspn(text, "0123456789"), n = whole;
+
+	(void)conf;
+	if (text[n] == '.')
+		n += 1 + strspn(text + n + 1, "0123456789");
+	if (whole == 0 || text[n] != '\0')
+		return args_error(o, e, "'%s' is not a number of requests a second", text);
+	return say_unneeded(o);
+}
+
 static int warn_removed(void *conf, const struct directive *o, struct err *e)
 {
 	(void)conf;
@@ -237,9 +279,9 @@ static const struct arg_option options[] = {
 	{"manifests", 1, 1, set_manifests, false},
 	{"embedded", 0, 0, set_embedded, false},
 	{"state", 1, 2, set_state, false},
-	{"apiserver_qps", 1, 1, NULL, false},
-	{"apiserver_burst", 1, 1, NULL, false},
-	{"apiserver_max_inflight", 1, 1, NULL, false},
+	{"apiserver_qps", 1, 1, take_rate, false},
+	{"apiserver_burst", 1, 1, take_limit, false},
+	{"apiserver_max_inflight", 1, 1, take_limit, false},
 	{"namespaces", 1, ARGS_ANY, set_namespaces, false},
 	{"namespace_labels", 1, ARGS_ANY, set_namespace_labels, false},
 	{"labels", 1, ARGS_ANY, set_labels, false},
@@ -249,7 +291,7 @@ static const struct arg_option options[] = {
 	{"noendpoints", 0, 0, set_no_endpoints, false},
 	{"fallthrough", 0, ARGS_ANY, set_fallthrough, false},
 	{"ignore", 1, 1, set_ignore, false},
-	{"startup_timeout", 1, 1, NULL, false},
+	{"startup_timeout", 1, 1, set_startup_timeout, false},
 	{"upstream", 0, ARGS_ANY, warn_removed, false},
 	{"resyncperiod", 0, ARGS_ANY, warn_removed, false},
 	{"multicluster", 1, ARGS_ANY, set_multicluster, false},
@@ -451,7 +493,8 @@ static int check(const struct kube *k, const struct directive *d, struct err *e)
 			"namespaces and namespace_labels cannot both be set; keep one of them");
 	if (k->options.has_zonal && k->options.no_endpoints)
 		return args_error(d, e,
-			"zonal and noendpoints cannot both be set: zonal names are made of endpoints");
+			"zonal and noendpoints cannot both be set: zonal names are made of "
+			"endpoints");
 	if (a->tls_cert != NULL && a->endpoint == NULL)
 		return args_error(d, e, "tls needs an endpoint; name it with 'endpoint URL'");
 	if (k->cluster_config->state_file != NULL && k->cluster_config->source != CLUSTER_API)
@@ -488,6 +531,8 @@ int kube_setup(struct setup *s, struct err *e)
 	prefix_set_init(&k->v6, 16);
 	k->namespace_seed = k->addresses.seed;
 	k->options.ttl = 5;
+	k->startup.timeout_ms = STARTUP_TIMEOUT_MS;
+	k->is_served = s->control != NULL;
 	k->cluster_config = mem_new(struct cluster_config);
 	k->counters = counters_new(s->workers, KUBE_COUNTERS);
 	k->shared = s->shared;
@@ -520,20 +565,25 @@ static int kube_start(void *instance, struct err *e)
 	k->is_started = true;
 	kube_compile_all(k);
 	kube_tell_followers(k, NULL);
+	kube_startup_begin(k);
 	return 0;
+}
+
+bool kube_is_ready(const struct kube *k)
+{
+	return atomic_load(&k->is_synced) && atomic_load(&k->has_imports);
 }
 
 static bool kube_ready(void *instance)
 {
-	struct kube *k = instance;
-
-	return atomic_load(&k->is_synced) && atomic_load(&k->has_imports);
+	return kube_is_ready(instance);
 }
 
 static void kube_teardown(void *instance)
 {
 	struct kube *k = instance;
 
+	kube_startup_end(k);
 	if (k->is_started)
 		store_reader_remove(&k->reader);
 	cluster_forget(k->cluster, k);

@@ -496,6 +496,54 @@ static void any_history_ends_in_the_names_of_a_fresh_start(void **state)
 	}
 }
 
+/* --- start-up ----------------------------------------------------------------------------- */
+
+static struct buf said;
+
+static void keep_log(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	(void)level;
+	buf_printf(&said, "%s\n", strstr(text, KUBE) == NULL ? text : strstr(text, KUBE));
+}
+
+/* 1.7: one line each half second, and one when the time is over. */
+static void the_first_seconds_are_told_as_operators_know_it(void **state)
+{
+	static const struct {
+		uint64_t timeout_ms, ready_ms; /* UINT64_MAX: never */
+		unsigned waiting, unsynced;
+	} rows[] = {
+		{5000, UINT64_MAX, 9, 1},
+		{5000, 0, 0, 0},
+		{5000, 400, 0, 0},
+		{5000, 1250, 2, 0},
+		{600, UINT64_MAX, 1, 1},
+		{0, UINT64_MAX, 0, 1},
+	};
+
+	(void)state;
+	log_set_sink(keep_log, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct kube_startup s = {
+			.timeout_ms = rows[i].timeout_ms, .begin_ms = 7000, .said_ms = 7000};
+		unsigned waiting = 0, unsynced = 0;
+		uint64_t ms = 0;
+
+		buf_clear(&said);
+		while (kube_startup_check(&s, ms >= rows[i].ready_ms, 7000 + ms))
+			ms += 100;
+		for (const char *p = buf_text(&said); *p != '\0'; p = strchr(p, '\n') + 1) {
+			waiting += strstr(p, "waiting for Kubernetes API") == strchr(p, 'w');
+			unsynced += strncmp(p + strcspn(p, ":"), ": starting server with", 22) == 0;
+		}
+		assert_int_equal(waiting, rows[i].waiting);
+		assert_int_equal(unsynced, rows[i].unsynced);
+	}
+	buf_free(&said);
+	log_set_sink(NULL, NULL);
+}
+
 static void addresses_with_dashes_are_read_strictly(void **state)
 {
 	static const struct {
@@ -544,6 +592,7 @@ int main(void)
 		cmocka_unit_test(changes_free_what_they_replace),
 		cmocka_unit_test(the_latency_of_changes_is_counted_by_kind),
 		cmocka_unit_test(any_history_ends_in_the_names_of_a_fresh_start),
+		cmocka_unit_test(the_first_seconds_are_told_as_operators_know_it),
 		cmocka_unit_test(addresses_with_dashes_are_read_strictly),
 	};
 
