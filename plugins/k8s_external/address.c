@@ -74,7 +74,8 @@ static void put_address(struct external *x, struct external_owners *o)
 	a->head.key = a->key;
 	a->head.key_len = o->ip.len;
 	external_note_ptr(x, &o->ip, old == NULL ? NULL : old->ptr, a->ptr);
-	prefix_set_put(prefixes(x, &o->ip), a->key);
+	if (old == NULL)
+		prefix_set_add(prefixes(x, &o->ip), a->key);
 	rcu_retire(table_put(&x->addresses, &a->head), external_address_free);
 }
 
@@ -82,10 +83,11 @@ static void remove_address(struct external *x, struct external_owners *o)
 {
 	struct external_address *old;
 
-	prefix_set_remove(prefixes(x, &o->ip), o->ip.bytes);
 	old = (struct external_address *)table_remove(&x->addresses, o->ip.bytes, o->ip.len);
-	if (old != NULL)
+	if (old != NULL) {
 		external_note_ptr(x, &o->ip, old->ptr, NULL);
+		prefix_set_remove(prefixes(x, &o->ip), o->ip.bytes);
+	}
 	rcu_retire(old, external_address_free);
 	map_del(&x->owners, key_of(&o->ip));
 	vec_free(&o->services);

@@ -132,8 +132,8 @@ static int external_setup(struct setup *s, struct err *e)
 	map_init(&x->services);
 	map_init(&x->owners);
 	table_init(&x->addresses);
-	prefix_set_init(&x->v4, 4);
-	prefix_set_init(&x->v6, 16);
+	prefix_set_init(&x->v4, 32);
+	prefix_set_init(&x->v6, 128);
 	x->counters = counters_new(s->workers, EXTERNAL_COUNTERS);
 	rc = read_directive(x, s, e);
 	if (rc != 0) {

@@ -1,6 +1,5 @@
 /*
- * What addresses stand for: PTR records of services and endpoints, and namespaces of pods. Only
- * names that exist are pointed to.
+ * Names that records point to, and the namespaces of the pods that have an address.
  */
 #include "kubernetes/kube.h"
 
@@ -51,75 +50,6 @@ void kube_add_target(
 		rrset_add(b, target.wire, target.len);
 }
 
-/* A service's own address has one name: that of the first service that has it. */
-static void add_service_ptr(struct rrset_builder *b, const struct kube *k, const struct ip *ip)
-{
-	const struct store *st = cluster_store(k->cluster);
-	struct ip_owner owner;
-	size_t pos = 0;
-
-	while (b->count == 0 && store_ip_next(st, OBJECT_SERVICE, ip, &pos, &owner)) {
-		const struct object *o = owner.object;
-
-		if (!o->service.is_headless && kube_has_service(k, o->ns, o->name))
-			kube_add_target(b, k,
-				&(struct kube_target){
-					.zone = k->primary, .ns = o->ns, .service = o->name});
-	}
-}
-
-/* The same for the address that an imported service has in this cluster. */
-static void add_import_ptr(struct rrset_builder *b, const struct kube *k, const struct ip *ip)
-{
-	const struct store *st = cluster_store(k->cluster);
-	struct ip_owner owner;
-	size_t pos = 0;
-
-	while (b->count == 0 && store_ip_next(st, OBJECT_IMPORT, ip, &pos, &owner)) {
-		const struct object *o = owner.object;
-
-		if (!o->service.is_headless && kube_has_import(k, o->ns, o->name))
-			kube_add_target(b, k,
-				&(struct kube_target){
-					.zone = k->imported, .ns = o->ns, .service = o->name});
-	}
-}
-
-static bool has_name(const struct kube *k, const struct object *slice)
-{
-	const struct slice_data *s = &slice->slice;
-
-	if (s->service == NULL || !kube_is_selected(k, slice))
-		return false;
-	if (s->is_imported)
-		return s->cluster != NULL && kube_has_import(k, slice->ns, s->service);
-	return kube_has_service(k, slice->ns, s->service);
-}
-
-/* An endpoint has a name in each service that it belongs to, or in each imported one. */
-static void add_endpoint_ptr(
-	struct rrset_builder *b, const struct kube *k, const struct ip *ip, bool is_imported)
-{
-	const struct store *st = cluster_store(k->cluster);
-	struct ip_owner owner;
-	size_t pos = 0;
-
-	while (store_ip_next(st, OBJECT_SLICE, ip, &pos, &owner)) {
-		const struct object *o = owner.object;
-		struct endpoint p = slice_endpoint(&o->slice, owner.item);
-
-		if (p.is_ready && o->slice.is_imported == is_imported && has_name(k, o))
-			kube_add_target(b, k,
-				&(struct kube_target){
-					.zone = is_imported ? k->imported : k->primary,
-					.ns = o->ns,
-					.service = o->slice.service,
-					.endpoint = &p,
-					.cluster = is_imported ? o->slice.cluster : NULL,
-				});
-	}
-}
-
 /* Finished pods keep their address in the API although others may have it by now. */
 static bool is_alive(const struct object *o)
 {
@@ -155,8 +85,6 @@ static void add_pods(struct kube_address *a, const struct kube *k, const struct 
 	struct ip_owner owner;
 	size_t pos = 0;
 
-	if (k->options.pods != PODS_VERIFIED)
-		return;
 	while (hashes.len < UINT16_MAX && store_ip_next(st, OBJECT_POD, ip, &pos, &owner)) {
 		const struct object *o = owner.object;
 
@@ -184,54 +112,21 @@ const uint8_t *kube_pod_namespace(const struct kube *k, const struct ip *ip)
 	return label[0] == 0 ? NULL : label;
 }
 
-static void add_ptr(struct kube_address *a, const struct kube *k, const struct ip *ip)
-{
-	struct rrset_builder b = {.type = TYPE_PTR, .ttl = k->options.ttl};
-	bool has_slices;
-
-	if (!k->has_reverse)
-		return;
-	has_slices = !k->options.no_endpoints &&
-		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE);
-	add_service_ptr(&b, k, ip);
-	if (b.count == 0 && has_slices)
-		add_endpoint_ptr(&b, k, ip, false);
-	/* what this cluster calls an address counts more than what the others do */
-	if (b.count == 0 && k->imported != NULL)
-		add_import_ptr(&b, k, ip);
-	if (b.count == 0 && k->imported != NULL && has_slices)
-		add_endpoint_ptr(&b, k, ip, true);
-	a->ptr = rrset_build(&b);
-}
-
-/* Partial reverse names above an address with PTR records exist (RFC 8020). */
-static void index_prefix(struct kube *k, const struct kube_address *a)
-{
-	struct prefix_set *set = a->head.key_len == 4 ? &k->v4 : &k->v6;
-
-	if (a->ptr != NULL)
-		prefix_set_put(set, a->key);
-	else
-		prefix_set_remove(set, a->key);
-}
-
 void kube_compile_address(struct kube *k, const struct ip *ip)
 {
 	struct kube_address *a;
 
-	if (!k->has_reverse && k->options.pods != PODS_VERIFIED)
-		return; /* nobody asks for addresses */
+	if (k->options.pods != PODS_VERIFIED)
+		return; /* nobody asks for them */
 	a = mem_new(struct kube_address);
-	add_ptr(a, k, ip);
 	add_pods(a, k, ip);
+	if (a->n_pods == 0) {
+		kube_address_free(a);
+		rcu_retire(table_remove(&k->addresses, ip->bytes, ip->len), kube_address_free);
+		return;
+	}
 	memcpy(a->key, ip->bytes, ip->len);
 	a->head.key = a->key;
 	a->head.key_len = ip->len;
-	index_prefix(k, a);
-	if (a->ptr != NULL || a->n_pods > 0) {
-		rcu_retire(table_put(&k->addresses, &a->head), kube_address_free);
-		return;
-	}
-	kube_address_free(a);
-	rcu_retire(table_remove(&k->addresses, ip->bytes, ip->len), kube_address_free);
+	rcu_retire(table_put(&k->addresses, &a->head), kube_address_free);
 }

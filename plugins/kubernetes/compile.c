@@ -126,6 +126,19 @@ bool kube_has_import(const struct kube *k, const char *ns, const char *name)
 	return k->imported != NULL && has_entry(k->imported, ns, name);
 }
 
+/* The entry of a service takes the place of the one with the key, which goes when it is NULL. */
+static void replace(
+	struct kube *k, struct kube_zone *z, struct kube_entry *entry, struct str key)
+{
+	struct table_entry *old = entry != NULL
+		? table_put(&z->table, &entry->head)
+		: table_remove(&z->table, (const uint8_t *)key.at, key.len);
+
+	if (z == k->primary || z == k->imported)
+		kube_owners_replace(k, (struct kube_entry *)old, entry);
+	rcu_retire(old, kube_entry_free);
+}
+
 /* A Service (or ServiceImport) in all zones that names of its kind are in. */
 static void put_object(
 	struct kube *k, const struct object *o, const char *ns, const char *name, bool is_import)
@@ -135,15 +148,10 @@ static void put_object(
 	size_t n = kube_service_key(key, ns, name);
 
 	vec_for_each(&k->zones, at) {
-		struct kube_entry *entry;
-
 		if ((*at)->is_reverse || (*at)->is_imported != is_import || n == 0)
 			continue;
-		entry = is_served ? kube_entry_build(k, o, *at) : NULL;
-		if (entry != NULL)
-			put(*at, entry);
-		else
-			take_out(*at, key, n);
+		replace(k, *at, is_served ? kube_entry_build(k, o, *at) : NULL,
+			(struct str){(const char *)key, n});
 	}
 }
 
@@ -157,55 +165,15 @@ static void put_import(struct kube *k, const char *ns, const char *name)
 	put_object(k, store_import(cluster_store(k->cluster), ns, name), ns, name, true);
 }
 
-/* Addresses of a service and of its endpoints, whose PTR records depend on its name. */
-static void compile_addresses(
-	struct kube *k, const struct object *o, struct object_list slices)
-{
-	for (uint32_t i = 0; o != NULL && i < o->service.cluster_ips.len; i++)
-		kube_compile_address(k, &o->service.cluster_ips.at[i]);
-	for (size_t i = 0; i < slices.len; i++)
-		for (uint32_t p = 0; p < slices.at[i]->slice.n_endpoints; p++) {
-			struct endpoint e = slice_endpoint(&slices.at[i]->slice, p);
-
-			kube_compile_address(k, &e.ip);
-		}
-}
-
-static void compile_service_addresses(struct kube *k, const char *ns, const char *name)
-{
-	const struct store *st = cluster_store(k->cluster);
-
-	compile_addresses(k, store_service(st, ns, name), store_slices_of(st, ns, name));
-}
-
-static void compile_import_addresses(struct kube *k, const char *ns, const char *name)
-{
-	const struct store *st = cluster_store(k->cluster);
-
-	compile_addresses(k, store_import(st, ns, name), store_imported_slices_of(st, ns, name));
-}
-
 void kube_compile_import(struct kube *k, const char *ns, const char *name)
 {
-	bool was_there = kube_has_import(k, ns, name);
-
-	if (k->imported == NULL)
-		return;
-	put_import(k, ns, name);
-	if (kube_has_import(k, ns, name) != was_there &&
-		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE))
-		compile_import_addresses(k, ns, name);
+	if (k->imported != NULL)
+		put_import(k, ns, name);
 }
 
 void kube_compile_service(struct kube *k, const char *ns, const char *name)
 {
-	bool was_there = kube_has_service(k, ns, name);
-
 	put_service(k, ns, name);
-	/* PTR records are made with the first whole list of endpoints */
-	if (kube_has_service(k, ns, name) != was_there &&
-		store_is_synced(cluster_store(k->cluster), OBJECT_SLICE))
-		compile_service_addresses(k, ns, name);
 }
 
 static void compile_namespace(struct kube *k, const char *ns)
@@ -215,14 +183,10 @@ static void compile_namespace(struct kube *k, const char *ns)
 	struct object_list imports = store_in_namespace(st, OBJECT_IMPORT, ns);
 
 	compile_namespace_nodes(k, ns);
-	for (size_t i = 0; i < services.len; i++) {
+	for (size_t i = 0; i < services.len; i++)
 		put_service(k, ns, services.at[i]->name);
-		compile_service_addresses(k, ns, services.at[i]->name);
-	}
-	for (size_t i = 0; k->imported != NULL && i < imports.len; i++) {
+	for (size_t i = 0; k->imported != NULL && i < imports.len; i++)
 		put_import(k, ns, imports.at[i]->name);
-		compile_import_addresses(k, ns, imports.at[i]->name);
-	}
 }
 
 /* --- fixed names ------------------------------------------------------------------------- */

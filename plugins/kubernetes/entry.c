@@ -39,6 +39,7 @@ void kube_entry_free(void *object)
 		free(entry->ports[i].at);
 	free(entry->ports);
 	free(entry->endpoints);
+	free(entry->by_ip);
 	free(entry->labels);
 	kube_zonal_free(entry->zonal);
 	free(entry);
@@ -50,7 +51,6 @@ void kube_address_free(void *object)
 
 	if (a == NULL)
 		return;
-	free((void *)(uintptr_t)a->ptr);
 	free(a->pods);
 	free(a);
 }
@@ -137,6 +137,14 @@ bool kube_read_dashed(struct ip *ip, const uint8_t *label)
 
 /* --- order of endpoints ------------------------------------------------------------------ */
 
+static int compare_ip(const void *x, const void *y)
+{
+	const struct ip *a = x, *b = y;
+
+	/* of two families, the octets could be equal */
+	return a->len != b->len ? a->len - b->len : memcmp(a->bytes, b->bytes, a->len);
+}
+
 /* Those named by address first, by address; then the others by label, then address. */
 static int compare_endpoints(const void *x, const void *y)
 {
@@ -148,8 +156,7 @@ static int compare_endpoints(const void *x, const void *y)
 	by_label = a->label == NULL ? 0 : strcmp(a->label, b->label);
 	if (by_label != 0)
 		return by_label;
-	return a->ip.len != b->ip.len ? a->ip.len - b->ip.len
-				      : memcmp(a->ip.bytes, b->ip.bytes, a->ip.len);
+	return compare_ip(&a->ip, &b->ip);
 }
 
 static int compare_label(const char *label, const uint8_t *wire)
@@ -246,6 +253,58 @@ bool kube_has_cluster(const struct kube_entry *entry, const uint8_t *label)
 	at = lower_bound(entry, pair);
 	return at < entry->n_endpoints &&
 		strncmp(entry->endpoints[at].label, (const char *)pair + 1, len) == 0;
+}
+
+/* --- endpoints by address ---------------------------------------------------------------- */
+
+/* Labelled endpoints that may be searched one by one. */
+#define LABELLED_FEW 32u
+
+/* The labelled endpoint i in the order in which they are searched. */
+static const struct kube_endpoint *labelled(const struct kube_entry *entry, unsigned i)
+{
+	return entry->by_ip != NULL ? entry->by_ip[i] : &entry->endpoints[entry->n_plain + i];
+}
+
+/* The first labelled endpoint whose address is not below ip; all must be in that order. */
+static unsigned first_not_below(const struct kube_entry *entry, const struct ip *ip)
+{
+	unsigned low = 0, high = entry->n_endpoints - entry->n_plain;
+
+	while (low < high) {
+		unsigned mid = low + (high - low) / 2;
+
+		if (compare_ip(&entry->by_ip[mid]->ip, ip) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* *at is one more than the place of the next labelled endpoint; 0: the others come first. */
+const struct kube_endpoint *kube_next_with_ip(
+	const struct kube_entry *entry, const struct ip *ip, unsigned *at)
+{
+	unsigned n = entry->n_endpoints - entry->n_plain;
+	struct kube_endpoint want = {.ip = *ip};
+	const struct kube_endpoint *found = NULL;
+
+	if (*at == 0) {
+		*at = entry->by_ip != NULL ? first_not_below(entry, ip) + 1 : 1;
+		if (entry->n_plain > 0)
+			found = bsearch(&want, entry->endpoints, entry->n_plain, sizeof(want),
+				compare_endpoints);
+	}
+	for (; found == NULL && *at <= n; (*at)++) {
+		const struct kube_endpoint *p = labelled(entry, *at - 1);
+
+		if (compare_ip(&p->ip, ip) == 0)
+			found = p;
+		else if (entry->by_ip != NULL)
+			*at = n; /* sorted: there is none behind it */
+	}
+	return found;
 }
 
 /* --- building ---------------------------------------------------------------------------- */
@@ -454,6 +513,26 @@ static size_t merge_endpoint(struct builder *b, size_t n, const struct kube_endp
 	return n + 1;
 }
 
+static int compare_by_ip(const void *x, const void *y)
+{
+	const struct kube_endpoint *const *a = x, *const *b = y;
+
+	return compare_ip(&(*a)->ip, &(*b)->ip);
+}
+
+/* Labelled endpoints are sorted by label; with many of them, also by address. */
+static void index_labelled(struct kube_entry *entry)
+{
+	uint32_t n = entry->n_endpoints - entry->n_plain;
+
+	if (n <= LABELLED_FEW)
+		return;
+	entry->by_ip = mem_array(n, sizeof(const struct kube_endpoint *));
+	for (uint32_t i = 0; i < n; i++)
+		entry->by_ip[i] = &entry->endpoints[entry->n_plain + i];
+	qsort(entry->by_ip, n, sizeof(const struct kube_endpoint *), compare_by_ip);
+}
+
 /* Labels become pointers and lower case, the list sorted and free of repetitions. */
 static void finish_endpoints(struct builder *b, struct kube_entry *entry)
 {
@@ -472,17 +551,10 @@ static void finish_endpoints(struct builder *b, struct kube_entry *entry)
 	entry->n_endpoints = (uint32_t)n;
 	while (entry->n_plain < n && entry->endpoints[entry->n_plain].label == NULL)
 		entry->n_plain++;
+	index_labelled(entry);
 	entry->labels = b->labels.at;
 	entry->ports = b->ports.at;
 	entry->n_ports = (uint16_t)b->ports.len;
-}
-
-static int compare_ip(const void *x, const void *y)
-{
-	const struct ip *a = x, *b = y;
-
-	/* of two families, the octets could be equal */
-	return a->len != b->len ? a->len - b->len : memcmp(a->bytes, b->bytes, a->len);
 }
 
 /* The addresses of one family, each once, as a record set; NULL when there is none. */
@@ -627,8 +699,10 @@ struct kube_entry *kube_entry_build(
 	if (service->kind == OBJECT_SERVICE && service->service.type == SERVICE_EXTERNAL_NAME)
 		return build_external(k, service, key, n);
 	entry = build_service(&b, key, n);
-	if (entry != NULL)
-		entry->zonal = kube_zonal_build(k, service, entry);
+	if (entry == NULL)
+		return NULL;
+	entry->home = z;
+	entry->zonal = kube_zonal_build(k, service, entry);
 	return entry;
 }
 

@@ -557,7 +557,7 @@ static bool reverse_exists(const struct kube_place *p)
 	int n = name_to_prefix(p->ask->name.wire, prefix, &bits);
 
 	return p->labels == 0 ||
-		(n != 0 && prefix_set_has(n == 4 ? &p->k->v4 : &p->k->v6, prefix, bits));
+		(n != 0 && kube_owners_has_below(&p->k->owners, prefix, (unsigned)n, bits));
 }
 
 static void explain_partial(const struct kube_place *p, struct explanation *x)
@@ -570,30 +570,36 @@ static void explain_partial(const struct kube_place *p, struct explanation *x)
 	kube_explain_nxdomain(p, x);
 }
 
+static void explain_address(const struct kube_place *p, const struct ip *ip,
+	const struct rrset *ptr, struct explanation *x)
+{
+	if (ptr == NULL && p->labels > 0) {
+		kube_explain_no_address(p->k, ip, x);
+		kube_explain_nxdomain(p, x);
+		return;
+	}
+	name_owners(p->k, ip, x);
+	if (p->ask->type != TYPE_PTR || ptr == NULL) {
+		say_no_type(p, x);
+		return;
+	}
+	x->outcome = EXPLAIN_ANSWER;
+	explain_add_set(x, ptr);
+}
+
 static void explain_reverse(const struct kube_place *p, struct explanation *x)
 {
-	const struct kube_address *a = NULL;
 	struct ip ip = {0};
+	struct arena arena;
 
 	ip.len = (uint8_t)name_to_addr(p->ask->name.wire, ip.bytes);
 	if (ip.len == 0) {
 		explain_partial(p, x);
 		return;
 	}
-	a = (const struct kube_address *)table_find(&p->k->addresses, ip.bytes, ip.len,
-		table_hash(&p->k->addresses, ip.bytes, ip.len));
-	if ((a == NULL || a->ptr == NULL) && p->labels > 0) {
-		kube_explain_no_address(p->k, &ip, x);
-		kube_explain_nxdomain(p, x);
-		return;
-	}
-	name_owners(p->k, &ip, x);
-	if (p->ask->type != TYPE_PTR || a == NULL || a->ptr == NULL) {
-		say_no_type(p, x);
-		return;
-	}
-	x->outcome = EXPLAIN_ANSWER;
-	explain_add_set(x, a->ptr);
+	arena_init(&arena);
+	explain_address(p, &ip, kube_owners_ptr(p->k, &ip, &arena), x);
+	arena_reset(&arena);
 }
 
 /* --- everything -------------------------------------------------------------------------- */

@@ -119,18 +119,29 @@ static bool is_in_reverse_zone(const struct kube *k, const struct name *name)
 	return false;
 }
 
-static void list_addresses(struct explain_names *l, const struct kube *k)
+static void list_address(struct explain_names *l, const struct kube *k, const struct ip *ip)
 {
-	const struct table_entry *e;
+	struct arena arena;
 	struct name name;
+
+	arena_init(&arena);
+	name_from_addr(&name, ip->len == 4 ? AF_INET : AF_INET6, ip->bytes);
+	if (is_in_reverse_zone(k, &name))
+		explain_add_records(l, name.wire, kube_owners_ptr(k, ip, &arena));
+	arena_reset(&arena);
+}
+
+static void list_addresses(
+	struct explain_names *l, const struct kube *k, const struct addr_table *t)
+{
+	const uint8_t *octets;
 	size_t pos = 0;
 
-	while ((e = table_next(&k->addresses, &pos)) != NULL) {
-		const struct kube_address *a = (const struct kube_address *)e;
+	while ((octets = addr_table_each(t, &pos)) != NULL) {
+		struct ip ip = {.len = (uint8_t)t->octets};
 
-		name_from_addr(&name, e->key_len == 4 ? AF_INET : AF_INET6, e->key);
-		if (is_in_reverse_zone(k, &name))
-			explain_add_records(l, name.wire, a->ptr);
+		memcpy(ip.bytes, octets, ip.len);
+		list_address(l, k, &ip);
 	}
 }
 
@@ -176,7 +187,8 @@ void kube_list_names(void *instance, struct explain_names *l)
 
 	vec_for_each(&k->zones, z)
 		list_zone(l, *z);
-	list_addresses(l, k);
+	list_addresses(l, k, &k->owners.v4);
+	list_addresses(l, k, &k->owners.v6);
 	if (k->cluster != NULL && k->options.pods == PODS_VERIFIED)
 		list_pods(l, k);
 }

@@ -1,9 +1,10 @@
 /*
  * The kubernetes plugin's inside: an instance, its zones and what the name tables hold.
  *
- * The control thread compiles cluster objects into tables (compile.c, addresses.c); workers read
- * them (answer.c, srv.c, reverse.c). A zone's table has one entry for each service and for each
- * namespace; names that can be computed from those (endpoints, ports, pods) are not stored.
+ * The control thread compiles cluster objects into tables (compile.c, owners.c, addresses.c);
+ * workers read them (answer.c, srv.c, reverse.c). A zone's table has one entry for each service
+ * and for each namespace; names that can be computed from those (endpoints, ports, pods) are not
+ * stored.
  *
  * Lifetime: a struct kube belongs to its generation. Entries and the SOA set are published under
  * RCU: a worker's borrowed pointer ends at its next quiescent state.
@@ -17,7 +18,7 @@
 #include "cluster/store.h"
 #include "cluster/view.h"
 #include "kubernetes/clients.h"
-#include "names/prefix_set.h"
+#include "kubernetes/owners.h"
 #include "names/table.h"
 #include "plugin.h"
 
@@ -90,8 +91,11 @@ struct kube_entry {
 	const struct rrset *other; /* CNAME of ENTRY_EXTERNAL, TXT of dns-version */
 	struct kube_ports *ports; /* [0]: of the Service; the others of its slices */
 	struct kube_endpoint *endpoints; /* the labelled ones sorted by label */
+	const struct kube_endpoint **by_ip; /* the labelled ones by address; NULL: they are few */
 	char *labels; /* memory of the labels */
 	struct kube_zonal *zonal; /* of a headless service with `zonal`, else NULL */
+	const struct kube_zone *home; /* of a service */
+	uint32_t number; /* in struct kube_owners; control thread */
 	uint8_t key[];
 };
 
@@ -106,10 +110,9 @@ struct kube_zonal {
 	struct kube_zone_entry at[];
 };
 
-/* An entry of the address table: PTR records, and the namespaces of pods with that address. */
+/* An entry of the address table: the namespaces of pods with that address. */
 struct kube_address {
 	struct table_entry head; /* key: 4 or 16 octets */
-	const struct rrset *ptr; /* NULL: only pods */
 	uint16_t n_pods;
 	/*
 	 * kube_namespace_hash() of each pod's namespace; behind them one wire label, the namespace
@@ -154,8 +157,8 @@ struct kube {
 	VEC(struct kube_zone *) zones;
 	struct kube_zone *primary; /* first zone that has names of Services, else of imports */
 	struct kube_zone *imported; /* first zone that has names of ServiceImports, or NULL */
-	struct table addresses;
-	struct prefix_set v4, v6; /* keys of the addresses that have PTR records */
+	struct table addresses; /* of pods, when they are verified */
+	struct kube_owners owners;
 	struct kube_clients clients;
 	bool has_reverse; /* a reverse zone is served */
 	uint64_t namespace_seed;
@@ -203,7 +206,7 @@ void kube_compile_import(struct kube *k, const char *ns, const char *name);
 bool kube_is_exposed(const struct kube *k, const char *ns);
 /* True when the labels of a service, slice or pod fit the `labels` option (compile.c). */
 bool kube_is_selected(const struct kube *k, const struct object *o);
-/* Compile PTR records and pods of one address (addresses.c). */
+/* Compile the pods of one address (addresses.c). */
 void kube_compile_address(struct kube *k, const struct ip *ip);
 /* True when the service, no alias, has a name in the primary zone. Control thread (compile.c). */
 bool kube_has_service(const struct kube *k, const char *ns, const char *name);
@@ -332,6 +335,12 @@ const struct kube_endpoint *kube_find_imported(
 	const struct kube_entry *entry, const uint8_t *labels, unsigned *n);
 /* True when the imported service has endpoints in the cluster of that wire label (entry.c). */
 bool kube_has_cluster(const struct kube_entry *entry, const uint8_t *label);
+/*
+ * The next endpoint of an entry with that address: start with *at = 0; NULL at the end. Any
+ * thread (entry.c).
+ */
+const struct kube_endpoint *kube_next_with_ip(
+	const struct kube_entry *entry, const struct ip *ip, unsigned *at);
 /* Read an address with dashes from a wire label; false when it is none (entry.c). */
 bool kube_read_dashed(struct ip *ip, const uint8_t *label);
 /* Record how long the change of a service's endpoints took to arrive (metrics.c). */

@@ -11,7 +11,7 @@ static bool has_below(const struct kube *k, const uint8_t *name)
 	unsigned bits;
 	int n = name_to_prefix(name, prefix, &bits);
 
-	return n != 0 && prefix_set_has(n == 4 ? &k->v4 : &k->v6, prefix, bits);
+	return n != 0 && kube_owners_has_below(&k->owners, prefix, (unsigned)n, bits);
 }
 
 /* The apex of a zone always exists. */
@@ -24,18 +24,15 @@ static enum verdict answer_none(struct kube *k, const struct kube_zone *z, struc
 
 enum verdict kube_reverse(struct kube *k, const struct kube_zone *z, struct query *q)
 {
-	uint8_t ip[16];
-	int n = name_to_addr(q->folded, ip);
-	const struct kube_address *a;
+	const struct rrset *ptr;
+	struct ip ip = {0};
 
-	if (n == 0)
-		return answer_none(k, z, q);
-	a = (const struct kube_address *)table_find(
-		&k->addresses, ip, (size_t)n, table_hash(&k->addresses, ip, (size_t)n));
-	if (a == NULL || a->ptr == NULL)
+	ip.len = (uint8_t)name_to_addr(q->folded, ip.bytes);
+	ptr = ip.len == 0 ? NULL : kube_owners_ptr(k, &ip, &q->arena);
+	if (ptr == NULL)
 		return answer_none(k, z, q);
 	if (q->msg.qtype != TYPE_PTR)
 		return kube_nodata(k, z, q);
-	answer_add(&q->answer, SECTION_ANSWER, a->ptr);
+	answer_add(&q->answer, SECTION_ANSWER, ptr);
 	return kube_done(k, q);
 }

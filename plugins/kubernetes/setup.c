@@ -450,8 +450,7 @@ static void kube_free(struct kube *k)
 		free((void *)(uintptr_t)z->ns);
 		free(z);
 	}
-	prefix_set_fini(&k->v4);
-	prefix_set_fini(&k->v6);
+	kube_owners_fini(&k->owners);
 	table_fini(&k->addresses, kube_address_free);
 	kube_clients_fini(&k->clients);
 	vec_free(&k->zones);
@@ -527,8 +526,7 @@ int kube_setup(struct setup *s, struct err *e)
 	list_init(&k->followers);
 	table_init(&k->addresses);
 	kube_clients_init(&k->clients, s->chain);
-	prefix_set_init(&k->v4, 4);
-	prefix_set_init(&k->v6, 16);
+	kube_owners_init(&k->owners);
 	k->namespace_seed = k->addresses.seed;
 	k->options.ttl = 5;
 	k->startup.timeout_ms = STARTUP_TIMEOUT_MS;

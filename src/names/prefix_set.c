@@ -13,6 +13,12 @@ struct prefix_node {
 	unsigned bit;
 };
 
+/* The counting bits of a key, the others 0. */
+struct prefix_key {
+	size_t times; /* how often it was added; writer only */
+	uint8_t octets[];
+};
+
 /* --- pointers to keys have their lowest bit set --- */
 
 static bool is_key(const void *p)
@@ -20,15 +26,29 @@ static bool is_key(const void *p)
 	return ((uintptr_t)p & 1) != 0;
 }
 
-static void *mark_key(const uint8_t *key)
+static void *mark_key(const struct prefix_key *key)
 {
-	must(((uintptr_t)key & 1) == 0);
 	return (void *)((uintptr_t)key | 1);
 }
 
-static const uint8_t *key_of(const void *p)
+static struct prefix_key *key_of(const void *p)
 {
-	return (const uint8_t *)((uintptr_t)p & ~(uintptr_t)1);
+	return (struct prefix_key *)((uintptr_t)p & ~(uintptr_t)1);
+}
+
+static size_t octets_of(const struct prefix_set *s)
+{
+	return (s->bits + 7) / 8;
+}
+
+/* Write the bits of key that count; returns out. */
+static const uint8_t *cut(
+	const struct prefix_set *s, const uint8_t *key, uint8_t out[PREFIX_SET_BITS_MAX / 8])
+{
+	memcpy(out, key, octets_of(s));
+	if (s->bits % 8 != 0)
+		out[s->bits / 8] &= (uint8_t)(0xff00 >> s->bits % 8);
+	return out;
 }
 
 static unsigned bit_of(const uint8_t *key, unsigned bit)
@@ -36,18 +56,19 @@ static unsigned bit_of(const uint8_t *key, unsigned bit)
 	return (unsigned)key[bit / 8] >> (7 - bit % 8) & 1u;
 }
 
-/* First bit in which the keys differ; all of them when they are equal. */
-static unsigned first_difference(const uint8_t *a, const uint8_t *b, unsigned octets)
+/* First bit in which the octets differ; all of them when they are equal. */
+static unsigned first_difference(const uint8_t *a, const uint8_t *b, size_t octets)
 {
 	for (unsigned i = 0; i < octets; i++)
 		if (a[i] != b[i])
 			return i * 8 + (unsigned)__builtin_clz((unsigned)a[i] ^ b[i]) - 24;
-	return octets * 8;
+	return (unsigned)octets * 8;
 }
 
-void prefix_set_init(struct prefix_set *s, unsigned octets)
+void prefix_set_init(struct prefix_set *s, unsigned bits)
 {
-	*s = (struct prefix_set){.octets = octets};
+	must(bits <= PREFIX_SET_BITS_MAX);
+	*s = (struct prefix_set){.bits = bits};
 }
 
 /* At most one level for each bit of a key. */
@@ -55,8 +76,12 @@ static void free_below(void *p)
 {
 	struct prefix_node *node = p;
 
-	if (p == NULL || is_key(p))
+	if (p == NULL)
 		return;
+	if (is_key(p)) {
+		free(key_of(p));
+		return;
+	}
 	free_below(node->child[0]);
 	free_below(node->child[1]);
 	free(node);
@@ -70,7 +95,7 @@ void prefix_set_fini(struct prefix_set *s)
 }
 
 /* The key that agrees longest with this one. Writer; the set is not empty. */
-static const uint8_t *nearest(const struct prefix_set *s, const uint8_t *key)
+static struct prefix_key *nearest(const struct prefix_set *s, const uint8_t *key)
 {
 	const void *p = s->root;
 
@@ -97,25 +122,46 @@ static void **find_place(struct prefix_set *s, const uint8_t *key, unsigned bit)
 	return at;
 }
 
-void prefix_set_put(struct prefix_set *s, const uint8_t *key)
+static const struct prefix_key *key_new(const struct prefix_set *s, const uint8_t *octets)
 {
-	unsigned bit = s->octets * 8;
-	struct prefix_node *node;
-	void **at;
+	struct prefix_key *key = mem_alloc(sizeof(*key) + octets_of(s));
 
-	if (s->root != NULL)
-		bit = first_difference(key, nearest(s, key), s->octets);
-	at = find_place(s, key, bit);
-	if (s->root == NULL || bit == s->octets * 8) {
-		s->count += s->root == NULL;
-		rcu_publish(*at, mark_key(key));
+	key->times = 1;
+	memcpy(key->octets, octets, octets_of(s));
+	return key;
+}
+
+/* Put a key beside what stands at its place; it differs from that first in the bit. */
+static void split(struct prefix_set *s, const struct prefix_key *key, unsigned bit)
+{
+	void **at = find_place(s, key->octets, bit);
+	struct prefix_node *node = mem_new(struct prefix_node);
+
+	node->bit = bit;
+	node->child[bit_of(key->octets, bit)] = mark_key(key);
+	node->child[!bit_of(key->octets, bit)] = *at;
+	rcu_publish(*at, node);
+}
+
+void prefix_set_add(struct prefix_set *s, const uint8_t *key)
+{
+	uint8_t octets[PREFIX_SET_BITS_MAX / 8];
+	struct prefix_key *near;
+	unsigned bit;
+
+	cut(s, key, octets);
+	if (s->root == NULL) {
+		rcu_publish(s->root, mark_key(key_new(s, octets)));
+		s->count++;
 		return;
 	}
-	node = mem_new(struct prefix_node);
-	node->bit = bit;
-	node->child[bit_of(key, bit)] = mark_key(key);
-	node->child[!bit_of(key, bit)] = *at;
-	rcu_publish(*at, node);
+	near = nearest(s, octets);
+	bit = first_difference(octets, near->octets, octets_of(s));
+	if (bit == octets_of(s) * 8) {
+		near->times++;
+		return;
+	}
+	split(s, key_new(s, octets), bit);
 	s->count++;
 }
 
@@ -123,15 +169,22 @@ bool prefix_set_remove(struct prefix_set *s, const uint8_t *key)
 {
 	void **at = &s->root, **above = NULL;
 	struct prefix_node *node = NULL;
+	uint8_t octets[PREFIX_SET_BITS_MAX / 8];
+	struct prefix_key *found;
 
+	cut(s, key, octets);
 	while (*at != NULL && !is_key(*at)) {
 		above = at;
 		node = *at;
-		at = &node->child[bit_of(key, node->bit)];
+		at = &node->child[bit_of(octets, node->bit)];
 	}
-	if (*at == NULL || memcmp(key_of(*at), key, s->octets) != 0)
+	if (*at == NULL || memcmp(key_of(*at)->octets, octets, octets_of(s)) != 0)
 		return false;
+	found = key_of(*at);
+	if (--found->times > 0)
+		return true;
 	s->count--;
+	rcu_retire(found, free);
 	if (above == NULL) {
 		rcu_publish(s->root, NULL);
 		return true;
@@ -146,7 +199,7 @@ bool prefix_set_has(const struct prefix_set *s, const uint8_t *prefix, unsigned 
 {
 	const void *p = rcu_borrow(s->root);
 
-	if (p == NULL)
+	if (p == NULL || bits > s->bits)
 		return false;
 	/* past the prefix any way is right: all keys below agree in it */
 	while (!is_key(p)) {
@@ -155,5 +208,5 @@ bool prefix_set_has(const struct prefix_set *s, const uint8_t *prefix, unsigned 
 
 		p = rcu_borrow(node->child[way]);
 	}
-	return first_difference(prefix, key_of(p), s->octets) >= bits;
+	return first_difference(prefix, key_of(p)->octets, (bits + 7) / 8) >= bits;
 }

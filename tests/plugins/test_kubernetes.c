@@ -263,8 +263,9 @@ static void changes_free_what_they_replace(void **state)
 		apply(&r, i % 2 == 0 ? SERVICE("web", "10.96.0.1") : SERVICE("web", "10.96.0.2"));
 		assert_in_range(rcu_pending(), 0, 4096);
 	}
-	assert_int_equal(k->addresses.count, 1);
-	assert_int_equal(k->v4.count, 1);
+	assert_int_equal(k->owners.v4.count, 1);
+	assert_int_equal(k->owners.above4.count, 1);
+	assert_int_equal(k->owners.last, 1);
 	/* svc, pod, dns, dns-version, ns.dns, the namespace and the service */
 	assert_int_equal(k->primary->table.count, 7);
 	close_kube(&r);

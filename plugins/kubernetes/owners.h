@@ -1,0 +1,48 @@
+/*
+ * Whose an address is: the services, of this cluster or imported, that PTR records point to. An
+ * index of numbers (names/addr_table.h) leads to the entries of the services, and the names are
+ * made from those for each question: a quarter of a million record sets would be most of the
+ * memory of a large cluster. Belongs to a struct kube; the control thread changes it together
+ * with the zones' tables, workers read it.
+ *
+ * Lifetime: published (RCU), as the entries that it leads to.
+ */
+#pragma once
+
+#include "base/vec.h"
+#include "names/addr_table.h"
+#include "names/prefix_set.h"
+
+struct arena;
+struct ip;
+struct kube;
+struct kube_entry;
+struct owner_array;
+
+struct kube_owners {
+	struct addr_table v4, v6; /* numbers of the entries that have an address */
+	struct prefix_set above4, above6; /* partial reverse names with PTR records below them */
+	struct owner_array *entries; /* published: by number */
+	/* control thread */
+	uint32_t last; /* number given */
+	VEC(uint32_t) free; /* numbers given back */
+};
+
+/* Start empty. */
+void kube_owners_init(struct kube_owners *o);
+/* Free the index; no reader is left. The entries belong to the zones' tables. */
+void kube_owners_fini(struct kube_owners *o);
+/*
+ * An entry of the zones that PTR records point to (k->primary, k->imported) took the place of old,
+ * which is not freed yet; either may be NULL. Control thread.
+ */
+void kube_owners_replace(struct kube *k, struct kube_entry *old, struct kube_entry *entry);
+/*
+ * The PTR records of an address, in the arena, or NULL. What this cluster calls it counts more
+ * than what the others do, and the name of a service more than those of endpoints. Any thread.
+ */
+const struct rrset *kube_owners_ptr(
+	const struct kube *k, const struct ip *ip, struct arena *arena);
+/* True when an address with PTR records has the first bits, fewer than all, of prefix. */
+bool kube_owners_has_below(
+	const struct kube_owners *o, const uint8_t *prefix, unsigned octets, unsigned bits);
