@@ -2,6 +2,8 @@
  * The decisions of the query hook (answer.c) again, with words instead of records. A test asks
  * both for the same names.
  */
+#include <stdlib.h>
+
 #include "dns/wire.h"
 #include "k8s_external/external.h"
 
@@ -125,9 +127,9 @@ static void say_no_type(const struct asked *a, struct explanation *x)
 static void add_srv_values(struct explanation *x, const struct rrset *set)
 {
 	char target[NAME_TEXT_MAX];
+	uint16_t n;
 
-	for (unsigned i = 0; i < set->count && i <= EXPLAIN_VALUES; i++) {
-		uint16_t n;
+	for (unsigned i = 0; i < set->count; i++) {
 		const uint8_t *rdata = rrset_rdata(set, i, &n);
 
 		name_to_text(target, rdata + SRV_FIXED);
@@ -326,6 +328,68 @@ static void on_endpoint(void *arg, const struct cluster_endpoint *endpoint)
 			ip_text(endpoint->ip, ip));
 }
 
+/* Records of one owner and type side by side. */
+static int compare_records(const void *p, const void *q)
+{
+	const struct record *a = p, *b = q;
+	size_t n = a->owner_len < b->owner_len ? a->owner_len : b->owner_len;
+	int order = memcmp(a->owner, b->owner, n);
+
+	if (order != 0)
+		return order;
+	if (a->owner_len != b->owner_len)
+		return a->owner_len < b->owner_len ? -1 : 1;
+	return (int)a->type - (int)b->type;
+}
+
+static bool is_one_set(const struct record *a, const struct record *b)
+{
+	return a->type == b->type && a->owner_len == b->owner_len &&
+		memcmp(a->owner, b->owner, a->owner_len) == 0;
+}
+
+static void list_set(struct explain_names *l, const struct record *first, size_t n)
+{
+	struct rrset_builder b = {.type = first->type, .ttl = first->ttl};
+	struct rrset *set;
+	struct name name;
+
+	for (size_t i = 0; i < n; i++)
+		rrset_add(&b, first[i].rdata, first[i].rdlength);
+	set = rrset_build(&b);
+	name_set(&name, first->owner);
+	if (first->type == TYPE_SRV)
+		list_srv(l, &name, set);
+	else
+		explain_add_records(l, name.wire, set);
+	free(set);
+}
+
+/* All names of a headless service, of which only those are listed that are wanted. */
+static void list_headless(struct explain_names *l, const struct external *x,
+	const struct external_zone *z, const struct object *o)
+{
+	VEC(struct record) records = {NULL, 0, 0};
+	struct buf row = {0};
+	struct record r;
+	size_t n;
+
+	external_add_headless(&row, x, z, o);
+	for (size_t pos = 0; records_next(&row, &pos, &r);)
+		vec_push(&records, r);
+	if (records.len > 1)
+		qsort(records.at, records.len, sizeof(*records.at), compare_records);
+	for (size_t i = 0; i < records.len; i += n) {
+		const struct record *first = &records.at[i];
+
+		for (n = 1; i + n < records.len && is_one_set(first, &first[n]); n++)
+			;
+		list_set(l, first, n);
+	}
+	vec_free(&records);
+	buf_free(&row);
+}
+
 static void list_endpoints(struct explain_names *l, const struct external *x)
 {
 	const struct object *o;
@@ -335,7 +399,11 @@ static void list_endpoints(struct explain_names *l, const struct external *x)
 		vec_for_each(&x->zones, z) {
 			struct listing s = {.l = l};
 
-			if (external_endpoint_zone(x, *z, o, &s.service))
+			if (!external_endpoint_zone(x, *z, o, &s.service))
+				continue;
+			if (o->service.is_headless)
+				list_headless(l, x, *z, o);
+			else
 				x->view->each_endpoint(x->cluster, o, on_endpoint, &s);
 		}
 }

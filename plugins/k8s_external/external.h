@@ -180,6 +180,9 @@ bool external_entry_name(
 /* SVC.NS.ZONE when names of the service's endpoints are names of the zone, else false. */
 bool external_endpoint_zone(const struct external *x, const struct external_zone *z,
 	const struct object *service, struct name *out);
+/* Append the records of a headless service that is answered from its endpoints, else nothing. */
+void external_add_headless(struct buf *row, const struct external *x,
+	const struct external_zone *z, const struct object *service);
 /* For struct plugin.transfer. */
 extern const struct plugin_transfer external_transfer;
 

@@ -239,8 +239,8 @@ static void add_ports(struct headless *h)
 	}
 }
 
-static void add_headless(struct buf *row, const struct external *x, const struct external_zone *z,
-	const struct object *service)
+void external_add_headless(struct buf *row, const struct external *x,
+	const struct external_zone *z, const struct object *service)
 {
 	struct headless h = {.row = row, .ttl = x->options.ttl};
 
@@ -266,7 +266,7 @@ static void add_forward(struct buf *row, const struct external *x, const struct 
 		add_entry(row, z, entry);
 	for (pos = 0; x->options.has_headless &&
 		(o = store_next(x->view->store(x->cluster), OBJECT_SERVICE, &pos)) != NULL;)
-		add_headless(row, x, z, o);
+		external_add_headless(row, x, z, o);
 }
 
 static void add_reverse(struct buf *row, const struct external *x, const struct external_zone *z)

@@ -285,6 +285,10 @@ static void explain_at_home(const struct kube *k, const struct explain_ask *ask,
 		explain_say(x, EXPLAIN_NXDOMAIN, "the name is too long");
 		return;
 	}
+	if (kube_is_zonal(k, at_home.name.wire, below)) {
+		explain_say(x, EXPLAIN_NXDOMAIN, "names by topology zone are those of the cluster");
+		return;
+	}
 	kube_explain_hooks.explain((void *)(uintptr_t)k, &at_home, &home);
 	if (home.outcome == EXPLAIN_PASSES && home.why.len >= sizeof(passed_on) - 1)
 		home.why.len -= sizeof(passed_on) - 1;
