@@ -30,6 +30,7 @@
 #define KUBE_DNS_VERSION_TTL 28800u
 
 struct cluster;
+struct rest_stats;
 
 enum kube_pods { PODS_DISABLED, PODS_INSECURE, PODS_VERIFIED };
 
@@ -349,5 +350,7 @@ void kube_count_latency(struct kube *k, const struct touch *t, uint64_t trigger_
 extern const struct offer kube_offers[];
 /* Tell the followers; c is NULL when the instance has just started (view.c). */
 void kube_tell_followers(struct kube *k, const struct changes *c);
+/* Report requests to the API server at host (metrics_rest.c). */
+void kube_report_requests(struct metrics *m, const struct rest_stats *s, const char *host);
 /* Metrics hook (metrics.c). */
 void kube_metrics(void *instance, struct metrics *m);

@@ -15,12 +15,6 @@ static const struct metric_family synced = {"seamark_kubernetes_synced",
 static const struct metric_family programming = {
 	"coredns_kubernetes_dns_programming_duration_seconds",
 	"Time from the change of a pod to its names, by kind of service.", METRIC_HISTOGRAM};
-static const struct metric_family requests = {
-	"coredns_kubernetes_rest_client_requests_total",
-	"Requests to the API server, by class of the answer's status.", METRIC_COUNTER};
-static const struct metric_family durations = {
-	"coredns_kubernetes_rest_client_request_duration_seconds",
-	"Time from a request to the head of its answer.", METRIC_HISTOGRAM};
 static const struct metric_family connected = {"seamark_kubernetes_connected",
 	"1 while a watch of this resource is open.", METRIC_GAUGE};
 static const struct metric_family event_age = {"seamark_kubernetes_last_event_age_seconds",
@@ -108,30 +102,6 @@ static void report_latency(const struct kube *k, struct metrics *m)
 
 /* --- the API server ------------------------------------------------------------------------ */
 
-static void report_requests(struct metrics *m, const struct source_api_stats *s)
-{
-	static const char *const codes[] = {"<error>", "1xx", "2xx", "3xx", "4xx", "5xx"};
-	static const double bounds[SOURCE_BOUNDS_LEN] = SOURCE_BOUNDS;
-	struct metric_histogram h = {
-		bounds, SOURCE_BOUNDS_LEN, s->durations, (double)s->duration_ms / 1000};
-	struct buf labels = {0};
-
-	metrics_label(&labels, "verb", "GET");
-	metrics_label(&labels, "host", s->host);
-	metrics_histogram(m, &durations, buf_text(&labels), &h);
-	for (unsigned i = 0; i < ARRAY_LEN(codes); i++) {
-		uint64_t n = s->requests[0][i] + s->requests[1][i];
-
-		labels.len = 0;
-		metrics_label(&labels, "code", codes[i]);
-		metrics_label(&labels, "method", "GET");
-		metrics_label(&labels, "host", s->host);
-		if (n > 0)
-			metrics_sample(m, &requests, buf_text(&labels), (double)n);
-	}
-	buf_free(&labels);
-}
-
 static void report_errors(
 	struct metrics *m, const char *resource, const struct reflector_stats *f)
 {
@@ -208,7 +178,7 @@ static void report_api(const struct kube *k, struct metrics *m)
 
 	if (!cluster_api_stats(k->cluster, &s))
 		return;
-	report_requests(m, &s);
+	kube_report_requests(m, &s.requests, s.host);
 	report_state(k, m);
 	for (unsigned i = 0; i < SOURCE_KINDS; i++)
 		if (s.kinds[i].is_watched)

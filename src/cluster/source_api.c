@@ -107,26 +107,6 @@ void source_api_stats(struct source_api *s, struct source_api_stats *out)
 	uv_mutex_unlock(&s->lock);
 }
 
-static void count(struct channel *c, int status)
-{
-	int class = status / 100;
-
-	c->source->stats.requests[c->is_watch][class >= 1 && class <= 5 ? class : 0]++;
-}
-
-static void count_duration(struct channel *c)
-{
-	static const double bounds[SOURCE_BOUNDS_LEN] = SOURCE_BOUNDS;
-	struct source_api_stats *stats = &c->source->stats;
-	uint64_t took_ms = clock_ms() - c->sent_ms;
-	size_t i = 0;
-
-	while (i < SOURCE_BOUNDS_LEN && (double)took_ms > bounds[i] * 1000)
-		i++;
-	stats->durations[i]++;
-	stats->duration_ms += took_ms;
-}
-
 /* ---- timer ---- */
 
 static void on_timer(uv_timer_t *t);
@@ -201,8 +181,8 @@ static void on_head(void *arg, const struct http_head *head)
 	struct channel *c = arg;
 
 	c->status = head->status;
-	count(c, head->status);
-	count_duration(c);
+	rest_stats_answered(&c->source->stats.requests, (unsigned)head->status,
+		clock_ms() - c->sent_ms);
 	if (is_refused_encoding(c) || is_refused_version(c))
 		return;
 	if (head->status == 200)
@@ -338,7 +318,7 @@ static void on_done(void *arg, const struct http_result *result)
 	if (result->rc == 0 && status == 200)
 		c->broken = 0;
 	if (status == 0)
-		count(c, 0);
+		rest_stats_failed(&c->source->stats.requests);
 	else if (status != 200)
 		report_error_body(c);
 	forget_request(c);
@@ -372,7 +352,7 @@ static void on_cancel(void *arg)
 	struct channel *c = arg;
 
 	if (c->status == 0 && c->request != NULL)
-		count(c, 0);
+		rest_stats_failed(&c->source->stats.requests);
 	http_cancel(c->request);
 	forget_request(c);
 }
@@ -407,6 +387,7 @@ static void add_channel(
 	        .access = s->access,
 	        .path = &c->path,
 	        .reflector = c->reflector,
+	        .requests = &s->stats.requests,
 	        .on_event = on_audit_event,
 	        .arg = s,
 	});

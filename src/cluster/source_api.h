@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "cluster/access.h"
 #include "cluster/reflector.h"
+#include "cluster/rest_stats.h"
 
 struct source_api;
 
@@ -45,16 +46,10 @@ struct source_kind_stats {
 	struct reflector_stats figures;
 };
 
-/* Bounds of the histogram of the time from a request to the head of its answer, in seconds. */
-#define SOURCE_BOUNDS {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
-#define SOURCE_BOUNDS_LEN 11
-
-/* Requests by verb (0 list, 1 watch) and class of the answer (0 none, 2 2xx, ... 5 5xx). */
+/* Figures of a source. */
 struct source_api_stats {
 	struct source_kind_stats kinds[SOURCE_KINDS];
-	uint64_t requests[2][6];
-	uint64_t durations[SOURCE_BOUNDS_LEN + 1]; /* not cumulative; the last is +Inf */
-	uint64_t duration_ms; /* sum of all */
+	struct rest_stats requests;
 	char host[128]; /* of the API server, with its port */
 };
 

@@ -15,6 +15,7 @@ struct source_audit {
 	struct http_request *request; /* NULL: none, and no decoder */
 	struct json_stream decoder;
 	int status;
+	uint64_t sent_ms;
 };
 
 static void forget_request(struct source_audit *s)
@@ -30,6 +31,8 @@ static void on_head(void *arg, const struct http_head *head)
 	struct source_audit *s = arg;
 
 	s->status = head->status;
+	rest_stats_answered(
+		s->options.requests, (unsigned)head->status, clock_ms() - s->sent_ms);
 	audit_on_head(s->audit, clock_ms(), head->status);
 }
 
@@ -51,6 +54,8 @@ static void on_done(void *arg, const struct http_result *result)
 {
 	struct source_audit *s = arg;
 
+	if (s->status == 0)
+		rest_stats_failed(s->options.requests);
 	forget_request(s);
 	audit_on_done(s->audit, clock_ms(), result->rc);
 	s->options.on_event(s->options.arg);
@@ -75,6 +80,7 @@ static int on_send(void *arg, const char *query)
 	o.key_pem = as.key_pem;
 	o.use_proxy = as.use_proxy;
 	s->status = 0;
+	s->sent_ms = clock_ms();
 	s->request = http_get(s->options.http, &o, &handler, &e);
 	buf_free(&url);
 	if (s->request == NULL)
@@ -87,6 +93,8 @@ static void on_cancel(void *arg)
 {
 	struct source_audit *s = arg;
 
+	if (s->request != NULL && s->status == 0)
+		rest_stats_failed(s->options.requests);
 	if (s->request != NULL)
 		http_cancel(s->request);
 	forget_request(s);

@@ -6,6 +6,7 @@
 
 #include "cluster/access.h"
 #include "cluster/audit.h"
+#include "cluster/rest_stats.h"
 #include "net/http_client.h"
 
 struct source_audit;
@@ -16,6 +17,7 @@ struct source_audit_options {
 	struct access *access;
 	const char *const *path; /* where "/api/v1/services" stands; may change between requests */
 	struct reflector *reflector;
+	struct rest_stats *requests; /* counted here */
 	void (*on_event)(void *arg); /* something happened: deadlines may be others */
 	void *arg;
 };

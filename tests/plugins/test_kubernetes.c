@@ -314,6 +314,41 @@ static void the_latency_of_changes_is_counted_by_kind(void **state)
 	close_kube(&r);
 }
 
+static void requests_are_told_as_client_go_does(void **state)
+{
+	static const char *const lines[] = {
+		"\ncoredns_kubernetes_rest_client_requests_total{code=\"200\",method=\"GET\",host="
+		"\"10.0.0.1:6443\"} 2\n",
+		"_requests_total{code=\"410\",method=\"GET\",host=\"10.0.0.1:6443\"} 1\n",
+		"_requests_total{code=\"<error>\",method=\"GET\",host=\"10.0.0.1:6443\"} 1\n",
+		"_request_duration_seconds_bucket{verb=\"GET\",host=\"10.0.0.1:6443\",le=\"0.005\"} "
+		"1\n",
+		"_request_duration_seconds_count{verb=\"GET\",host=\"10.0.0.1:6443\"} 3\n",
+		"_request_duration_seconds_sum{verb=\"GET\",host=\"10.0.0.1:6443\"} 12.02\n",
+		"_rate_limiter_duration_seconds_count{verb=\"GET\",host=\"10.0.0.1:6443\"} 4\n",
+		"_rate_limiter_duration_seconds_sum{verb=\"GET\",host=\"10.0.0.1:6443\"} 0\n",
+	};
+	struct rest_stats s = {.duration_ms = 0};
+	struct metrics *m = metrics_new();
+	struct buf out = {0};
+
+	(void)state;
+	rest_stats_failed(&s);
+	rest_stats_answered(&s, 200, 0);
+	rest_stats_answered(&s, 410, 20);
+	rest_stats_answered(&s, 200, 12000);
+	kube_report_requests(m, &s, "10.0.0.1:6443");
+	metrics_finish(m, &out);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		if (strstr(buf_text(&out), lines[i]) == NULL)
+			fail_msg("%s is not in %s", lines[i], buf_text(&out));
+	buf_free(&out);
+	/* more codes than a server has */
+	for (unsigned status = 300; status < 400; status++)
+		rest_stats_answered(&s, status, 1);
+	assert_int_equal(rest_stats_total(&s), 104);
+}
+
 /* --- any history ends in the same names ---------------------------------------------------- */
 
 static const char *pick(const char *const *words, unsigned n)
@@ -591,7 +626,10 @@ int main(void)
 		cmocka_unit_test(the_work_for_a_huge_service_is_bounded),
 		cmocka_unit_test(lists_of_ports_are_bounded),
 		cmocka_unit_test(changes_free_what_they_replace),
-		cmocka_unit_test(the_latency_of_changes_is_counted_by_kind),
+		{"1.12: the latency of changes is counted by kind",
+			the_latency_of_changes_is_counted_by_kind, NULL, NULL, NULL},
+		{"1.12: requests to the API server are told as client-go does",
+			requests_are_told_as_client_go_does, NULL, NULL, NULL},
 		cmocka_unit_test(any_history_ends_in_the_names_of_a_fresh_start),
 		cmocka_unit_test(the_first_seconds_are_told_as_operators_know_it),
 		cmocka_unit_test(addresses_with_dashes_are_read_strictly),
