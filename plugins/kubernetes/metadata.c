@@ -7,7 +7,9 @@
 
 /* The parts of a name as CoreDNS reads it: NULL where there is none. Wire labels. */
 struct parts {
-	const uint8_t *kind, *ns, *service, *endpoint, *protocol, *port;
+	const uint8_t *kind, *ns, *service, *endpoint, *cluster, *protocol, *port;
+	const uint8_t *zone; /* of the topology, its first label */
+	unsigned zone_labels;
 	bool is_invalid;
 };
 
@@ -31,7 +33,8 @@ static bool is_label(const uint8_t *label, const char *text)
 }
 
 /* From the right: kind, namespace, service, then an endpoint or a protocol and a port. */
-static void read_parts(struct parts *p, const uint8_t *name, unsigned labels)
+static void read_parts(
+	struct parts *p, const struct kube_zone *z, const uint8_t *name, unsigned labels)
 {
 	memset(p, 0, sizeof(*p));
 	if (labels == 0)
@@ -47,25 +50,53 @@ static void read_parts(struct parts *p, const uint8_t *name, unsigned labels)
 	}
 	p->ns = name_skip(name, labels - 2);
 	p->service = labels > 2 ? name_skip(name, labels - 3) : NULL;
-	p->endpoint = labels == 4 ? name : NULL;
-	p->protocol = labels == 5 ? name_skip(name, 1) : NULL;
-	p->port = labels == 5 ? name : NULL;
+	if (labels == 4) {
+		p->endpoint = name;
+	} else if (labels == 5 && z->is_imported && !kube_is_port(name)) {
+		p->endpoint = name;
+		p->cluster = name_skip(name, 1);
+	} else if (labels == 5) {
+		p->port = name;
+		p->protocol = name_skip(name, 1);
+	}
 	p->is_invalid = labels > 5;
 }
 
-/* A label as in presentation form: what is no plain character is escaped. */
-static struct str label_text(struct query *q, const uint8_t *label)
+/* ZONE.pin|prefer._zone.SVC.NS.svc, where the option `zonal` is; ZONE may have dots. */
+static bool read_zonal(
+	struct parts *p, const struct kube *k, const uint8_t *name, unsigned labels)
 {
-	uint8_t wire[NAME_MAX_LABEL + 2];
-	char text[NAME_TEXT_MAX];
-	size_t n;
+	const uint8_t *directive;
 
-	if (label == NULL)
+	if (labels < 6 || !kube_is_zonal(k, name, labels - 3))
+		return false;
+	directive = name_skip(name, labels - 5);
+	if (!is_label(directive, "pin") && !is_label(directive, "prefer"))
+		return false;
+	read_parts(p, NULL, name_skip(name, labels - 3), 3);
+	p->zone = name;
+	p->zone_labels = labels - 5;
+	return !p->is_invalid;
+}
+
+/* Labels as in presentation form: what is no plain character is escaped. */
+static struct str labels_text(struct query *q, const uint8_t *labels, unsigned count)
+{
+	size_t n = labels == NULL ? 0 : (size_t)(name_skip(labels, count) - labels);
+	uint8_t wire[NAME_MAX_OCTETS + 1];
+	char text[NAME_TEXT_MAX];
+
+	if (n == 0)
 		return STR("");
-	memcpy(wire, label, label[0] + 1u);
-	wire[label[0] + 1u] = 0;
+	memcpy(wire, labels, n);
+	wire[n] = 0;
 	n = name_to_text(text, wire) - 1; /* without the dot */
 	return (struct str){arena_dup(&q->arena, text, n), n};
+}
+
+static struct str label_text(struct query *q, const uint8_t *label)
+{
+	return labels_text(q, label, 1);
 }
 
 /* Ports and protocols without their underscore. */
@@ -79,11 +110,13 @@ static struct str bare_text(struct query *q, const uint8_t *label)
 static bool name_value(struct query *q, const struct kube *k, struct str label, struct str *out)
 {
 	unsigned labels;
+	const struct kube_zone *z = find_zone(k, q, &labels);
 	struct parts p;
 
-	if (find_zone(k, q, &labels) == NULL)
+	if (z == NULL)
 		return false;
-	read_parts(&p, q->folded, labels);
+	if (!read_zonal(&p, k, q->folded, labels))
+		read_parts(&p, z, q->folded, labels);
 	if (p.is_invalid || str_is(label, "parse-error")) {
 		*out = STR("invalid query name");
 		return p.is_invalid && str_is(label, "parse-error");
@@ -96,6 +129,10 @@ static bool name_value(struct query *q, const struct kube *k, struct str label, 
 		*out = label_text(q, p.service);
 	else if (str_is(label, "endpoint"))
 		*out = label_text(q, p.endpoint);
+	else if (str_is(label, "cluster") && z->is_imported)
+		*out = label_text(q, p.cluster);
+	else if (str_is(label, "zone") && k->options.has_zonal)
+		*out = labels_text(q, p.zone, p.zone_labels);
 	else if (str_is(label, "protocol"))
 		*out = bare_text(q, p.protocol);
 	else if (str_is(label, "port-name"))

@@ -153,6 +153,33 @@ static void names_are_told_by_their_parts(void **state)
 	close_fixture(&f);
 }
 
+static void names_may_have_a_cluster_or_a_zone(void **state)
+{
+	static const struct {
+		const char *name, *values;
+	} rows[] = {
+		{"web.shop.svc.cluster.local", "web||-||||-"},
+		{"eu-1.pin._zone.web.shop.svc.cluster.local", "web||-|eu-1|||-"},
+		{"a.eu-1.prefer._zone.web.shop.svc.cluster.local", "web||-|a.eu-1|||-"},
+		{"eu-1.near._zone.web.shop.svc.cluster.local", "-|-|-|-|-|-|invalid query name"},
+		{"eu-1.pin._zone.web.shop.xxx.cluster.local", "-|-|-|-|-|-|invalid query name"},
+		{"web.shop.svc.all.example", "web||||||-"},
+		{"ep.west.web.shop.svc.all.example", "web|ep|west||||-"},
+		{"_http._tcp.web.shop.svc.all.example", "web||||tcp|http|-"},
+	};
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f, ".:53 {\nmetadata\nasker kubernetes/service kubernetes/endpoint "
+			 "kubernetes/cluster kubernetes/zone kubernetes/protocol "
+			 "kubernetes/port-name kubernetes/parse-error\nkubernetes cluster.local "
+			 "all.example {\nmulticluster all.example\nzonal\n}\n}");
+	fake_cluster_synced();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(ask(&f, rows[i].name, "10.9.9.9"), rows[i].values);
+	close_fixture(&f);
+}
+
 /* --- clients ------------------------------------------------------------------------------- */
 
 #define POD(name, ns, more)                                                                        \
@@ -316,6 +343,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		{"1.12: the parts of a name are metadata", names_are_told_by_their_parts, NULL, NULL, NULL},
+		{"1.12: clusters and zones in names are metadata",
+			names_may_have_a_cluster_or_a_zone, NULL, NULL, NULL},
 		{"1.12: the pod that asks is metadata", clients_are_told_by_their_address, NULL, NULL, NULL},
 		{"1.12: metadata of clients follows the cluster", clients_follow_the_cluster, NULL, NULL, NULL},
 		{"1.12: metadata of clients needs verified pods", clients_need_verified_pods, NULL, NULL, NULL},
