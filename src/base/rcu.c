@@ -1,5 +1,8 @@
 #include "base/rcu.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
+
 #include "base/vec.h"
 
 #define RCU_QUEUE_MAX 4096u
@@ -43,4 +46,30 @@ void rcu_reclaim(void)
 unsigned long rcu_pending(void)
 {
 	return queue.len;
+}
+
+/* Nothing to wait for, and no thread to make for it, when nobody freed later. */
+static atomic_bool has_freed_later;
+
+static void on_grace(struct rcu_head *head)
+{
+	const struct rcu_later *later = (const struct rcu_later *)(const void *)head;
+
+#ifdef __SANITIZE_THREAD__
+	__tsan_acquire(&rcu_grace_mark);
+#endif
+	free(later->object);
+}
+
+void rcu_free_later(struct rcu_later *later, void *object)
+{
+	later->object = object;
+	atomic_store_explicit(&has_freed_later, true, memory_order_relaxed);
+	call_rcu(&later->head, on_grace);
+}
+
+void rcu_drain(void)
+{
+	if (atomic_load_explicit(&has_freed_later, memory_order_relaxed))
+		rcu_barrier();
 }

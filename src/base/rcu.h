@@ -32,5 +32,19 @@ typedef void rcu_free_fn(void *object);
 void rcu_retire(void *object, rcu_free_fn *fn);
 /* Wait for one grace period and free all that was retired before. Writer thread only. */
 void rcu_reclaim(void);
+/* What rcu_free_later() needs; part of the object. */
+struct rcu_later {
+	struct rcu_head head;
+	void *object;
+};
+
+/*
+ * free() object, which holds later, after every reader has passed a quiescent state. For objects
+ * that readers themselves replace (caches): any registered thread, never waits. A thread of liburcu
+ * does it, made when it is first needed.
+ */
+void rcu_free_later(struct rcu_later *later, void *object);
+/* Wait until all that rcu_free_later() took is free. Not from a reader that is online. */
+void rcu_drain(void);
 /* Objects that wait for rcu_reclaim(). */
 unsigned long rcu_pending(void);

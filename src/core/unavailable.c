@@ -8,7 +8,7 @@
 
 /* Plugins of CoreDNS, and of its usual companions, that this version does not have. */
 static const char *const names[] = {
-	"auto", "azure", "cache", "clouddns",
+	"auto", "azure", "clouddns",
 	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
 	"https3", "loop", "nomad",
 	"ocp_dnsnameresolver", "on", "proxyproto", "quic", "reload", "rewrite",

@@ -78,7 +78,7 @@ struct query *worker_take_query(struct worker *w);
 void worker_flush_later(struct worker *w, struct worker_flush *f);
 /* Run what worker_flush_later() collected. The loop does it before it sleeps. */
 void worker_flush_now(struct worker *w);
-/* Have n->fn called after_ms from now, on this worker's thread; wheel_cancel(&w->timers, n) ends it. */
+/* Have n->fn called after_ms from now, on this worker's thread; wheel_cancel() takes it back. */
 void worker_timer_set(struct worker *w, struct wheel_node *n, uint64_t after_ms);
 /* Run the timers that are due. The loop does it. */
 void worker_run_timers(struct worker *w);

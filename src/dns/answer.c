@@ -29,6 +29,7 @@ void answer_reset(struct answer *a)
 	a->is_truncated = false;
 	a->is_authentic = false;
 	a->rotates = false;
+	a->is_relayed = false;
 	a->is_full = false;
 	a->count = 0;
 	a->message = NULL;

@@ -38,6 +38,7 @@ struct answer {
 	bool is_truncated;  /* TC from an upstream */
 	bool is_authentic;  /* AD */
 	bool rotates;       /* address sets go out in random order */
+	bool is_relayed;    /* another server's answer, or its failure: caches may keep it */
 	bool is_full; /* a set was left out because there was no room for the reference */
 	uint16_t count, cap;
 	struct answer_ref *refs;

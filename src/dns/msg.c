@@ -124,7 +124,7 @@ static bool parse_plain_opt(struct msg *m, const uint8_t *wire, size_t len)
 	const uint8_t *p = wire + m->question_end;
 
 	if (len - m->question_end != 11 || p[0] != 0 || get16(p + 1) != TYPE_OPT ||
-		get16(p + 9) != 0)
+	        get16(p + 9) != 0)
 		return false;
 	m->edns.is_present = true;
 	m->edns.udp_size = get16(p + 3);
@@ -222,4 +222,25 @@ size_t msg_reply_limit(const struct msg *m, enum transport transport, size_t cap
 	if (transport != TRANSPORT_UDP)
 		return 65535;
 	return offer < cap ? offer : cap;
+}
+
+bool edns_is_hop_by_hop(uint16_t code)
+{
+	return code == 3 /* NSID */ || code == 10 /* COOKIE */ || code == 11 /* keepalive */ ||
+	       code == 12 /* padding */ || code == 15 /* extended error */;
+}
+
+bool edns_reaches_far(const uint8_t *wire, const struct edns *edns)
+{
+	struct reader r = reader_on(wire, edns->end);
+
+	r.at = edns->offset + 11u; /* behind the fixed part of OPT */
+	while (edns->is_present && r.at < r.len && !r.is_bad) {
+		uint16_t code = read16(&r), len = read16(&r);
+
+		if (!edns_is_hop_by_hop(code))
+			return true;
+		read_bytes(&r, len);
+	}
+	return false;
 }

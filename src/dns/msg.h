@@ -66,6 +66,13 @@ enum msg_verdict {
  * not 0. A cookie alone (QDCOUNT 0, RFC 7873 5.4) is MSG_REFUSE with NOERROR.
  */
 enum msg_verdict msg_parse(struct msg *m, const uint8_t *wire, size_t len);
+/* True for options between one hop and the next (NSID, cookie, keepalive, padding, errors). */
+bool edns_is_hop_by_hop(uint16_t code);
+/*
+ * True when the query at wire has an option for the server behind us, such as a client subnet: it
+ * is passed on, and the answer may be for this client alone (RFC 7871 7.3).
+ */
+bool edns_reaches_far(const uint8_t *wire, const struct edns *edns);
 /*
  * Octets that an answer may have: 65535 on streams; on UDP what the client offers, at least 512
  * (RFC 6891 6.2.3), at most cap.

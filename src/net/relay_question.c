@@ -10,13 +10,6 @@
 #define UDP_SIZE 1232u
 #define DO_BIT 0x8000u
 
-/* Options between one hop and the next: they say nothing to the server behind us. */
-static bool is_hop_by_hop(uint16_t code)
-{
-	return code == 3 /* NSID */ || code == 10 /* COOKIE */ || code == 11 /* keepalive */ ||
-	       code == 12 /* padding */ || code == 15 /* extended error */;
-}
-
 /* Copy the options that are meant for the far end (client subnet); all or none. */
 static size_t copy_options(uint8_t *out, const uint8_t *wire, const struct edns *edns)
 {
@@ -30,7 +23,7 @@ static size_t copy_options(uint8_t *out, const uint8_t *wire, const struct edns 
 
 		if (read_bytes(&r, len) == NULL)
 			return 0;
-		if (is_hop_by_hop(code))
+		if (edns_is_hop_by_hop(code))
 			continue;
 		if (n + 4u + len > OPTIONS_MAX)
 			return 0;
