@@ -82,7 +82,7 @@ static const struct kube_zone *home_of(const struct kube *k, const struct kube_z
 	return z->is_reverse || z->is_imported ? k->primary : z;
 }
 
-static bool same_set(const struct rrset *a, const struct rrset *b)
+bool kube_same_set(const struct rrset *a, const struct rrset *b)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
@@ -108,16 +108,17 @@ static void publish_ns(struct kube *k, struct kube_zone *z, const struct own *ow
 		name_prepend(&name, STR("ns")) == 0)
 		rrset_add(&b, name.wire, name.len);
 	set = rrset_build(&b);
-	if (same_set(old, set)) {
+	if (kube_same_set(old, set)) {
 		free((void *)(uintptr_t)set);
 		return;
 	}
+	kube_note_ns(z, old, set);
 	rcu_publish(z->ns, set);
 	rcu_retire((void *)(uintptr_t)old, free);
 }
 
 /* ns.dns.ZONE, which is also the primary server of the SOA record. */
-static void put_own_name(const struct kube *k, struct kube_zone *z, const struct own *own)
+static void put_own_name(struct kube *k, struct kube_zone *z, const struct own *own)
 {
 	static const uint8_t key[] = "\2ns\3dns";
 	struct kube_entry *entry = kube_entry_new(ENTRY_RECORDS, key, 7);
@@ -125,10 +126,12 @@ static void put_own_name(const struct kube *k, struct kube_zone *z, const struct
 		&z->table, key, 7, table_hash(&z->table, key, 7));
 
 	kube_entry_set_addresses(k, entry, own->ips.at, own->ips.len);
-	if (old != NULL && same_set(old->a, entry->a) && same_set(old->aaaa, entry->aaaa)) {
+	if (old != NULL && kube_same_set(old->a, entry->a) &&
+		kube_same_set(old->aaaa, entry->aaaa)) {
 		kube_entry_free(entry);
 		return;
 	}
+	kube_note_entry(k, z, old, entry);
 	rcu_retire(table_put(&z->table, &entry->head), kube_entry_free);
 }
 

@@ -38,7 +38,8 @@ static const struct rrset *make_soa(const struct kube *k, const struct kube_zone
 	        .type = TYPE_SOA, .ttl = k->options.ttl < 300 ? k->options.ttl : 300};
 	uint8_t rdata[2 * NAME_MAX_OCTETS + 20];
 	struct name mname = z->name, rname = z->name;
-	struct soa soa = {mname.wire, rname.wire, k->serial, 7200, 1800, 86400, k->options.ttl};
+	struct soa soa = {mname.wire, rname.wire, zone_history_serial(&z->history), 7200, 1800,
+		86400, k->options.ttl};
 
 	/* a zone whose name leaves no room for these labels stands for itself */
 	if (name_prepend(&mname, STR("dns")) == 0)
@@ -48,17 +49,16 @@ static const struct rrset *make_soa(const struct kube *k, const struct kube_zone
 	return rrset_build(&b);
 }
 
-/* The serial is the time of the last change, and never goes back. */
-static void bump_serial(struct kube *k)
+/* The end of a turn: zones that have changed get a new serial. */
+static void commit(struct kube *k)
 {
 	uint32_t now = (uint32_t)clock_wall_s();
 
-	if (k->serial == now)
-		return;
-	k->serial = now > k->serial ? now : k->serial + 1;
 	vec_for_each(&k->zones, z) {
 		const struct rrset *old = (*z)->soa;
 
+		if (!zone_history_commit(&(*z)->history, now))
+			continue;
 		rcu_publish((*z)->soa, make_soa(k, *z));
 		rcu_retire((void *)(uintptr_t)old, free);
 	}
@@ -66,25 +66,38 @@ static void bump_serial(struct kube *k)
 
 /* --- entries ----------------------------------------------------------------------------- */
 
-static void put(struct kube_zone *z, struct kube_entry *entry)
+static const struct kube_entry *find(const struct kube_zone *z, const uint8_t *key, size_t len)
 {
+	return (const struct kube_entry *)table_find(
+		&z->table, key, len, table_hash(&z->table, key, len));
+}
+
+static void put(struct kube *k, struct kube_zone *z, struct kube_entry *entry)
+{
+	kube_note_entry(k, z, find(z, entry->key, entry->head.key_len), entry);
 	rcu_retire(table_put(&z->table, &entry->head), kube_entry_free);
 }
 
-static void take_out(struct kube_zone *z, const uint8_t *key, size_t len)
+static void take_out(struct kube *k, struct kube_zone *z, const uint8_t *key, size_t len)
 {
+	kube_note_entry(k, z, find(z, key, len), NULL);
 	rcu_retire(table_remove(&z->table, key, len), kube_entry_free);
 }
 
-static void set_node(struct kube_zone *z, const uint8_t *key, size_t len, bool exists)
+/* A name without data. */
+struct node {
+	const uint8_t *key;
+	size_t len;
+};
+
+static void set_node(struct kube *k, struct kube_zone *z, struct node n, bool exists)
 {
-	uint64_t hash = table_hash(&z->table, key, len);
-	bool is_there = table_find(&z->table, key, len, hash) != NULL;
+	bool is_there = find(z, n.key, n.len) != NULL;
 
 	if (exists && !is_there)
-		put(z, kube_entry_new(ENTRY_NODE, key, len));
+		put(k, z, kube_entry_new(ENTRY_NODE, n.key, n.len));
 	else if (!exists && is_there)
-		take_out(z, key, len);
+		take_out(k, z, n.key, n.len);
 }
 
 /* The nodes of a namespace. With pods disabled nothing is below NS.pod, so it does not exist. */
@@ -98,9 +111,10 @@ static void compile_namespace_nodes(struct kube *k, const char *ns)
 
 		if ((*at)->is_reverse || n == 0)
 			continue;
-		set_node(*at, key, n, is_exposed);
+		set_node(k, *at, (struct node){key, n}, is_exposed);
 		n = kube_namespace_key(key, ns, "pod");
-		set_node(*at, key, n, is_exposed && k->options.pods != PODS_DISABLED);
+		set_node(k, *at, (struct node){key, n},
+			is_exposed && k->options.pods != PODS_DISABLED);
 	}
 }
 
@@ -134,6 +148,7 @@ static void replace(
 		? table_put(&z->table, &entry->head)
 		: table_remove(&z->table, (const uint8_t *)key.at, key.len);
 
+	kube_note_entry(k, z, (const struct kube_entry *)old, entry);
 	if (z == k->primary || z == k->imported)
 		kube_owners_replace(k, (struct kube_entry *)old, entry);
 	rcu_retire(old, kube_entry_free);
@@ -191,7 +206,7 @@ static void compile_namespace(struct kube *k, const char *ns)
 
 /* --- fixed names ------------------------------------------------------------------------- */
 
-static void put_dns_version(struct kube_zone *z)
+static void put_dns_version(struct kube *k, struct kube_zone *z)
 {
 	const char *version = z->is_imported ? KUBE_IMPORT_DNS_VERSION : KUBE_DNS_VERSION;
 	struct rrset_builder b = {.type = TYPE_TXT, .ttl = KUBE_DNS_VERSION_TTL};
@@ -201,21 +216,22 @@ static void put_dns_version(struct kube_zone *z)
 
 	rrset_add(&b, rdata, rrset_txt_rdata(rdata, str_from(version)));
 	entry->other = rrset_build(&b);
-	put(z, entry);
+	put(k, z, entry);
 }
 
 void kube_compile_zones(struct kube *k)
 {
-	bump_serial(k);
 	vec_for_each(&k->zones, at) {
+		zone_history_note(&(*at)->history);
 		if ((*at)->is_reverse)
 			continue;
-		set_node(*at, (const uint8_t *)"\3svc", 4, true);
-		set_node(*at, (const uint8_t *)"\3pod", 4, true);
-		set_node(*at, (const uint8_t *)"\3dns", 4, true);
-		put_dns_version(*at);
+		set_node(k, *at, (struct node){(const uint8_t *)"\3svc", 4}, true);
+		set_node(k, *at, (struct node){(const uint8_t *)"\3pod", 4}, true);
+		set_node(k, *at, (struct node){(const uint8_t *)"\3dns", 4}, true);
+		put_dns_version(k, *at);
 	}
 	kube_compile_apex(k);
+	commit(k);
 }
 
 /* --- following the store ----------------------------------------------------------------- */
@@ -251,7 +267,7 @@ void kube_compile_all(struct kube *k)
 			kube_compile_client(k, &o->pod.ips.at[i]);
 		}
 	kube_compile_apex(k);
-	bump_serial(k);
+	commit(k);
 	update_synced(k);
 }
 
@@ -285,10 +301,9 @@ void kube_on_changes(void *arg, const struct changes *c)
 		case TOUCH_POD: break;
 		}
 	}
-	if (has_names) {
+	if (has_names)
 		kube_compile_apex(k);
-		bump_serial(k);
-	}
+	commit(k);
 	if (has_sync)
 		kube_compile_all(k);
 	kube_tell_followers(k, c);

@@ -18,6 +18,7 @@ struct kube_entry *kube_entry_new(enum entry_kind kind, const uint8_t *key, size
 {
 	struct kube_entry *entry = mem_alloc(sizeof(*entry) + len);
 
+	ref_init(&entry->ref);
 	entry->kind = kind;
 	memcpy(entry->key, key, len);
 	entry->head.key = entry->key;
@@ -29,7 +30,7 @@ void kube_entry_free(void *object)
 {
 	struct kube_entry *entry = object;
 
-	if (entry == NULL)
+	if (entry == NULL || !ref_drop(&entry->ref))
 		return;
 	if (!entry->has_a_inside)
 		free((void *)(uintptr_t)entry->a);

@@ -17,6 +17,7 @@
 #include "cluster/selector.h"
 #include "cluster/store.h"
 #include "cluster/view.h"
+#include "core/zone_history.h"
 #include "kubernetes/clients.h"
 #include "kubernetes/owners.h"
 #include "names/table.h"
@@ -79,9 +80,15 @@ struct kube_endpoint {
 	const char *label; /* folded; NULL: the address with dashes */
 };
 
-/* An entry of a zone's table. */
+/*
+ * An entry of a zone's table.
+ *
+ * Lifetime: published; freed after a grace period, or when the last transfer that began before it
+ * was replaced is over.
+ */
 struct kube_entry {
 	struct table_entry head; /* key: folded name relative to the zone */
+	struct ref ref; /* the table's, and those of images (transfer.c) */
 	enum entry_kind kind;
 	bool is_headless;
 	bool has_a_inside; /* the set `a` is in the memory of the entry, behind the key */
@@ -131,6 +138,7 @@ struct kube_zone {
 	struct table table;
 	const struct rrset *soa; /* published; owner is the zone */
 	const struct rrset *ns;  /* published */
+	struct zone_history history; /* serial and changes; control thread */
 };
 
 /* Counters of an instance. */
@@ -179,7 +187,6 @@ struct kube {
 	bool is_started;
 	bool is_served; /* by a daemon, not only looked at */
 	struct kube_startup startup;
-	uint32_t serial;
 	VEC(struct ip) local; /* addresses of this server, for NS records */
 };
 
@@ -227,7 +234,7 @@ void kube_add_target(
 void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg);
 /* Publish NS records and ns.dns from the services that have this server as an endpoint (apex.c). */
 void kube_compile_apex(struct kube *k);
-/* Free an entry (entry.c); for rcu_retire(). */
+/* Give up a reference to an entry, the last one frees it (entry.c); for rcu_retire(). */
 void kube_entry_free(void *object);
 /* Free an address (entry.c); for rcu_retire(). */
 void kube_address_free(void *object);
@@ -352,5 +359,24 @@ extern const struct offer kube_offers[];
 void kube_tell_followers(struct kube *k, const struct changes *c);
 /* Report requests to the API server at host (metrics_rest.c). */
 void kube_report_requests(struct metrics *m, const struct rest_stats *s, const char *host);
+/*
+ * The SRV records of the ports that srv selects, of the endpoints from *at on (0: the first) until
+ * b has `enough` octets, and *at is the next one; false when none are left (srv.c).
+ */
+bool kube_list_srv(
+	const struct kube_srv *srv, struct rrset_builder *b, size_t *at, size_t enough);
+/*
+ * An entry of the zone takes the place of old, or either is NULL: the zone's serial will move when
+ * that can be seen, and those of the reverse zones. Before old is retired; control thread
+ * (transfer.c).
+ */
+void kube_note_entry(struct kube *k, struct kube_zone *z, const struct kube_entry *old,
+	const struct kube_entry *entry);
+/* The same for the NS records of the zone (transfer.c). */
+void kube_note_ns(struct kube_zone *z, const struct rrset *old, const struct rrset *ns);
+/* True when nobody can see a difference between two record sets; NULL is an empty one (apex.c). */
+bool kube_same_set(const struct rrset *a, const struct rrset *b);
+/* What the plugin transfer hands zones out with (transfer.c). */
+extern const struct plugin_transfer kube_transfer;
 /* Metrics hook (metrics.c). */
 void kube_metrics(void *instance, struct metrics *m);

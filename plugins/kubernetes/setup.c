@@ -316,6 +316,7 @@ static void add_zone(struct kube *k, const char *text)
 	z->is_reverse = is_reverse(&z->name);
 	k->has_reverse = k->has_reverse || z->is_reverse;
 	table_init(&z->table);
+	zone_history_init(&z->history, k->shared, &z->name);
 	vec_push(&k->zones, z);
 }
 
@@ -448,6 +449,7 @@ static void kube_free(struct kube *k)
 		table_fini(&z->table, kube_entry_free);
 		free((void *)(uintptr_t)z->soa);
 		free((void *)(uintptr_t)z->ns);
+		zone_history_fini(&z->history);
 		free(z);
 	}
 	kube_owners_fini(&k->owners);
@@ -603,4 +605,5 @@ const struct plugin kubernetes_plugin = {
 	.teardown = kube_teardown,
 	.explain = &kube_explain_hooks,
 	.offers = kube_offers,
+	.transfer = &kube_transfer,
 };

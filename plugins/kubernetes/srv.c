@@ -122,19 +122,25 @@ static unsigned address_count(const struct kube_entry *entry)
 }
 
 /* A service with a cluster address: one record a port, its target the service's own name. */
+static void add_cluster_records(const struct kube_srv *srv, struct rrset_builder *b)
+{
+	struct numbers numbers = {.len = 0, .ports = 0};
+	struct target t;
+
+	add_fitting(&numbers, srv, 0);
+	if (make_target(&t, NULL, 0, srv->service))
+		add_records(b, &t, &numbers,
+			weight_of(numbers.ports * address_count(srv->entry)));
+}
+
 static bool add_cluster_srv(
 	struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
 {
-	struct numbers numbers = {.len = 0, .ports = 0};
 	const struct rrset *set;
 	const uint8_t *target;
-	struct target t;
 	uint16_t n;
 
-	add_fitting(&numbers, srv, 0);
-	if (!make_target(&t, NULL, 0, srv->service))
-		return false;
-	add_records(b, &t, &numbers, weight_of(numbers.ports * address_count(srv->entry)));
+	add_cluster_records(srv, b);
 	set = rrset_build_in(b, &q->arena);
 	if (set == NULL)
 		return false;
@@ -206,6 +212,29 @@ static bool add_name(
 		return false;
 	add_records(b, &t, &n, weight);
 	return true;
+}
+
+bool kube_list_srv(
+	const struct kube_srv *srv, struct rrset_builder *b, size_t *at, size_t enough)
+{
+	struct span all = find_span(srv);
+	size_t n = (size_t)(all.end - all.first);
+	uint16_t weight;
+
+	if (!srv->entry->is_headless) {
+		if (*at == 0)
+			add_cluster_records(srv, b);
+		*at = 1;
+		return false;
+	}
+	weight = weight_of(count_pairs(srv, all));
+	while (*at < n && b->wire.len < enough) {
+		struct span run = name_run(all.first + *at, all.end);
+
+		add_name(b, srv, run, weight);
+		*at += (size_t)(run.end - run.first);
+	}
+	return *at < n;
 }
 
 void kube_add_endpoint(
