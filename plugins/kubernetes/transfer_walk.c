@@ -291,5 +291,6 @@ bool kube_same_entry(const struct kube_entry *a, const struct kube_entry *b)
 	for (uint32_t i = 0; i < a->n_endpoints; i++)
 		if (!same_endpoint(&a->endpoints[i], &b->endpoints[i]))
 			return false;
-	return true;
+	/* what is said of their zones is not compared */
+	return a->zonal == NULL && b->zonal == NULL;
 }
