@@ -1,54 +1,11 @@
 /*
- * Names that records point to, and the namespaces of the pods that have an address.
+ * The namespaces of the pods that have an address.
  */
 #include "kubernetes/kube.h"
 
 #include <stdlib.h>
 
 #include "kubernetes/cluster.h"
-
-/* SVC.NS.svc.ZONE, with the endpoint's label in front when there is one. False: too long. */
-static bool make_target(struct name *out, const struct kube *k, const struct kube_target *t)
-{
-	uint8_t label[KUBE_LABELS_MAX];
-
-	*out = t->zone->name;
-	if (name_prepend(out, STR("svc")) != 0 || name_prepend(out, str_from(t->ns)) != 0 ||
-		name_prepend(out, str_from(t->service)) != 0)
-		return false;
-	if (t->endpoint == NULL)
-		return true;
-	if (t->cluster != NULL && name_prepend(out, str_from(t->cluster)) != 0)
-		return false;
-	kube_write_label(label, kube_endpoint_label(k, t->endpoint), &t->endpoint->ip);
-	return name_prepend(out, (struct str){(char *)label + 1, label[0]}) == 0;
-}
-
-static bool has_target(const struct rrset_builder *b, const struct name *target)
-{
-	const uint8_t *p = (const uint8_t *)b->wire.at;
-
-	for (unsigned i = 0; i < b->count; i++) {
-		size_t n = (size_t)(p[10] << 8 | p[11]);
-
-		if (n == target->len && memcmp(p + RR_FIXED, target->wire, n) == 0)
-			return true;
-		p += RR_FIXED + n;
-	}
-	return false;
-}
-
-void kube_add_target(
-	struct rrset_builder *b, const struct kube *k, const struct kube_target *t)
-{
-	struct name target;
-
-	if (!make_target(&target, k, t))
-		return;
-	name_fold(target.wire, target.wire, target.len);
-	if (!has_target(b, &target))
-		rrset_add(b, target.wire, target.len);
-}
 
 /* Finished pods keep their address in the API although others may have it by now. */
 static bool is_alive(const struct object *o)

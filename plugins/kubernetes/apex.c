@@ -8,10 +8,10 @@
 
 #include "kubernetes/cluster.h"
 
-/* A Service that has this server as a ready endpoint. */
+/* A Service that has this server as a ready endpoint; valid until the next write to the tables. */
 struct own_service {
 	const struct object *service;
-	struct endpoint endpoint; /* this server */
+	const struct kube_endpoint *endpoint; /* this server */
 };
 
 struct own {
@@ -27,12 +27,13 @@ static bool has_service(const struct own *own, const struct object *service)
 	return false;
 }
 
-static void add_service(struct own *own, const struct object *service, const struct endpoint *p)
+static void add_service(
+	struct own *own, const struct object *service, const struct kube_endpoint *p)
 {
 	/* a headless service has a name for each address, others have one name */
 	if (!service->service.is_headless && has_service(own, service))
 		return;
-	vec_push(&own->services, (struct own_service){service, *p});
+	vec_push(&own->services, (struct own_service){service, p});
 	if (service->service.is_headless)
 		vec_push(&own->ips, p->ip);
 	else
@@ -40,23 +41,33 @@ static void add_service(struct own *own, const struct object *service, const str
 			vec_push(&own->ips, service->service.cluster_ips.at[i]);
 }
 
+/* The Service of an entry: the first two labels of its key, which names of the API are. */
+static const struct object *service_of(const struct kube *k, const struct kube_entry *entry)
+{
+	char name[NAME_MAX_LABEL + 1], ns[NAME_MAX_LABEL + 1];
+	const uint8_t *second = name_skip(entry->key, 1);
+
+	memcpy(name, entry->key + 1, entry->key[0]);
+	name[entry->key[0]] = '\0';
+	memcpy(ns, second + 1, second[0]);
+	ns[second[0]] = '\0';
+	return store_service(cluster_store(k->cluster), ns, name);
+}
+
 static void find_services(struct own *own, const struct kube *k)
 {
-	const struct store *st = cluster_store(k->cluster);
-
 	vec_for_each(&k->local, ip) {
-		struct ip_owner owner;
-		size_t pos = 0;
+		const struct kube_entry *entry;
 
-		while (store_ip_next(st, OBJECT_SLICE, ip, &pos, &owner)) {
-			const struct object *o = owner.object, *service;
-			struct endpoint p = slice_endpoint(&o->slice, owner.item);
+		for (struct addr_walk w = {NULL, 0};
+			(entry = kube_owners_next(&k->owners, ip, &w)) != NULL;) {
+			const struct object *service = service_of(k, entry);
+			const struct kube_endpoint *p;
+			unsigned at = 0;
 
-			if (!p.is_ready || o->slice.service == NULL || o->slice.is_imported)
-				continue;
-			service = store_service(st, o->ns, o->slice.service);
-			if (service != NULL && kube_has_service(k, o->ns, o->slice.service))
-				add_service(own, service, &p);
+			while (service != NULL && !entry->home->is_imported &&
+				(p = kube_next_with_ip(entry, ip, &at)) != NULL)
+				add_service(own, service, p);
 		}
 	}
 }
@@ -68,7 +79,7 @@ void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg)
 	if (k->is_started)
 		find_services(&own, k);
 	vec_for_each(&own.services, s)
-		fn(arg, s->service, &s->endpoint.ip);
+		fn(arg, s->service, &s->endpoint->ip);
 	if (own.services.len == 0)
 		vec_for_each(&k->local, ip)
 			fn(arg, NULL, ip);
@@ -89,6 +100,35 @@ bool kube_same_set(const struct rrset *a, const struct rrset *b)
 	return a->wire_len == b->wire_len && memcmp(a->wire, b->wire, a->wire_len) == 0;
 }
 
+static bool has_target(const struct rrset_builder *b, const uint8_t *target, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)b->wire.at;
+
+	for (unsigned i = 0; i < b->count; i++) {
+		size_t n = (size_t)(p[10] << 8 | p[11]);
+
+		if (n == len && memcmp(p + RR_FIXED, target, n) == 0)
+			return true;
+		p += RR_FIXED + n;
+	}
+	return false;
+}
+
+/* SVC.NS.svc.ZONE, with the endpoint's label in front in a headless service; once. */
+static void add_target(
+	struct rrset_builder *b, const struct kube_zone *zone, const struct own_service *s)
+{
+	uint8_t name[KUBE_LABELS_MAX + KUBE_KEY_MAX + NAME_MAX_OCTETS];
+	const struct kube_endpoint *p = s->endpoint;
+	size_t n = s->service->service.is_headless ? kube_write_label(name, p->label, &p->ip) : 0;
+
+	n += kube_service_key(name + n, s->service->ns, s->service->name);
+	memcpy(name + n, zone->name.wire, zone->name.len);
+	n += zone->name.len;
+	if (n <= NAME_MAX_OCTETS && !has_target(b, name, n))
+		rrset_add(b, name, n);
+}
+
 static void publish_ns(struct kube *k, struct kube_zone *z, const struct own *own)
 {
 	struct rrset_builder b = {.type = TYPE_NS, .ttl = k->options.ttl};
@@ -97,13 +137,7 @@ static void publish_ns(struct kube *k, struct kube_zone *z, const struct own *ow
 	struct name name = z->is_reverse ? home->name : z->name;
 
 	vec_for_each(&own->services, s)
-		kube_add_target(&b, k,
-			&(struct kube_target){
-				.zone = home,
-				.ns = s->service->ns,
-				.service = s->service->name,
-				.endpoint = s->service->service.is_headless ? &s->endpoint : NULL,
-			});
+		add_target(&b, home, s);
 	if (b.count == 0 && name_prepend(&name, STR("dns")) == 0 &&
 		name_prepend(&name, STR("ns")) == 0)
 		rrset_add(&b, name.wire, name.len);

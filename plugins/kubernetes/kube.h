@@ -220,16 +220,6 @@ void kube_compile_address(struct kube *k, const struct ip *ip);
 bool kube_has_service(const struct kube *k, const char *ns, const char *name);
 /* True when the ServiceImport has a name in the zones of imports. Control thread (compile.c). */
 bool kube_has_import(const struct kube *k, const char *ns, const char *name);
-/* A name that PTR and NS records point to. */
-struct kube_target {
-	const struct kube_zone *zone;
-	const char *ns, *service;
-	const struct endpoint *endpoint; /* NULL: the service itself */
-	const char *cluster; /* of an endpoint of a ServiceImport, else NULL */
-};
-/* Add the folded name to the set, once; one that is too long is left out (addresses.c). */
-void kube_add_target(
-	struct rrset_builder *b, const struct kube *k, const struct kube_target *t);
 /* Call fn for the services that this server is an endpoint of, else its addresses (apex.c). */
 void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg);
 /* Publish NS records and ns.dns from the services that have this server as an endpoint (apex.c). */

@@ -96,8 +96,19 @@ static void add_set(struct ips *out, const struct rrset *set)
 	}
 }
 
+/* Nobody asks for other addresses without a reverse zone. */
+static bool is_wanted(const struct kube *k, const struct ip *ip)
+{
+	if (k->has_reverse)
+		return true;
+	vec_for_each(&k->local, own)
+		if (ip_eq(own, ip))
+			return true;
+	return false;
+}
+
 /* The addresses of an entry, sorted, each once. Endpoints without a label are sorted already. */
-static void collect(struct ips *out, const struct kube_entry *entry)
+static void collect(struct ips *out, const struct kube *k, const struct kube_entry *entry)
 {
 	size_t n = 0;
 
@@ -113,7 +124,8 @@ static void collect(struct ips *out, const struct kube_entry *entry)
 	if (out->list.len > entry->n_plain)
 		qsort(out->list.at, out->list.len, sizeof(*out->list.at), compare_ips);
 	for (size_t i = 0; i < out->list.len; i++)
-		if (n == 0 || compare_ips(&out->list.at[n - 1], &out->list.at[i]) != 0)
+		if (is_wanted(k, &out->list.at[i]) &&
+			(n == 0 || compare_ips(&out->list.at[n - 1], &out->list.at[i]) != 0))
 			out->list.at[n++] = out->list.at[i];
 	out->list.len = n;
 }
@@ -163,13 +175,13 @@ void kube_owners_replace(struct kube *k, struct kube_entry *old, struct kube_ent
 
 	old = only_service(old);
 	entry = only_service(entry);
-	if (!k->has_reverse || (old == NULL && entry == NULL))
+	if (old == NULL && entry == NULL)
 		return;
 	number = old == NULL ? take_number(o) : old->number;
 	if (entry != NULL)
 		entry->number = number;
-	collect(&before, old);
-	collect(&now, entry);
+	collect(&before, k, old);
+	collect(&now, k, entry);
 	rcu_publish(o->entries->at[number], entry);
 	change(o, &before, &now, number);
 	if (entry == NULL)
@@ -240,7 +252,7 @@ static void add_names(struct rrset_builder *b, const struct kube_entry *entry, c
 		add_name(b, entry, labels, kube_write_label(labels, p->label, &p->ip));
 }
 
-static const struct kube_entry *next_owner(
+const struct kube_entry *kube_owners_next(
 	const struct kube_owners *o, const struct ip *ip, struct addr_walk *w)
 {
 	const struct addr_table *t = ip->len == 4 ? &o->v4 : &o->v6;
@@ -258,13 +270,14 @@ const struct rrset *kube_owners_ptr(const struct kube *k, const struct ip *ip, s
 	const struct kube_entry *entry;
 	enum claim best = NONE;
 
-	for (struct addr_walk w = {NULL, 0}; (entry = next_owner(&k->owners, ip, &w)) != NULL;) {
+	for (struct addr_walk w = {NULL, 0};
+		(entry = kube_owners_next(&k->owners, ip, &w)) != NULL;) {
 		enum claim claim = claim_of(entry, ip);
 
 		best = claim < best ? claim : best;
 	}
 	for (struct addr_walk w = {NULL, 0};
-		best != NONE && (entry = next_owner(&k->owners, ip, &w)) != NULL;)
+		best != NONE && (entry = kube_owners_next(&k->owners, ip, &w)) != NULL;)
 		if (claim_of(entry, ip) == best)
 			add_names(&b, entry, ip, best);
 	return rrset_build_in(&b, arena);

@@ -2,8 +2,9 @@
  * Whose an address is: the services, of this cluster or imported, that PTR records point to. An
  * index of numbers (names/addr_table.h) leads to the entries of the services, and the names are
  * made from those for each question: a quarter of a million record sets would be most of the
- * memory of a large cluster. Belongs to a struct kube; the control thread changes it together
- * with the zones' tables, workers read it.
+ * memory of a large cluster. Without a reverse zone only the addresses of this server are noted,
+ * which it finds its own services by (apex.c). Belongs to a struct kube; the control thread
+ * changes it together with the zones' tables, workers read it.
  *
  * Lifetime: published (RCU), as the entries that it leads to.
  */
@@ -43,6 +44,12 @@ void kube_owners_replace(struct kube *k, struct kube_entry *old, struct kube_ent
  */
 const struct rrset *kube_owners_ptr(
 	const struct kube *k, const struct ip *ip, struct arena *arena);
+/*
+ * Walk the entries of services that have an address, as their own or of an endpoint: start with
+ * a zeroed walk; NULL at the end. The caller makes sure that the entry has it. Any thread.
+ */
+const struct kube_entry *kube_owners_next(
+	const struct kube_owners *o, const struct ip *ip, struct addr_walk *w);
 /* True when an address with PTR records has the first bits, fewer than all, of prefix. */
 bool kube_owners_has_below(
 	const struct kube_owners *o, const uint8_t *prefix, unsigned octets, unsigned bits);

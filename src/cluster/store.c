@@ -13,6 +13,7 @@
 #include "cluster/touches.h"
 
 #define COMMIT_ROUNDS_MAX 16
+#define ITEMS_MAX (OBJECT_MAX_ENDPOINTS + 1u)
 
 /* Stands right before each kept object in its block. */
 struct node {
@@ -201,7 +202,8 @@ static void index_add(struct store *st, const struct object *o)
 
 	if (find_group(st, o, &groups, &key))
 		group_add(groups, key_str(&key), o);
-	ip_index_add(&st->ips[o->kind], o);
+	if (o->kind != OBJECT_SLICE)
+		ip_index_add(&st->ips[o->kind], o);
 	st->stats.objects[o->kind]++;
 	if (o->kind == OBJECT_SLICE)
 		st->stats.endpoints += o->slice.n_endpoints;
@@ -214,7 +216,8 @@ static void index_remove(struct store *st, const struct object *o)
 
 	if (find_group(st, o, &groups, &key))
 		group_remove(groups, key_str(&key), o);
-	ip_index_remove(&st->ips[o->kind], o);
+	if (o->kind != OBJECT_SLICE)
+		ip_index_remove(&st->ips[o->kind], o);
 	st->stats.objects[o->kind]--;
 	if (o->kind == OBJECT_SLICE)
 		st->stats.endpoints -= o->slice.n_endpoints;
@@ -723,9 +726,33 @@ void store_release(struct store *st)
 	vec_free(&st->held);
 }
 
+/* The position is that in the map, and the item of the slice there. */
+static bool slice_ip_next(
+	const struct store *st, const struct ip *ip, size_t *pos, struct ip_owner *out)
+{
+	size_t at = *pos / ITEMS_MAX, item = *pos % ITEMS_MAX, next = at;
+	const struct node *n;
+
+	while ((n = map_next(&st->objects[OBJECT_SLICE], &next)) != NULL) {
+		for (; item < n->object->slice.n_endpoints; item++) {
+			struct ip own = object_ip(n->object, (uint32_t)item);
+
+			if (!ip_eq(&own, ip))
+				continue;
+			*out = (struct ip_owner){n->object, (uint32_t)item};
+			*pos = (next - 1) * ITEMS_MAX + item + 1;
+			return true;
+		}
+		item = 0;
+	}
+	return false;
+}
+
 bool store_ip_next(const struct store *st, enum object_kind kind, const struct ip *ip, size_t *pos,
 	struct ip_owner *out)
 {
+	if (kind == OBJECT_SLICE)
+		return slice_ip_next(st, ip, pos, out);
 	return ip_index_next(&st->ips[kind], ip, pos, out);
 }
 

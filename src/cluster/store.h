@@ -117,7 +117,7 @@ enum touch_kind {
 	TOUCH_SERVICE, /* ns, name: the service or any slice of it, with or without a service */
 	TOUCH_IMPORT, /* ns, name: the same for a ServiceImport and its slices */
 	TOUCH_POD, /* ns, name */
-	TOUCH_IP, /* ip: a service, endpoint or pod that has it came, went or changed */
+	TOUCH_IP, /* ip: a pod that has it came, went or changed */
 	TOUCH_SYNC, /* store_is_synced() of some kind changed */
 };
 
@@ -191,7 +191,9 @@ void store_release(struct store *st);
 
 /*
  * Walk the objects of kind that have ip: OBJECT_SERVICE and OBJECT_IMPORT by cluster_ips,
- * OBJECT_SLICE by endpoint (ready or not), OBJECT_POD. Start with *pos = 0; false at the end.
+ * OBJECT_SLICE by endpoint (ready or not), OBJECT_POD. Start with *pos = 0; false at the end. There
+ * is no index of endpoints: for slices this looks at all of them, which people who ask can wait
+ * for.
  */
 bool store_ip_next(const struct store *st, enum object_kind kind, const struct ip *ip, size_t *pos,
         struct ip_owner *out);
