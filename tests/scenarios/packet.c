@@ -230,6 +230,23 @@ size_t packet_reply(const struct step *s, const uint8_t *query, size_t len, uint
 	return n;
 }
 
+uint32_t packet_serial(const uint8_t *wire, size_t len)
+{
+	uint32_t serial = 0;
+	ldns_pkt *p;
+
+	if (ldns_wire2pkt(&p, wire, len) != LDNS_STATUS_OK)
+		return 0;
+	for (size_t i = 0; i < ldns_rr_list_rr_count(ldns_pkt_answer(p)); i++) {
+		const ldns_rr *rr = ldns_rr_list_rr(ldns_pkt_answer(p), i);
+
+		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_SOA)
+			serial = ldns_rdf2native_int32(ldns_rr_rdf(rr, 2));
+	}
+	ldns_pkt_free(p);
+	return serial;
+}
+
 void packet_question(const uint8_t *wire, size_t len, struct buf *out)
 {
 	ldns_pkt *p;

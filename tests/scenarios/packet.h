@@ -18,5 +18,7 @@ size_t packet_ask(const struct step *s, uint16_t id, uint8_t *out);
 bool packet_expect(const struct step *s, const uint8_t *wire, size_t len, struct buf *why);
 /* Write the reply of a `reply` step to the query (len octets) to out; returns its length. */
 size_t packet_reply(const struct step *s, const uint8_t *query, size_t len, uint8_t *out);
+/* The serial of the SOA record in the answer section, 0 when there is none. */
+uint32_t packet_serial(const uint8_t *wire, size_t len);
 /* Append "name type" of the question of a packet to out. */
 void packet_question(const uint8_t *wire, size_t len, struct buf *out);

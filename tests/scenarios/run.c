@@ -1,5 +1,5 @@
 /*
- * Plays scenario files in the real core: run FILE... prints one TAP line a file.
+ * Plays scenario files in the real core: run FILE... prints a TAP line for each title in them.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -44,6 +44,14 @@ uint64_t clock_wall_ms(void)
 	return 1700000000000 + fake_net.now_ns / 1000000;
 }
 
+static int tap_lines; /* printed so far */
+
+/* The serial that a zone had when it was last asked for. */
+struct seen_serial {
+	char zone[256];
+	uint32_t serial;
+};
+
 struct sent {
 	struct list node;
 	struct fake_sent packet;
@@ -63,6 +71,7 @@ static struct play {
 	uint16_t next_id;
 	struct buf why;
 	struct buf log; /* everything that was logged */
+	VEC(struct seen_serial) serials;
 	char dir[64];   /* of the Corefile and other files; "" before there are any */
 } play;
 
@@ -225,6 +234,42 @@ static bool do_expect(const struct step *s)
 	return packet_expect(s, play.reply, play.reply_len, &play.why);
 }
 
+static struct seen_serial *find_serial(const char *zone)
+{
+	struct seen_serial new = {.serial = 0};
+
+	vec_for_each(&play.serials, s)
+		if (strcmp(s->zone, zone) == 0)
+			return s;
+	snprintf(new.zone, sizeof(new.zone), "%s", zone);
+	vec_push(&play.serials, new);
+	return &play.serials.at[play.serials.len - 1];
+}
+
+/* Ask for the SOA record, and compare its serial with the last one. */
+static bool do_serial(const struct step *s)
+{
+	struct seen_serial *seen = find_serial(step_word(s, 1));
+	const char *want = step_word(s, 2);
+	uint32_t old = seen->serial, now;
+	struct step ask = {.line = s->line};
+	bool is_right;
+
+	vec_push(&ask.words, "ask");
+	vec_push(&ask.words, seen->zone);
+	vec_push(&ask.words, "SOA");
+	do_ask(&ask);
+	vec_free(&ask.words);
+	now = packet_serial(play.reply, play.reply_len);
+	seen->serial = now;
+	is_right = strcmp(want, "moves") == 0 ? (int32_t)(now - old) > 0
+		: strcmp(want, "stays") == 0  ? now == old
+					      : now != 0;
+	if (!is_right)
+		buf_printf(&play.why, "    the serial was %u, is %u\n", old, now);
+	return is_right;
+}
+
 static bool do_quiet(void)
 {
 	if (play.reply_len != 0)
@@ -294,6 +339,8 @@ static bool do_step(const struct step *s)
 		return do_ask(s);
 	if (strcmp(verb, "expect") == 0)
 		return do_expect(s);
+	if (strcmp(verb, "serial") == 0)
+		return do_serial(s);
 	if (strcmp(verb, "quiet") == 0)
 		return do_quiet();
 	if (strcmp(verb, "upstream") == 0)
@@ -343,38 +390,49 @@ static void end(void)
 	}
 	buf_free(&play.why);
 	buf_free(&play.log);
+	vec_free(&play.serials);
 	remove_folder();
 }
 
-/* What a scenario proves: its title, or else the name of its file. */
-static void print_name(const struct script *s)
+/* A TAP line: what was proved is the title, or else the name of the file. */
+static void print_result(const struct script *s, const struct step *title, bool is_good)
 {
 	const char *slash = strrchr(s->path, '/'), *file = slash == NULL ? s->path : slash + 1;
 
-	if (s->steps.len == 0 || strcmp(step_word(s->steps.at[0], 0), "title") != 0) {
-		printf("%.*s\n", (int)strcspn(file, "."), file);
-		return;
-	}
-	for (size_t i = 1; i < s->steps.at[0]->words.len; i++)
-		printf("%s%s", i > 1 ? " " : "", step_word(s->steps.at[0], i));
+	printf("%s %d -", is_good ? "ok" : "not ok", ++tap_lines);
+	if (title == NULL)
+		printf(" %.*s", (int)strcspn(file, "."), file);
+	for (size_t i = 1; title != NULL && i < title->words.len; i++)
+		printf(" %s", step_word(title, i));
 	printf("\n");
 }
 
-/* Play one file; prints its TAP line. */
-static bool run(const char *path, int number)
+static bool is_title(const struct step *s)
+{
+	return strcmp(step_word(s, 0), "title") == 0;
+}
+
+/* Play one file; prints a TAP line for each title in it, at least one. */
+static bool run(const char *path)
 {
 	struct script *s = script_read(path);
+	const struct step *title = NULL;
 	bool is_good = s->steps.len > 0;
 
 	begin();
 	for (size_t i = 0; is_good && i < s->steps.len; i++) {
-		is_good = do_step(s->steps.at[i]);
+		const struct step *step = s->steps.at[i];
+
+		if (is_title(step) && i > 0)
+			print_result(s, title, true);
+		if (is_title(step))
+			title = step;
+		is_good = do_step(step);
 		if (!is_good)
-			printf("# %s:%u: %s\n%s", path, s->steps.at[i]->line,
-				step_word(s->steps.at[i], 0), buf_text(&play.why));
+			printf("# %s:%u: %s\n%s", path, step->line, step_word(step, 0),
+				buf_text(&play.why));
 	}
-	printf("%s %d - ", is_good ? "ok" : "not ok", number);
-	print_name(s);
+	print_result(s, title, is_good);
 	end();
 	script_free(s);
 	return is_good;
@@ -396,10 +454,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	log_set_sink(keep_log, NULL);
 	rcu_register_thread();
-	printf("1..%d\n", argc - 1);
 	for (int i = 1; i < argc; i++)
-		failed += !run(argv[i], i);
+		failed += !run(argv[i]);
 	rcu_unregister_thread();
+	printf("1..%d\n", tap_lines);
 	printf("# %d scenarios, %d failed\n", argc - 1, failed);
 	return failed > 0 || argc < 2;
 }
