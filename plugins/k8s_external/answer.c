@@ -244,7 +244,7 @@ static enum verdict answer_reverse(
 	return nxdomain(x, n->zone, q);
 }
 
-/* NS with the addresses of ns1.dns, which lies in the first zone that is no reverse zone. */
+/* NS with the addresses of ns1.dns. */
 static enum verdict answer_ns(struct external *x, const struct external_name *n, struct query *q)
 {
 	const struct rrset *ns = rcu_borrow(n->zone->ns);
@@ -255,7 +255,7 @@ static enum verdict answer_ns(struct external *x, const struct external_name *n,
 	if (ns == NULL)
 		return nodata(x, n->zone, q);
 	answer_add(&q->answer, SECTION_ANSWER, ns);
-	own.zone = n->zone->is_reverse ? x->primary : n->zone;
+	own.zone = n->zone;
 	own.name = rrset_rdata(ns, 0, &len);
 	own.labels = 2;
 	own.len = len - own.zone->name.len;
@@ -291,11 +291,11 @@ enum verdict external_query(struct query *q, void *instance)
 		return query_fail(q, RCODE_REFUSED);
 	if (n.labels == 0)
 		return answer_apex(x, &n, q);
-	if (n.zone->is_reverse)
-		return answer_reverse(x, &n, q);
 	entry = external_find(&n, q->table == &n.zone->table ? q->hash : 0);
 	if (entry != NULL)
 		return answer_entry(x, &n, entry, q);
+	if (n.zone->is_reverse)
+		return answer_reverse(x, &n, q);
 	if (external_is_endpoint(x, &n))
 		return answer_endpoints(x, &n, q);
 	return nxdomain(x, n.zone, q);

@@ -18,27 +18,19 @@ static bool below_apex(
 		name_prepend(out, label) == 0;
 }
 
-/* The zone that names of servers of z lie in: a reverse zone has none of its own. */
-static const struct external_zone *home_of(
-	const struct external *x, const struct external_zone *z)
-{
-	return z->is_reverse ? x->primary : z;
-}
-
 static const struct rrset *make_soa(const struct external *x, const struct external_zone *z)
 {
 	struct rrset_builder b = {.type = TYPE_SOA, .ttl = x->options.ttl};
-	const struct external_zone *home = home_of(x, z);
 	uint8_t rdata[2 * NAME_MAX_OCTETS + 20];
 	struct name mname, rname;
 	struct soa soa = {mname.wire, rname.wire, zone_history_serial(&z->history), 7200, 1800,
 		86400, x->options.ttl};
 
 	/* a zone whose name leaves no room for these labels stands for itself */
-	if (!below_apex(&mname, x, home, STR("ns1")))
-		mname = home->name;
-	if (!below_apex(&rname, x, home, STR("hostmaster")))
-		rname = home->name;
+	if (!below_apex(&mname, x, z, STR("ns1")))
+		mname = z->name;
+	if (!below_apex(&rname, x, z, STR("hostmaster")))
+		rname = z->name;
 	rrset_add(&b, rdata, rrset_soa_rdata(rdata, &soa));
 	return rrset_build(&b);
 }
@@ -48,7 +40,7 @@ static const struct rrset *make_ns(const struct external *x, const struct extern
 	struct rrset_builder b = {.type = TYPE_NS, .ttl = x->options.ttl};
 	struct name name;
 
-	if (!below_apex(&name, x, home_of(x, z), STR("ns1")))
+	if (!below_apex(&name, x, z, STR("ns1")))
 		return NULL;
 	rrset_add(&b, name.wire, name.len);
 	return rrset_build(&b);
@@ -132,7 +124,7 @@ void external_compile_self(struct external *x)
 	vec_for_each(&x->zones, z) {
 		struct external_entry *entry;
 
-		if ((*z)->is_reverse || n + (*z)->name.len > NAME_MAX_OCTETS)
+		if (n + (*z)->name.len > NAME_MAX_OCTETS)
 			continue;
 		entry = external_entry_new(EXTERNAL_SELF, key, n);
 		external_set_addresses(x, entry, own.ips.at, own.ips.len);

@@ -198,10 +198,9 @@ void external_on_changes(void *arg, const struct changes *c)
 
 void external_compile_zones(struct external *x)
 {
+	size_t n = 1u + x->options.apex[0];
+
 	vec_for_each(&x->zones, z)
-		if (!(*z)->is_reverse)
-			external_put(x, *z,
-				external_entry_new(EXTERNAL_NODE, x->options.apex,
-					1u + x->options.apex[0]));
+		external_put(x, *z, external_entry_new(EXTERNAL_NODE, x->options.apex, n));
 	external_compile_apex(x);
 }

@@ -239,10 +239,10 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 		explain_say(x, EXPLAIN_REFUSED, "it hands out no whole zone");
 	else if (a.n.labels == 0)
 		explain_apex(&a, x);
-	else if (a.n.zone->is_reverse)
-		explain_reverse(&a, x);
 	else if ((entry = external_find(&a.n, 0)) != NULL)
 		explain_entry(&a, entry, x);
+	else if (a.n.zone->is_reverse)
+		explain_reverse(&a, x);
 	else if (external_is_endpoint(a.x, &a.n))
 		explain_endpoints(&a, x);
 	else

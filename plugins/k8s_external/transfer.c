@@ -256,16 +256,22 @@ void external_add_headless(struct buf *row, const struct external *x,
 
 /* --- the hooks --------------------------------------------------------------------------- */
 
-static void add_forward(struct buf *row, const struct external *x, const struct external_zone *z)
+static void add_entries(struct buf *row, const struct external_zone *z)
 {
 	const struct external_entry *entry;
-	const struct object *o;
 	size_t pos = 0;
 
 	while ((entry = (const struct external_entry *)table_next(&z->table, &pos)) != NULL)
 		add_entry(row, z, entry);
-	for (pos = 0; x->options.has_headless &&
-		(o = store_next(x->view->store(x->cluster), OBJECT_SERVICE, &pos)) != NULL;)
+}
+
+static void add_services(struct buf *row, const struct external *x, const struct external_zone *z)
+{
+	const struct object *o;
+	size_t pos = 0;
+
+	while (x->options.has_headless &&
+		(o = store_next(x->view->store(x->cluster), OBJECT_SERVICE, &pos)) != NULL)
 		external_add_headless(row, x, z, o);
 }
 
@@ -327,10 +333,11 @@ static struct zone_image *transfer_image(void *instance, const struct name *zone
 	if (z == NULL)
 		return NULL;
 	records_add_set(&row, z->name.wire, z->ns);
+	add_entries(&row, z);
 	if (z->is_reverse)
 		add_reverse(&row, x, z);
 	else
-		add_forward(&row, x, z);
+		add_services(&row, x, z);
 	zone_history_see(&z->history);
 	return zone_image_flat(z->soa, &row);
 }
