@@ -10,10 +10,11 @@ static const uint8_t label_pod[] = "\3pod";
 /* Name servers whose addresses are added to an NS answer. */
 #define MAX_GLUE 16u
 
-const struct kube_zone *kube_find_zone(const struct kube *k, const uint8_t *name, unsigned labels)
+/* With few zones, comparing the end of the name with each takes less than hashing. */
+static const struct kube_zone *compare_zones(
+	const struct kube *k, const uint8_t *name, size_t len, unsigned labels)
 {
 	const struct kube_zone *best = NULL;
-	size_t len = name_len(name);
 
 	vec_for_each(&k->zones, at) {
 		const struct kube_zone *z = *at;
@@ -31,6 +32,17 @@ const struct kube_zone *kube_find_zone(const struct kube *k, const uint8_t *name
 			best = z;
 	}
 	return best;
+}
+
+const struct kube_zone *kube_find_zone(
+	const struct kube *k, const uint8_t *name, size_t len, unsigned labels)
+{
+	int i;
+
+	if (k->zones.len <= KUBE_ZONES_COMPARED)
+		return compare_zones(k, name, len, labels);
+	i = zone_list_match(&k->zone_index, name);
+	return i < 0 ? NULL : k->zones.at[i];
 }
 
 /* A question's name relative to its zone, split into labels from the right. */
@@ -66,7 +78,7 @@ static void find_key(struct place *p, const uint8_t *name)
 
 static bool locate(const struct kube *k, const struct query *q, struct place *p)
 {
-	p->zone = kube_find_zone(k, q->folded, q->msg.qname_labels);
+	p->zone = kube_find_zone(k, q->folded, q->msg.qname_len, q->msg.qname_labels);
 	if (p->zone == NULL)
 		return false;
 	p->labels = q->msg.qname_labels - p->zone->labels;
@@ -345,7 +357,7 @@ static void add_server_glue(
 	struct query *q, const struct kube *k, const uint8_t *target, uint32_t ttl)
 {
 	unsigned n, labels = name_labels(target);
-	const struct kube_zone *home = kube_find_zone(k, target, labels);
+	const struct kube_zone *home = kube_find_zone(k, target, name_len(target), labels);
 	struct place p = {.zone = home};
 	const struct kube_entry *entry;
 

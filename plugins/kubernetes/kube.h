@@ -18,6 +18,7 @@
 #include "cluster/store.h"
 #include "cluster/view.h"
 #include "core/zone_history.h"
+#include "core/zone_list.h"
 #include "kubernetes/clients.h"
 #include "kubernetes/owners.h"
 #include "names/table.h"
@@ -29,6 +30,9 @@
 /* The same of the specification for services that are imported from other clusters. */
 #define KUBE_IMPORT_DNS_VERSION "1.0.0"
 #define KUBE_DNS_VERSION_TTL 28800u
+
+/* So many zones at most are compared one by one: a block of addresses can stand for 128 zones. */
+#define KUBE_ZONES_COMPARED 6u
 
 struct cluster;
 struct rest_stats;
@@ -164,6 +168,7 @@ struct kube_startup {
 struct kube {
 	struct kube_options options;
 	VEC(struct kube_zone *) zones;
+	struct zone_list zone_index; /* in the order of zones */
 	struct kube_zone *primary; /* first zone that has names of Services, else of imports */
 	struct kube_zone *imported; /* first zone that has names of ServiceImports, or NULL */
 	struct table addresses; /* of pods, when they are verified */
@@ -282,8 +287,9 @@ void kube_prefetch(struct query *q, void *instance);
 enum verdict kube_reverse(struct kube *k, const struct kube_zone *z, struct query *q);
 /* Answer at a service that is an alias (external.c). */
 enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struct query *q);
-/* The longest zone that a folded name of so many labels lies in, or NULL (answer.c). */
-const struct kube_zone *kube_find_zone(const struct kube *k, const uint8_t *name, unsigned labels);
+/* The longest zone that a folded name of so many octets and labels lies in, or NULL (answer.c). */
+const struct kube_zone *kube_find_zone(
+	const struct kube *k, const uint8_t *name, size_t len, unsigned labels);
 /* The namespace of the pods with that address as a wire label, or NULL (addresses.c). */
 const uint8_t *kube_pod_namespace(const struct kube *k, const struct ip *ip);
 /* Which SRV records kube_add_srv() adds. */

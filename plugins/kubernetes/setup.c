@@ -318,6 +318,7 @@ static void add_zone(struct kube *k, const char *text)
 	table_init(&z->table);
 	zone_history_init(&z->history, k->shared, &z->name);
 	vec_push(&k->zones, z);
+	zone_list_add(&k->zone_index, &z->name);
 }
 
 /* Names of Services are preferred to those of imports for what the server says about itself. */
@@ -456,6 +457,7 @@ static void kube_free(struct kube *k)
 	table_fini(&k->addresses, kube_address_free);
 	kube_clients_fini(&k->clients);
 	vec_free(&k->zones);
+	zone_list_free(&k->zone_index);
 	vec_free(&k->local);
 	vec_free(&k->options.namespaces);
 	vec_free(&k->options.import_zones);

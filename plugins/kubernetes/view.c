@@ -65,7 +65,7 @@ static bool view_is_synced(const void *instance)
 
 static const struct name *view_zone_of(const void *instance, const uint8_t *name, unsigned labels)
 {
-	const struct kube_zone *z = kube_find_zone(instance, name, labels);
+	const struct kube_zone *z = kube_find_zone(instance, name, name_len(name), labels);
 
 	return z == NULL ? NULL : &z->name;
 }
