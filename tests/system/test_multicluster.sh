@@ -62,6 +62,9 @@ start() {
 .:$port {
 	bind 127.0.0.1
 	ready 127.0.0.1:$http
+	transfer {
+		to *
+	}
 	kubernetes cluster.local clusterset.local in-addr.arpa {
 		endpoint http://127.0.0.1:$api
 		multicluster clusterset.local
@@ -89,9 +92,26 @@ is_gone() {
 	[ "$(ask_status "$port" far.shop.svc.clusterset.local A)" = NXDOMAIN ]
 }
 
+# 1.15.13: a transfer has the names that are answered, with the cluster of each endpoint
+transferred() { # NAME
+	dig @127.0.0.1 -p "$port" +time=5 +tries=1 +noall +answer clusterset.local axfr |
+		tr -s '\t ' ' ' | sort -u >"$workdir/zone"
+	is "$(grep -c ' SOA ' "$workdir/zone")" 1 "$1: a transfer of the zone"
+	like "$(cat "$workdir/zone")" \
+		'^db-0\.east\.db\.shop\.svc\.clusterset\.local\. 5 IN A 10\.244\.0\.1$' \
+		"$1: the cluster is in the names of endpoints"
+	like "$(cat "$workdir/zone")" \
+		'^_pg\._tcp\.db\.shop\.svc\.clusterset\.local\. 5 IN SRV 0 [0-9]+ 5432 db-0\.east\.db\.' \
+		"$1: and in the targets of ports"
+	like "$(cat "$workdir/zone")" '^far\.shop\.svc\.clusterset\.local\. 5 IN A 10\.112\.0\.1$' \
+		"$1: addresses of the set are there"
+	unlike "$(cat "$workdir/zone")" '^web\.' "$1: Services of this cluster are not"
+}
+
 for version in v1beta1 v1alpha1; do
 	start $version $version
 	check $version
+	transferred $version
 	unlike "$(cat "$workdir/$version.log")" '(WARNING|ERROR)' "$version: no complaints"
 	ctl DELETE "http://127.0.0.1:$control/apisim/objects?resource=serviceimports&namespace=shop&name=far"
 	wait_for 50 is_gone
