@@ -94,6 +94,18 @@ static int read_corefile(struct control *c, struct corefile **out, struct err *e
 		e);
 }
 
+int control_hash(struct control *c, uint8_t sha512[64], struct err *e)
+{
+	struct corefile *corefile;
+	int rc = read_corefile(c, &corefile, e);
+
+	if (rc != 0)
+		return rc;
+	memcpy(sha512, corefile->sha512, sizeof(corefile->sha512));
+	corefile_free(corefile);
+	return 0;
+}
+
 static struct generation *build(struct control *c, struct err *e)
 {
 	struct generation_options options = {

@@ -30,6 +30,11 @@ struct control_config {
 struct control *control_start(const struct control_config *config, struct err *e);
 /* Read the configuration again; on failure the old one goes on and e says why. */
 int control_reload(struct control *c, struct err *e);
+/*
+ * Read the configuration that control_reload() would read, imports included, and give its hash
+ * without setting it up. 0, or a negative errno with file, line and reason in e. Control thread.
+ */
+int control_hash(struct control *c, uint8_t sha512[64], struct err *e);
 /* What the next control_reload() reads: path, text and name of config, which the caller keeps. */
 void control_configure(struct control *c, const struct control_config *config);
 /* Append a line for each zone and address: "cluster.local.:53 on 127.0.0.1". */
