@@ -1,16 +1,19 @@
 /* A large cluster: services, each with its slices, and pods. */
 #include "sim.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/mem.h"
 #include "base/must.h"
-#include "base/rand.h"
 
-enum { SERVICES_A_NAMESPACE = 100, ENDPOINTS_A_SLICE = 100 };
+enum {
+	SERVICES_A_NAMESPACE = 100,
+	ENDPOINTS_A_SLICE = 100,
+	FIRST_VERSION =
+	        1000000, /* all versions have as many digits, so that churn edits in place */
+};
 
 static void put(const char *api, const char *kind, json_t *o)
 {
@@ -88,6 +91,8 @@ int generate_cluster(unsigned services, unsigned per_service, unsigned pods)
 	unsigned at = 0;
 
 	pthread_mutex_lock(&world.lock);
+	if (services > 0 && world.rv < FIRST_VERSION)
+		world.rv = FIRST_VERSION;
 	for (unsigned i = 0; i < services; i++) {
 		namespace_of(i, namespace, sizeof(namespace));
 		snprintf(name, sizeof(name), "svc-%u", i);
@@ -124,7 +129,7 @@ static json_t *time_address(void)
 }
 
 /* The only endpoint of a headless service is the time at which it was changed. */
-static void put_marker_slice(unsigned n)
+void marker_change(unsigned n)
 {
 	put("discovery.k8s.io/v1", "EndpointSlice",
 	        json_pack("{s:{s:o,s:s,s:{s:o}},s:s,s:[{s:[o],s:{s:b}}],s:[{s:s,s:s,s:i}]}",
@@ -151,66 +156,7 @@ void generate_markers(unsigned markers)
 		put("v1", "Namespace", json_pack("{s:{s:s}}", "metadata", "name", MARKERS));
 	for (unsigned i = 0; i < markers; i++) {
 		put_marker_service(i);
-		put_marker_slice(i);
+		marker_change(i);
 	}
 	pthread_mutex_unlock(&world.lock);
-}
-
-/* ---- churn ---- */
-
-/* One endpoint of some slice becomes ready, or is so no more. */
-static void flip_one(struct kind *k)
-{
-	struct object *o = k->objects.all.at[rand_below((uint32_t)k->objects.all.len)], *next;
-	json_t *j = json_loadb(o->json, o->len, 0, NULL);
-	json_t *all = json_object_get(j, "endpoints");
-	json_t *e = json_array_get(
-	        all, json_array_size(all) ? rand_below((uint32_t)json_array_size(all)) : 0);
-	json_t *conditions = json_object_get(e, "conditions");
-	const char *why = "";
-
-	if (conditions != NULL) {
-		json_object_set_new(conditions, "ready",
-		        json_boolean(!json_is_true(json_object_get(conditions, "ready"))));
-		next = object_build(k, j, &why);
-		must(next != NULL);
-		world_put(k, next);
-	}
-	json_decref(j);
-}
-
-/* How many of something that comes rate times a second are due. */
-static uint64_t due(uint64_t start_ms, unsigned rate)
-{
-	return (now_ms() - start_ms) * rate / 1000;
-}
-
-static void *run_churn(void *arg)
-{
-	struct churn c = *(struct churn *)arg;
-	uint64_t start = now_ms(), flips = 0, marks = 0;
-	struct kind *k = kind_find("discovery.k8s.io", "endpointslices");
-
-	free(arg);
-	while (now_ms() - start < c.seconds * 1000u) {
-		pthread_mutex_lock(&world.lock);
-		for (; flips < due(start, c.rate) && !world.stopping; flips++)
-			if (k->objects.all.len > 0)
-				flip_one(k);
-		for (; c.markers > 0 && marks < due(start, c.marks) && !world.stopping; marks++)
-			put_marker_slice((unsigned)(marks % c.markers));
-		pthread_mutex_unlock(&world.lock);
-		poll(NULL, 0, 1);
-	}
-	return NULL;
-}
-
-void churn_start(const struct churn *c)
-{
-	struct churn *copy = mem_new(struct churn);
-	pthread_t thread;
-
-	*copy = *c;
-	must(pthread_create(&thread, NULL, run_churn, copy) == 0);
-	pthread_detach(thread);
 }

@@ -160,10 +160,10 @@ static void make_page(
 	write_meta(g, p, last);
 }
 
-static enum MHD_Result reply_page_protobuf(const struct page *g)
+static void write_protobuf(const struct page *g, struct buf *out)
 {
 	json_t *meta = json_loads(g->meta, 0, NULL);
-	struct buf m = {0}, raw = {0}, out = {0};
+	struct buf m = {0}, raw = {0};
 	char name[80];
 
 	snprintf(name, sizeof(name), "%sList", g->ask->kind->name);
@@ -171,25 +171,23 @@ static enum MHD_Result reply_page_protobuf(const struct page *g)
 	encode_bytes(&raw, 1, m.at, m.len);
 	if (g->items.len > 0)
 		buf_add(&raw, g->items.at, g->items.len);
-	encode_unknown(&out, g->ask->kind->list_api, name, (struct str){raw.at, raw.len});
+	encode_unknown(out, g->ask->kind->list_api, name, (struct str){raw.at, raw.len});
 	buf_free(&m);
 	buf_free(&raw);
 	json_decref(meta);
-	return reply_protobuf(g->ask->connection, &out);
 }
 
-static enum MHD_Result reply_page(const struct page *g)
+static void write_page(const struct page *g, struct buf *out)
 {
-	struct buf out = {0};
-
-	if (g->ask->protobuf)
-		return reply_page_protobuf(g);
-	buf_printf(&out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":%s,\"items\":[",
+	if (g->ask->protobuf) {
+		write_protobuf(g, out);
+		return;
+	}
+	buf_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":%s,\"items\":[",
 	        g->ask->kind->name, g->ask->kind->list_api, g->meta);
 	if (g->items.len > 0)
-		buf_add(&out, g->items.at, g->items.len);
-	buf_str(&out, "]}\n");
-	return reply_json(g->ask->connection, 200, &out);
+		buf_add(out, g->items.at, g->items.len);
+	buf_str(out, "]}\n");
 }
 
 enum MHD_Result list_serve(struct ask *a)
@@ -198,8 +196,10 @@ enum MHD_Result list_serve(struct ask *a)
 	const char *token = query(a->connection, "continue");
 	struct place p = {.rv = (long long)world.rv};
 	struct page page = {.ask = a};
-	enum MHD_Result rc;
+	struct buf out = {0};
 	struct object_list l;
+	struct body *kept;
+	bool is_whole;
 	uint64_t limit = 0, n = 0;
 
 	if (num_u64(str_from(query(a->connection, "limit")), 1000000, &limit) < 0 || *rv == '0')
@@ -214,11 +214,18 @@ enum MHD_Result list_serve(struct ask *a)
 		return reply_too_large(a, n);
 	if (strcmp(query(a->connection, "resourceVersionMatch"), "Exact") == 0)
 		p.rv = (long long)n;
+	is_whole = limit == 0 && *token == '\0' && p.rv == (long long)world.rv;
+	kept = is_whole ? body_find(a, false) : NULL;
+	if (kept != NULL)
+		return reply_body(kept);
 	if (!world_snapshot(a->kind, p.rv < 0 ? world.rv : (uint64_t)p.rv, &l))
 		return reply_expired(a, &p);
 	make_page(&page, &l, &p, limit);
 	object_list_free(&l);
-	rc = reply_page(&page);
+	write_page(&page, &out);
 	buf_free(&page.items);
-	return rc;
+	kept = body_new(a, &out);
+	if (is_whole)
+		body_keep(a, false, kept);
+	return reply_body(kept);
 }

@@ -20,7 +20,7 @@
 #include "base/must.h"
 #include "base/num.h"
 
-enum { MAX_BODY = 64 << 20, MAX_FILE = 512 << 20 };
+enum { MAX_BODY = 64 << 20, MAX_FILE = 512 << 20, CONNECTION_BYTES = 256 << 10 };
 
 struct options {
 	uint16_t port, control;
@@ -225,8 +225,9 @@ static struct MHD_Daemon *listen_on(
 		        MHD_OPTION_HTTPS_MEM_TRUST, 0, load_pem(tls->client_ca)};
 	items[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 	d = MHD_start_daemon(flags, port, NULL, NULL, on_request, NULL, MHD_OPTION_SOCK_ADDR, &at,
-	        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_NOTIFY_COMPLETED, on_complete,
-	        NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+	        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	        (size_t)CONNECTION_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_complete, NULL,
+	        MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 	if (d == NULL) {
 		fprintf(stderr, "apisim: cannot listen on 127.0.0.1:%u\n", port);
 		exit(1);
@@ -264,6 +265,7 @@ static void stop_world(void)
 	pthread_mutex_lock(&world.lock);
 	world.stopping = true;
 	watch_close(NULL, true);
+	pthread_cond_broadcast(&world.changed);
 	pthread_mutex_unlock(&world.lock);
 }
 

@@ -61,15 +61,21 @@ enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf
 	return send_response(status, "application/json", r);
 }
 
-enum MHD_Result reply_protobuf(struct MHD_Connection *c, struct buf *body)
+static void on_sent(void *cls)
 {
-	struct MHD_Response *r =
-	        MHD_create_response_from_buffer(body->len, body->at, MHD_RESPMEM_MUST_FREE);
+	pthread_mutex_lock(&world.lock);
+	body_unref(cls);
+	pthread_mutex_unlock(&world.lock);
+}
 
-	(void)c;
-	*body = (struct buf){0};
-	world.protobuf_answers++;
-	return send_response(200, "application/vnd.kubernetes.protobuf", r);
+enum MHD_Result reply_body(struct body *b)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
+	        b->bytes.len, b->bytes.at, on_sent, b);
+
+	world.protobuf_answers += b->protobuf;
+	return send_response(
+	        200, b->protobuf ? "application/vnd.kubernetes.protobuf" : "application/json", r);
 }
 
 void json_quote(struct buf *b, const char *text)

@@ -22,6 +22,15 @@ struct object_list {
 	VEC(struct object *) all;
 };
 
+/* What a list of all was answered with: the next one at the same version takes the same bytes. */
+struct body {
+	unsigned refs; /* under the world's lock */
+	uint64_t rv;
+	bool protobuf;
+	char *selectors; /* labels and fields as asked for */
+	struct buf bytes;
+};
+
 /* A resource that the server knows. */
 struct kind {
 	char *group; /* "" for core */
@@ -35,6 +44,8 @@ struct kind {
 	bool absent; /* fault: 404 */
 	bool forbidden; /* fault: 403 */
 	struct object_list objects;
+	pthread_cond_t changed; /* also that there is something for its watches to do */
+	struct body *kept[2]; /* of a list, of the initial events of a watch; or NULL */
 	uint64_t lists, watches; /* requests seen */
 };
 
@@ -71,7 +82,7 @@ enum watchlist_mode { WATCHLIST_SERVE, WATCHLIST_REFUSE, WATCHLIST_IGNORE };
 
 struct world {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t changed; /* stalled or stopping */
 	VEC(struct kind *) kinds;
 	uint64_t rv, compacted; /* events up to compacted are forgotten */
 	struct event *ring; /* event seq is at ring[seq % ring_size] */
@@ -192,6 +203,17 @@ bool selector_matches_fields(const struct selector *s, const struct object *o);
 /* Everything that the request restricts: namespace, name, labels, fields. */
 bool ask_matches(const struct ask *a, const struct object *o);
 
+/* body.c: every function needs the lock */
+
+/* The kept body that answers this request, with a reference; NULL when there is none. */
+struct body *body_find(const struct ask *a, bool is_watch);
+/* Make bytes, which are taken over, the body of an answer to this request. */
+struct body *body_new(const struct ask *a, struct buf *bytes);
+/* Keep it for the next request of that kind. */
+void body_keep(const struct ask *a, bool is_watch, struct body *b);
+/* Give a reference back (NULL is ignored). */
+void body_unref(struct body *b);
+
 /* list.c */
 
 /* Answer a LIST. */
@@ -225,8 +247,8 @@ enum MHD_Result reply_now(struct MHD_Connection *c);
 /* Make a body that is copied the answer. */
 enum MHD_Result reply_text(
         struct MHD_Connection *c, unsigned status, const char *type, const char *body);
-/* Send a heap body in protobuf, which is freed. */
-enum MHD_Result reply_protobuf(struct MHD_Connection *c, struct buf *body);
+/* Send a body of status 200; the reference is taken over. */
+enum MHD_Result reply_body(struct body *b);
 /* Send a heap body, which is freed. */
 enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf *body);
 /* Send a Status of failure; extra is inserted before "code" and may be "". */
@@ -251,6 +273,10 @@ enum MHD_Result control_serve(
 int generate_cluster(unsigned services, unsigned per_service, unsigned pods);
 /* Make headless services "marker-N" in "markers", of one endpoint each. Takes the lock. */
 void generate_markers(unsigned markers);
+/* The address of that marker becomes 11 and the low 24 bits of the time. Needs the lock. */
+void marker_change(unsigned n);
+
+/* churn.c */
 
 /* Changes that go on for a while. */
 struct churn {
@@ -259,5 +285,5 @@ struct churn {
 	unsigned seconds;
 };
 
-/* Let a thread make the changes. The address of a marker is 11 and the low 24 bits of the time. */
+/* Let a thread make the changes. */
 void churn_start(const struct churn *c);

@@ -17,7 +17,7 @@ enum { BATCH_BYTES = 65536, TICK_MS = 100 };
 struct watch {
 	struct watch *next;
 	struct ask ask;
-	struct object_list initial; /* still to be sent */
+	struct body *initial; /* events still to be sent, from initial_at on; or NULL */
 	size_t initial_at;
 	uint64_t initial_rv;
 	bool wants_initial_end;
@@ -98,13 +98,18 @@ static void write_expired(struct watch *w, uint64_t rv)
 
 static void feed_initial(struct watch *w)
 {
-	for (; w->initial_at < w->initial.all.len && w->out.len < BATCH_BYTES; w->initial_at++) {
-		struct object *o = w->initial.all.at[w->initial_at];
+	size_t left = w->initial == NULL ? 0 : w->initial->bytes.len - w->initial_at;
 
-		if (ask_matches(&w->ask, o))
-			write_event(w, "ADDED", o, o->rv);
+	if (left > 0) {
+		size_t n = left < BATCH_BYTES ? left : BATCH_BYTES;
+
+		buf_add(&w->out, w->initial->bytes.at + w->initial_at, n);
+		w->initial_at += n;
+		return;
 	}
-	if (w->initial_at == w->initial.all.len && w->wants_initial_end) {
+	body_unref(w->initial);
+	w->initial = NULL;
+	if (w->wants_initial_end) {
 		write_bookmark(w, w->initial_rv, true);
 		w->wants_initial_end = false;
 	}
@@ -112,10 +117,12 @@ static void feed_initial(struct watch *w)
 
 static void feed_event(struct watch *w, const struct event *e)
 {
-	bool was = ask_matches(&w->ask, e->old), is = ask_matches(&w->ask, e->now);
+	bool was, is;
 
 	if (e->kind != w->ask.kind || e->hidden || e->rv <= w->after_rv)
 		return;
+	was = ask_matches(&w->ask, e->old);
+	is = ask_matches(&w->ask, e->now);
 	if (is)
 		write_event(w, was ? "MODIFIED" : "ADDED", e->now, e->rv);
 	else if (was)
@@ -124,7 +131,7 @@ static void feed_event(struct watch *w, const struct event *e)
 
 static void feed(struct watch *w)
 {
-	if (w->initial_at < w->initial.all.len || w->wants_initial_end) {
+	if (w->initial != NULL || w->wants_initial_end) {
 		feed_initial(w);
 		return;
 	}
@@ -140,7 +147,8 @@ static void feed(struct watch *w)
 		w->ended = true;
 }
 
-static void wait_for_change(void)
+/* Changes of other kinds wake nobody; what else may have happened is seen within a tick. */
+static void wait_for_change(struct kind *k)
 {
 	struct timespec t;
 
@@ -150,7 +158,7 @@ static void wait_for_change(void)
 		t.tv_sec++;
 		t.tv_nsec -= 1000000000L;
 	}
-	pthread_cond_timedwait(&world.changed, &world.lock, &t);
+	pthread_cond_timedwait(&k->changed, &world.lock, &t);
 }
 
 static bool peer_is_gone(const struct watch *w)
@@ -205,9 +213,9 @@ static ssize_t on_more(void *cls, uint64_t pos, char *to, size_t max)
 		if (world.stopping || peer_is_gone(w))
 			break;
 		if (w->out.len == 0 && !w->ended)
-			wait_for_change();
+			wait_for_change(w->ask.kind);
 		else if (world.stalled)
-			wait_for_change();
+			wait_for_change(w->ask.kind);
 	}
 	pthread_mutex_unlock(&world.lock);
 	return n;
@@ -222,7 +230,7 @@ static void on_free(void *cls)
 		at = &(*at)->next;
 	*at = w->next;
 	world.watch_count--;
-	object_list_free(&w->initial);
+	body_unref(w->initial);
 	pthread_mutex_unlock(&world.lock);
 	selector_free(&w->ask.labels);
 	selector_free(&w->ask.fields);
@@ -236,9 +244,9 @@ void watch_close(const char *resource, bool reset)
 		if (resource == NULL || strcmp(resource, w->ask.kind->plural) == 0) {
 			w->ended = true;
 			w->reset = reset;
+			pthread_cond_broadcast(&w->ask.kind->changed);
 		}
 	}
-	pthread_cond_broadcast(&world.changed);
 }
 
 void watch_inject(const char *resource, const char *data, size_t n)
@@ -246,8 +254,8 @@ void watch_inject(const char *resource, const char *data, size_t n)
 	for (struct watch *w = world.watch_list; w != NULL; w = w->next) {
 		if (*resource == '\0' || strcmp(resource, w->ask.kind->plural) == 0)
 			buf_add(&w->out, data, n);
+		pthread_cond_broadcast(&w->ask.kind->changed);
 	}
-	pthread_cond_broadcast(&world.changed);
 }
 
 static void start_from(struct watch *w, uint64_t rv)
@@ -258,10 +266,26 @@ static void start_from(struct watch *w, uint64_t rv)
 		write_expired(w, rv);
 }
 
+/* The events of all present objects; they are written to the empty buffer of the watch. */
+static struct body *write_initial(struct watch *w)
+{
+	struct body *b;
+
+	vec_for_each (&w->ask.kind->objects.all, o) {
+		if (ask_matches(&w->ask, *o))
+			write_event(w, "ADDED", *o, (*o)->rv);
+	}
+	b = body_new(&w->ask, &w->out);
+	body_keep(&w->ask, true, b);
+	return b;
+}
+
 /* All present objects first, as streaming lists and watches without a version do. */
 static void start_with_state(struct watch *w)
 {
-	world_snapshot(w->ask.kind, world.rv, &w->initial);
+	w->initial = body_find(&w->ask, true);
+	if (w->initial == NULL)
+		w->initial = write_initial(w);
 	w->initial_rv = world.rv;
 	w->after_rv = world.rv;
 	w->seq = world.seq_next;

@@ -20,13 +20,18 @@ uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-void world_init(uint64_t ring_size)
+static void init_condition(pthread_cond_t *c)
 {
 	pthread_condattr_t attr;
 
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&world.changed, &attr);
+	pthread_cond_init(c, &attr);
+}
+
+void world_init(uint64_t ring_size)
+{
+	init_condition(&world.changed);
 	world.ring_size = ring_size;
 	world.ring = mem_array(ring_size, sizeof(struct event));
 	world.rv = 1;
@@ -47,6 +52,7 @@ struct kind *kind_add(const char *group, const char *version, const char *plural
 	k->namespaced = true;
 	k->bookmark = "";
 	k->message = *group && strcmp(group, "discovery.k8s.io") != 0 ? NULL : message_find(name);
+	init_condition(&k->changed);
 	vec_push(&world.kinds, k);
 	return k;
 }
@@ -165,7 +171,7 @@ static void record(struct kind *k, struct object *old, struct object *now, uint6
 	};
 	if (world.hide > 0)
 		world.hide--;
-	pthread_cond_broadcast(&world.changed);
+	pthread_cond_broadcast(&k->changed);
 }
 
 bool world_put(struct kind *k, struct object *o)

@@ -30,6 +30,7 @@ enum {
 	ANSWER_MS = 200, /* then the question is asked again */
 	EARLY_US = 500, /* so long before a change is due it is asked for */
 	PAUSE_US = 50, /* between two questions */
+	FIRST_TRIES = 5,
 	STAMP_BITS = 24,
 	STAMP_MASK = (1 << STAMP_BITS) - 1,
 };
@@ -163,6 +164,16 @@ static bool read_stamp(unsigned marker, uint32_t *stamp)
 	return true;
 }
 
+/* The same when the machine is busy and an answer may be late. */
+static bool read_first_stamp(unsigned marker, uint32_t *stamp)
+{
+	for (int i = 0; i < FIRST_TRIES; i++)
+		if (read_stamp(marker, stamp))
+			return true;
+	fprintf(stderr, "probe: marker-%u is not answered\n", marker);
+	return false;
+}
+
 static void add_sample(uint32_t us)
 {
 	if (sample_count == sample_room) {
@@ -221,12 +232,9 @@ static int run_lag(void)
 	static uint32_t known[MARKERS_MAX];
 	uint64_t end, changed = 0, gap_us = 1000000 / opt.rate;
 
-	for (unsigned i = 0; i < opt.markers; i++) {
-		if (!read_stamp(i, &known[i])) {
-			fprintf(stderr, "probe: marker-%u is not answered\n", i);
+	for (unsigned i = 0; i < opt.markers; i++)
+		if (!read_first_stamp(i, &known[i]))
 			return 1;
-		}
-	}
 	printf("ready\n"); /* now the changes may begin */
 	fflush(stdout);
 	end = clock_us(CLOCK_MONOTONIC) + (uint64_t)(opt.seconds * 1e6);
