@@ -253,15 +253,31 @@ static void update_synced(struct kube *k)
 		log_info(KUBE, "cluster state is complete");
 }
 
+/* Entries have endpoints only once all of those are known. */
+static bool has_all_endpoints(const struct kube *k)
+{
+	return store_is_synced(cluster_store(k->cluster), OBJECT_SLICE);
+}
+
+static void compile_services(struct kube *k)
+{
+	const struct store *st = cluster_store(k->cluster);
+	const struct object *o;
+	size_t pos = 0;
+
+	k->has_all_endpoints = has_all_endpoints(k);
+	while ((o = store_next(st, OBJECT_NAMESPACE, &pos)) != NULL)
+		compile_namespace(k, o->name);
+}
+
 void kube_compile_all(struct kube *k)
 {
 	const struct store *st = cluster_store(k->cluster);
 	const struct object *o;
 	size_t pos = 0;
 
-	while ((o = store_next(st, OBJECT_NAMESPACE, &pos)) != NULL)
-		compile_namespace(k, o->name);
-	for (pos = 0; (o = store_next(st, OBJECT_POD, &pos)) != NULL;)
+	compile_services(k);
+	while ((o = store_next(st, OBJECT_POD, &pos)) != NULL)
 		for (uint32_t i = 0; i < o->pod.ips.len; i++) {
 			kube_compile_address(k, &o->pod.ips.at[i]);
 			kube_compile_client(k, &o->pod.ips.at[i]);
@@ -271,40 +287,49 @@ void kube_compile_all(struct kube *k)
 	update_synced(k);
 }
 
+static void compile_touched(struct kube *k, const struct touch *t)
+{
+	switch (t->kind) {
+	case TOUCH_NAMESPACE: compile_namespace(k, t->ns); break;
+	case TOUCH_SERVICE: kube_compile_service(k, t->ns, t->name); break;
+	case TOUCH_IMPORT: kube_compile_import(k, t->ns, t->name); break;
+	case TOUCH_IP:
+		kube_compile_address(k, &t->ip);
+		kube_compile_client(k, &t->ip);
+		break;
+	case TOUCH_SYNC:
+	case TOUCH_POD: break;
+	}
+}
+
+static bool has_touch(const struct changes *c, enum touch_kind kind)
+{
+	for (size_t i = 0; i < c->len; i++)
+		if (c->at[i].kind == kind)
+			return true;
+	return false;
+}
+
 void kube_on_changes(void *arg, const struct changes *c)
 {
 	struct kube *k = arg;
-	bool has_names = false, has_sync = false;
+	bool has_sync = has_touch(c, TOUCH_SYNC);
+	bool has_names = has_sync || has_touch(c, TOUCH_NAMESPACE) ||
+		has_touch(c, TOUCH_SERVICE) ||
+		(k->imported != NULL && has_touch(c, TOUCH_IMPORT));
 
 	for (size_t i = 0; i < c->len; i++) {
-		const struct touch *t = &c->at[i];
-
-		switch (t->kind) {
-		case TOUCH_NAMESPACE:
-			compile_namespace(k, t->ns);
-			has_names = true;
-			break;
-		case TOUCH_SERVICE:
-			kube_compile_service(k, t->ns, t->name);
-			kube_count_latency(k, t, c->trigger_ms);
-			has_names = true;
-			break;
-		case TOUCH_IP:
-			kube_compile_address(k, &t->ip);
-			kube_compile_client(k, &t->ip);
-			break;
-		case TOUCH_SYNC: has_sync = true; break;
-		case TOUCH_IMPORT:
-			kube_compile_import(k, t->ns, t->name);
-			has_names = has_names || k->imported != NULL;
-			break;
-		case TOUCH_POD: break;
-		}
+		compile_touched(k, &c->at[i]);
+		if (c->at[i].kind == TOUCH_SERVICE)
+			kube_count_latency(k, &c->at[i], c->trigger_ms);
 	}
+	/* nothing else depends on whether a list is whole */
+	if (has_sync && k->has_all_endpoints != has_all_endpoints(k))
+		compile_services(k);
 	if (has_names)
 		kube_compile_apex(k);
 	commit(k);
 	if (has_sync)
-		kube_compile_all(k);
+		update_synced(k);
 	kube_tell_followers(k, c);
 }

@@ -190,6 +190,7 @@ struct kube {
 	struct store_reader reader;
 	struct list followers; /* struct cluster_follower */
 	bool is_started;
+	bool has_all_endpoints; /* the entries were compiled with endpoints */
 	bool is_served; /* by a daemon, not only looked at */
 	struct kube_startup startup;
 	VEC(struct ip) local; /* addresses of this server, for NS records */

@@ -513,6 +513,8 @@ static void drop_provisional(struct store *st, enum object_kind kind)
 		remove_nodes(st, i, kind, true);
 		s->kinds &= ~(1u << kind);
 		s->synced &= ~(1u << kind);
+		/* also when they say the same */
+		touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
 	}
 }
 
