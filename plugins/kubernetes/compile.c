@@ -140,18 +140,31 @@ bool kube_has_import(const struct kube *k, const char *ns, const char *name)
 	return k->imported != NULL && has_entry(k->imported, ns, name);
 }
 
-/* The entry of a service takes the place of the one with the key, which goes when it is NULL. */
+/* Put entry into t, or take out what is under its key when it is NULL; returns what was there. */
+static struct kube_entry *swap(struct table *t, struct kube_entry *entry, struct str key)
+{
+	return (struct kube_entry *)(entry != NULL
+			? table_put(t, &entry->head)
+			: table_remove(t, (const uint8_t *)key.at, key.len));
+}
+
+/*
+ * The entry of a service takes the place of the one with the key, which goes when it is NULL. One
+ * that is ignored has no name, but its addresses do, as in CoreDNS.
+ */
 static void replace(
 	struct kube *k, struct kube_zone *z, struct kube_entry *entry, struct str key)
 {
-	struct table_entry *old = entry != NULL
-		? table_put(&z->table, &entry->head)
-		: table_remove(&z->table, (const uint8_t *)key.at, key.len);
+	bool is_ignored = entry != NULL && entry->is_ignored;
+	struct kube_entry *shown = is_ignored ? NULL : entry;
+	struct kube_entry *old = swap(&z->table, shown, key);
+	struct kube_entry *ignored = swap(&z->ignored, is_ignored ? entry : NULL, key);
 
-	kube_note_entry(k, z, (const struct kube_entry *)old, entry);
+	kube_note_entry(k, z, old, shown);
 	if (z == k->primary || z == k->imported)
-		kube_owners_replace(k, (struct kube_entry *)old, entry);
+		kube_owners_replace(k, old != NULL ? old : ignored, entry);
 	rcu_retire(old, kube_entry_free);
+	rcu_retire(ignored, kube_entry_free);
 }
 
 /* A Service (or ServiceImport) in all zones that names of its kind are in. */

@@ -680,10 +680,11 @@ static struct kube_entry *build_service(struct builder *b, const uint8_t *key, s
 	finish_endpoints(b, entry);
 	add_service_addresses(k, entry, o);
 	/* the specification: a headless service without ready endpoints has no name */
-	if (entry->n_endpoints == 0 && (entry->is_headless || k->options.ignores_empty)) {
+	if (entry->n_endpoints == 0 && entry->is_headless) {
 		kube_entry_free(entry);
 		return NULL;
 	}
+	entry->is_ignored = entry->n_endpoints == 0 && k->options.ignores_empty;
 	return take_a_inside(entry);
 }
 

@@ -95,6 +95,7 @@ struct kube_entry {
 	struct ref ref; /* the table's, and those of images (transfer.c) */
 	enum entry_kind kind;
 	bool is_headless;
+	bool is_ignored; /* `ignore empty_service`: kept for PTR records only */
 	bool has_a_inside; /* the set `a` is in the memory of the entry, behind the key */
 	uint16_t n_ports;  /* lists of ports */
 	uint32_t n_endpoints;
@@ -140,6 +141,7 @@ struct kube_zone {
 	bool is_reverse;
 	bool is_imported; /* names of ServiceImports (`multicluster`), and no others */
 	struct table table;
+	struct table ignored; /* services with `ignore empty_service`; control thread */
 	const struct rrset *soa; /* published; owner is the zone */
 	const struct rrset *ns;  /* published */
 	struct zone_history history; /* serial and changes; control thread */

@@ -316,6 +316,7 @@ static void add_zone(struct kube *k, const char *text)
 	z->is_reverse = is_reverse(&z->name);
 	k->has_reverse = k->has_reverse || z->is_reverse;
 	table_init(&z->table);
+	table_init(&z->ignored);
 	zone_history_init(&z->history, k->shared, &z->name);
 	vec_push(&k->zones, z);
 	zone_list_add(&k->zone_index, &z->name);
@@ -448,6 +449,7 @@ static void kube_free(struct kube *k)
 		struct kube_zone *z = *at;
 
 		table_fini(&z->table, kube_entry_free);
+		table_fini(&z->ignored, kube_entry_free);
 		free((void *)(uintptr_t)z->soa);
 		free((void *)(uintptr_t)z->ns);
 		zone_history_fini(&z->history);

@@ -396,7 +396,8 @@ static void compare_all(struct fixture *f)
 	static const char *const fixed[] = {"cluster.local", "svc.cluster.local",
 		"pod.cluster.local", "dns.cluster.local", "ns.dns.cluster.local",
 		"dns-version.cluster.local", "x.dns-version.cluster.local", "example.com",
-		"1.0.96.10.in-addr.arpa", "2.0.0.10.in-addr.arpa", "1.0.0.10.in-addr.arpa",
+		"1.0.96.10.in-addr.arpa", "2.0.96.10.in-addr.arpa", "2.0.0.10.in-addr.arpa",
+		"1.0.0.10.in-addr.arpa",
 		"1.1.0.10.in-addr.arpa", "9.10.in-addr.arpa", "in-addr.arpa", "x.in-addr.arpa",
 		"clusterset.local", "dns-version.clusterset.local", "1.0.112.10.in-addr.arpa",
 		"1.1.8.10.in-addr.arpa"};
