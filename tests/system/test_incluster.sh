@@ -75,6 +75,7 @@ ports: [{name: pg, port: 5432, protocol: TCP}]
 END
 spawn "$workdir/apisim.log" "$apisim" --port "$api" --ports "$workdir/ports" \
 	--cert "$workdir/pki/server.crt" --key "$workdir/pki/server.key" --token secret-token \
+	--client-ca "$workdir/pki/ca.crt" \
 	"$workdir/world.yaml"
 wait_for 50 test -s "$workdir/ports" || skip_all "apisim does not start"
 
@@ -156,4 +157,29 @@ start_pod openshift < <(sed '1,/^}/d' "$srcdir/tests/data/corefiles/openshift")
 check_pod openshift 5353
 like "$(ask 5353 hostname.bind TXT CH)" '"' "openshift: the name of the host"
 stop_pod
+
+# 1.6: the API server named in the Corefile, as outside of a cluster: nothing of the pod's account is
+# there. From the second row on the token is wrong, so that the certificate is what counts.
+outside_pod() { # WHAT OPTION...
+	local what=$1
+	shift
+	start_pod "$what" < <(
+		printf '.:53 {\n\tready\n\tkubernetes cluster.local in-addr.arpa {\n'
+		printf '\t\t%s\n' "$@"
+		printf '\t}\n}\n')
+	is "$(ask 53 web.shop.svc.cluster.local A)" 10.96.0.7 "$what: a Service"
+	is "$(ask 53 db-0.db.shop.svc.cluster.local A)" 10.244.0.1 "$what: an endpoint"
+	is "$(ask 53 7.0.96.10.in-addr.arpa PTR)" web.shop.svc.cluster.local. "$what: an address"
+	is "$(ask_status 53 nope.shop.svc.cluster.local A)" NXDOMAIN "$what: what does not exist"
+	unlike "$(cat "$workdir/$what.log")" '^.(ERROR|WARNING)' "$what: no complaints"
+	stop_pod
+}
+
+rm -r $account
+unset KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
+outside_pod kubeconfig "kubeconfig $workdir/pki/kubeconfig"
+echo wrong-token >"$workdir/pki/token"
+outside_pod kubeconfig-context "kubeconfig $workdir/pki/kubeconfig cert"
+outside_pod endpoint-tls "endpoint https://127.0.0.1:$api" \
+	"tls $workdir/pki/client.crt $workdir/pki/client.key $workdir/pki/ca.crt"
 done_testing
