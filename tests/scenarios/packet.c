@@ -40,8 +40,9 @@ static void hide_serial(ldns_rr *rr)
 			rr, ldns_native2rdf_int32(LDNS_RDF_TYPE_INT32, 1), 2));
 }
 
-/* "answer web. 5 in a 10.0.0.1" of every record of a section. */
-static void list_section(struct buf *out, const char *section, const ldns_rr_list *list)
+/* "answer web. 5 in a 10.0.0.1" of every record of a section; as it is when case counts. */
+static void list_section(
+	struct buf *out, const char *section, const ldns_rr_list *list, bool has_case)
 {
 	for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
 		char *text;
@@ -49,7 +50,9 @@ static void list_section(struct buf *out, const char *section, const ldns_rr_lis
 		hide_serial(ldns_rr_list_rr(list, i));
 		text = ldns_rr2str(ldns_rr_list_rr(list, i));
 		for (char *p = text; *p != '\0'; p++)
-			*p = *p == '\t' ? ' ' : (char)tolower((unsigned char)*p);
+			*p = *p == '\t' ? ' '
+				: has_case  ? *p
+					    : (char)tolower((unsigned char)*p);
 		buf_printf(out, "%s %s", section, text);
 		free(text);
 	}
@@ -73,13 +76,13 @@ static ldns_rr *read_record(const char *line, char **section)
 	return rr;
 }
 
-static void list_record(struct buf *out, const char *line)
+static void list_record(struct buf *out, const char *line, bool has_case)
 {
 	ldns_rr_list *one = ldns_rr_list_new();
 	char *section;
 
 	ldns_rr_list_push_rr(one, read_record(line, &section));
-	list_section(out, section, one);
+	list_section(out, section, one, has_case);
 	ldns_rr_list_deep_free(one);
 	free(section);
 }
@@ -135,13 +138,14 @@ static void check_records(const struct step *s, const ldns_pkt *p, struct buf *w
 	const ldns_rr_list *lists[] = {
 		ldns_pkt_answer(p), ldns_pkt_authority(p), ldns_pkt_additional(p)};
 	struct buf got = {0}, want = {0};
+	bool has_case = step_has(s, 2, "case");
 
 	for (int i = 0; i < 3; i++)
 		if (!check_count(s, names[i], ldns_rr_list_rr_count(lists[i]), why))
-			list_section(&got, names[i], lists[i]);
+			list_section(&got, names[i], lists[i], has_case);
 	vec_for_each(&s->records, r)
 		if (strncmp(*r, "count ", 6) != 0)
-			list_record(&want, *r);
+			list_record(&want, *r, has_case);
 	sort_lines(&got);
 	sort_lines(&want);
 	if (strcmp(buf_text(&got), buf_text(&want)) != 0)
