@@ -273,6 +273,7 @@ void forward_free(void *instance)
 	vec_for_each (&f->rules, rule)
 		forward_rule_free(*rule);
 	vec_free(&f->rules);
+	vec_free(&f->left_out);
 	arena_reset(&f->arena);
 	free(f);
 }
@@ -293,10 +294,13 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 
 static const struct plugin_explain explain_hooks = {.explain = explain};
 
+static const struct offer offers[] = {{UPSTREAMS, &forward_upstreams}, {NULL, NULL}};
+
 const struct plugin forward_plugin = {
         .name = "forward",
         .takes_any_class = true,
         .setup = forward_setup,
+        .offers = offers,
         .start = forward_start,
         .attach = attach,
         .query = query,

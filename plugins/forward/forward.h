@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "core/generation.h"
+#include "core/upstreams.h"
 #include "core/zone_list.h"
 #include "net/relay.h"
 #include "net/resolvconf.h"
@@ -87,6 +88,7 @@ struct forward_rule {
 struct forward {
 	struct arena arena; /* texts */
 	VEC(struct forward_rule *) rules;
+	VEC(union addr) left_out; /* by forward_upstreams; control thread */
 	unsigned workers;
 	struct uv_loop_s *loop;
 	const struct generation *generation; /* for our own listen addresses */
@@ -104,3 +106,5 @@ void forward_rule_free(struct forward_rule *rule);
 void forward_free(void *instance);
 /* metrics.c: report. */
 void forward_metrics(void *instance, struct metrics *m);
+/* upstreams.c: what *loop* may do with the servers. */
+extern const struct upstreams_ops forward_upstreams;

@@ -41,10 +41,20 @@ static struct forward_server *server_of(struct forward_rule *rule, const union a
 	return rule->servers_len < FORWARD_SERVERS_MAX ? server_new(rule, a) : NULL;
 }
 
+static bool is_left_out(const struct forward *f, const union addr *a)
+{
+	vec_for_each (&f->left_out, at)
+		if (addr_equal(at, a))
+			return true;
+	return false;
+}
+
 static void add_server(struct forward_rule *rule, struct forward_set *set, const union addr *a)
 {
 	struct forward_server *s = server_of(rule, a);
 
+	if (is_left_out(rule->forward, a))
+		return;
 	if (s == NULL || set->len == RELAY_TARGETS_MAX) {
 		log_warning(FORWARD_WHO, "too many upstream servers: some are not used");
 		return;
@@ -225,3 +235,59 @@ void forward_rule_free(struct forward_rule *rule)
 	free(rule->set);
 	free(rule);
 }
+
+/* --- what others may do with the servers (core/upstreams.h) --- */
+
+/* Position: rule number times RELAY_TARGETS_MAX, plus that of the server in its list. */
+static bool next_upstream(void *instance, size_t *pos, struct upstream *out)
+{
+	const struct forward *f = instance;
+
+	for (;;) {
+		size_t i = *pos / RELAY_TARGETS_MAX, k = *pos % RELAY_TARGETS_MAX;
+		const struct forward_rule *rule;
+
+		if (i >= f->rules.len)
+			return false;
+		rule = f->rules.at[i];
+		if (rule->set != NULL && k < rule->set->len) {
+			out->addr = rule->set->servers[k]->addr;
+			out->zone = rule->from_text;
+			++*pos;
+			return true;
+		}
+		*pos = (i + 1) * RELAY_TARGETS_MAX;
+	}
+}
+
+static void publish_all(const struct forward *f)
+{
+	vec_for_each (&f->rules, rule)
+		forward_publish(*rule);
+}
+
+static void leave_out(void *instance, const union addr *addr)
+{
+	struct forward *f = instance;
+
+	if (is_left_out(f, addr))
+		return;
+	vec_push(&f->left_out, *addr);
+	publish_all(f);
+}
+
+static void take_back(void *instance, const union addr *addr)
+{
+	struct forward *f = instance;
+
+	for (size_t i = 0; i < f->left_out.len; i++) {
+		if (!addr_equal(&f->left_out.at[i], addr))
+			continue;
+		vec_remove(&f->left_out, i);
+		publish_all(f);
+		return;
+	}
+}
+
+const struct upstreams_ops forward_upstreams = {
+        .next = next_upstream, .leave_out = leave_out, .take_back = take_back};

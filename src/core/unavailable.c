@@ -10,7 +10,7 @@
 static const char *const names[] = {
 	"auto", "azure", "clouddns",
 	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
-	"https3", "loop", "nomad",
+	"https3", "nomad",
 	"ocp_dnsnameresolver", "on", "proxyproto", "quic", "rewrite",
 	"route53", "secondary", "sign", "template", "timeouts", "tls", "trace",
 	"tsig", "view",
