@@ -2,7 +2,7 @@
  * errors: a line for each question that could not be answered, with the reason. Lines that fit a
  * pattern can be consolidated: counted, and told once for a period.
  *
- * There is no timer: a period that is over is noticed with the next answer, of whichever worker.
+ * A period that is over is noticed by a timer of the control thread, or with an answer before that.
  */
 #include "plugin.h"
 
@@ -11,10 +11,15 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "net/loop_timer.h"
+
 #define DAY_MS 86400000u
 #define PATTERNS_MAX 64
 #define TEXT_MAX 512
 #define NEVER UINT64_MAX
+/* How late the line of a period may be, unless periods are shorter. */
+#define LATE_MS 1000u
 
 /* Lines a second that one worker writes. */
 #define RATE 100u
@@ -34,6 +39,8 @@ struct errors {
 	VEC(struct pattern *) patterns;
 	_Atomic uint64_t next_end_ms; /* no period ends before */
 	struct log_limit *limits;     /* one a worker */
+	struct uv_loop_s *loop;
+	struct loop_timer *timer;
 };
 
 /* --- setup -------------------------------------------------------------------------------- */
@@ -146,6 +153,7 @@ static int setup(struct setup *s, struct err *e)
 	if (rc != 0)
 		return rc;
 	x = mem_new(struct errors);
+	x->loop = s->loop;
 	x->next_end_ms = NEVER;
 	rc = args_options(s->first, options, x, e);
 	if (rc != 0) {
@@ -287,10 +295,30 @@ static void reply(struct query *q, void *instance)
 	consolidate(x, p, now_ms);
 }
 
+static void on_time(void *arg)
+{
+	end_periods(arg, clock_ms());
+}
+
+static int start(void *instance, struct err *e)
+{
+	struct errors *x = instance;
+	uint64_t interval_ms = LATE_MS;
+
+	(void)e;
+	vec_for_each(&x->patterns, p)
+		if ((*p)->period_ms < interval_ms)
+			interval_ms = (*p)->period_ms;
+	if (x->patterns.len > 0 && x->loop != NULL)
+		x->timer = loop_timer_start(x->loop, interval_ms, on_time, x);
+	return 0;
+}
+
 static void teardown(void *instance)
 {
 	struct errors *x = instance;
 
+	loop_timer_stop(x->timer);
 	vec_for_each(&x->patterns, p)
 		tell(*p);
 	errors_free(x);
@@ -300,6 +328,7 @@ const struct plugin errors_plugin = {
 	.name = "errors",
 	.takes_any_class = true,
 	.setup = setup,
+	.start = start,
 	.reply = reply,
 	.teardown = teardown,
 };

@@ -14,6 +14,7 @@ struct udp_listener {
 	struct worker *w;
 	const struct serving *serving;
 	struct udp_socket socket;
+	union addr bound; /* for q->local where the kernel does not tell */
 	uv_poll_t poll;
 	struct udp_packet slots[UDP_BATCH];
 	struct list done; /* parked queries whose answers wait for the flush */
@@ -50,7 +51,7 @@ static bool prepare(struct udp_listener *l, struct udp_packet *p)
 	q->wire_len = p->len;
 	q->start_ns = l->w->now_ns;
 	q->client = p->peer;
-	q->local = p->local;
+	q->local = p->local.sa.sa_family == AF_UNSPEC ? l->bound : p->local;
 	q->generation = l->serving->generation;
 	q->socket = l;
 	if (is_unanswerable(p)) {
@@ -247,10 +248,13 @@ struct udp_listener *udp_listener_open(
 	struct worker *w, struct udp_socket socket, const struct serving *serving)
 {
 	struct udp_listener *l = mem_new(struct udp_listener);
+	socklen_t len = sizeof(l->bound);
 
 	l->w = w;
 	l->serving = serving;
 	l->socket = socket;
+	if (socket.is_wildcard || getsockname(socket.fd, &l->bound.sa, &len) != 0)
+		l->bound.sa.sa_family = AF_UNSPEC;
 	l->poll.data = l;
 	l->flush.fn = on_flush;
 	list_init(&l->done);
