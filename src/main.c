@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/json_line.h"
+#include "base/log.h"
 #include "base/must.h"
 #include "base/str.h"
 #include "cli/check.h"
@@ -23,7 +26,16 @@
 
 static int fatal(const char *text)
 {
-	fprintf(stderr, "%s\n", text);
+	char line[LOG_LINE_MAX];
+	struct json_line l;
+
+	if (!log_is_json()) {
+		fprintf(stderr, "%s\n", text);
+		return 1;
+	}
+	log_json_begin(&l, line, LOG_FATAL);
+	json_line_text(&l, "msg", str_from(text), LOG_LINE_MAX);
+	fwrite(line, 1, json_line_end(&l), stderr);
 	return 1;
 }
 
@@ -65,15 +77,33 @@ static int load(struct seamark *s, const struct flags *f)
 static int write_pidfile(const char *path)
 {
 	FILE *f = fopen(path, "w");
+	char why[512];
 
 	if (f != NULL && fprintf(f, "%ld\n", (long)getpid()) > 0 && fclose(f) == 0)
 		return 0;
-	fprintf(stderr, "-pidfile %s: %s\n", path, strerror(errno));
-	return 1;
+	snprintf(why, sizeof(why), "-pidfile %s: %s", path, strerror(errno));
+	return fatal(why);
+}
+
+/* The same as log lines, one each. */
+static void log_banner(struct seamark *s)
+{
+	struct str rest = str_from(sm_describe(s));
+
+	while (rest.len > 0) {
+		struct str line = str_cut(&rest, '\n');
+
+		log_info(NULL, "%.*s", (int)line.len, line.at);
+	}
+	log_info(NULL, "Seamark-%s, linux/%s, C11", sm_version(), SEAMARK_ARCH);
 }
 
 static void print_banner(struct seamark *s)
 {
+	if (log_is_json()) {
+		log_banner(s);
+		return;
+	}
 	fputs(sm_describe(s), stdout);
 	printf("Seamark-%s\nlinux/%s, C11\n", sm_version(), SEAMARK_ARCH);
 	fflush(stdout);
@@ -81,12 +111,11 @@ static void print_banner(struct seamark *s)
 
 static void reload(struct seamark *s)
 {
-	printf("[INFO] Reloading\n");
+	log_info(NULL, "Reloading");
 	if (sm_reload(s) == 0)
-		printf("[INFO] Reloading complete\n");
+		log_info(NULL, "Reloading complete");
 	else
-		printf("[ERROR] Corefile changed but reload failed: %s\n", sm_error(s));
-	fflush(stdout);
+		log_error(NULL, "Corefile changed but reload failed: %s", sm_error(s));
 }
 
 static void on_second_interrupt(int signal_number)
@@ -155,6 +184,8 @@ static int serve(const struct flags *f)
 	sigset_t signals;
 	int rc;
 
+	if (strcmp(f->log_format, "json") == 0)
+		log_set_json(clock_wall_ms);
 	block_signals(&signals);
 	sm_set_port(s, f->port);
 	sm_set_workers(s, f->workers);

@@ -10,14 +10,14 @@
 /* A line under construction. */
 struct line {
 	char *at;
-	size_t len;
+	size_t len, cap;
 	struct query *q;
 	uint64_t took_ns;
 };
 
 static void add(struct line *l, const char *p, size_t n)
 {
-	size_t room = FORMAT_LINE_MAX - 1 - l->len;
+	size_t room = l->cap - l->len;
 
 	if (n > room)
 		n = room;
@@ -304,7 +304,7 @@ void format_want(const struct format *f, struct chain *c)
 size_t format_write(
 	const struct format *f, struct query *q, uint64_t took_ns, char out[FORMAT_LINE_MAX])
 {
-	struct line l = {out, 0, q, took_ns};
+	struct line l = {out, 0, FORMAT_LINE_MAX - 1, q, took_ns};
 
 	add(&l, PREFIX, sizeof(PREFIX) - 1);
 	vec_for_each(&f->pieces, p) {
@@ -316,5 +316,23 @@ size_t format_write(
 			keys[p->key - 1].put(&l);
 	}
 	out[l.len++] = '\n';
+	return l.len;
+}
+
+struct str format_metadata_key(const struct format *f, size_t i)
+{
+	const struct format_piece *p = &f->pieces.at[i];
+
+	return p->key == KEY_METADATA ? p->literal : (struct str){NULL, 0};
+}
+
+size_t format_word(
+	const char *word, struct query *q, uint64_t took_ns, char *out, size_t room)
+{
+	struct line l = {out, 0, room, q, took_ns};
+	unsigned key = find_key(str_from(word));
+
+	if (key != 0 && key != KEY_METADATA)
+		keys[key - 1].put(&l);
 	return l.len;
 }

@@ -5,10 +5,11 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "core/query.h"
 
 /* Longest line, with its newline; the rest is cut off. */
-#define FORMAT_LINE_MAX 4096u
+#define FORMAT_LINE_MAX LOG_LINE_MAX
 
 #define FORMAT_COMMON                                                                              \
 	"{remote}:{port} - {>id} \"{type} {class} {name} {proto} {size} {>do} {>bufsize}\" "       \
@@ -39,3 +40,8 @@ void format_fini(struct format *f);
  */
 size_t format_write(
 	const struct format *f, struct query *q, uint64_t took_ns, char out[FORMAT_LINE_MAX]);
+/* The key of metadata that piece i stands for; empty when it is another one. */
+struct str format_metadata_key(const struct format *f, size_t i);
+/* Write what a word such as "{rcode}" stands for into out; returns its length, at most room. */
+size_t format_word(
+	const char *word, struct query *q, uint64_t took_ns, char *out, size_t room);

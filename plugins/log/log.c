@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "dns/wire.h"
 #include "log/format.h"
+#include "log/json.h"
 #include "log/writer.h"
 
 enum { CLASS_SUCCESS = 1, CLASS_DENIAL = 2, CLASS_ERROR = 4, CLASS_ALL = 7 };
@@ -17,7 +18,16 @@ struct rule {
 	struct name zone;
 	struct format format;
 	unsigned classes;
+	uint64_t slow_ns; /* answers of other classes that took so long are logged, too */
 };
+
+/* What the options of a use say. */
+struct reading {
+	unsigned classes;
+	uint64_t slow_ms;
+};
+
+#define DAY_MS 86400000u
 
 struct log {
 	struct arena arena; /* texts of formats */
@@ -37,16 +47,23 @@ static int set_class(void *conf, const struct directive *o, struct err *e)
 {
 	static const char *const words[] = {"success", "denial", "error", "all", NULL};
 	static const unsigned classes[] = {CLASS_SUCCESS, CLASS_DENIAL, CLASS_ERROR, CLASS_ALL};
-	unsigned *out = conf;
+	struct reading *r = conf;
 	size_t which;
 	int rc = 0;
 
 	for (size_t i = 0; i < o->arg_count && rc == 0; i++) {
 		rc = args_choice(o, i, words, &which, e);
 		if (rc == 0)
-			*out |= classes[which];
+			r->classes |= classes[which];
 	}
 	return rc;
+}
+
+static int set_slow(void *conf, const struct directive *o, struct err *e)
+{
+	struct reading *r = conf;
+
+	return args_duration_ms(o, 0, ARGS_RANGE(1, DAY_MS), &r->slow_ms, e);
 }
 
 /* The last word, when it has a brace in it; control characters in it would forge lines. */
@@ -79,9 +96,11 @@ static int add_rule(struct log *l, const struct rule *model, const char *zone,
 }
 
 /* One rule for each name of d; each has a format of its own, freed with it. */
-static int add_rules(struct log *l, const struct directive *d, unsigned classes, struct err *e)
+static int add_rules(
+	struct log *l, const struct directive *d, const struct reading *reading, struct err *e)
 {
-	struct rule model = {.classes = classes == 0 ? CLASS_ALL : classes};
+	struct rule model = {.classes = reading->classes == 0 ? CLASS_ALL : reading->classes,
+		.slow_ns = reading->slow_ms * 1000000};
 	struct zone_names zones = {0};
 	size_t names = d->arg_count;
 	const char *format = take_format(l, d, &names);
@@ -108,12 +127,13 @@ static int add_use(struct log *l, const struct directive *d, struct err *e)
 {
 	static const struct arg_option options[] = {
 		{.name = "class", .min_args = 1, .max_args = ARGS_ANY, .set = set_class},
+		{.name = "minDuration", .min_args = 1, .max_args = 1, .set = set_slow},
 		{.name = NULL},
 	};
-	unsigned classes = 0;
-	int rc = args_options(d, options, &classes, e);
+	struct reading reading = {0, 0};
+	int rc = args_options(d, options, &reading, e);
 
-	return rc == 0 ? add_rules(l, d, classes, e) : rc;
+	return rc == 0 ? add_rules(l, d, &reading, e) : rc;
 }
 
 static void log_free(struct log *l)
@@ -230,11 +250,20 @@ static void reply(struct query *q, void *instance)
 	const struct log *l = instance;
 	const struct rule *r = q->is_internal ? NULL : find_rule(l, q);
 	char line[FORMAT_LINE_MAX];
+	uint64_t took_ns;
+	bool fits;
 	size_t n;
 
-	if (r == NULL || (r->classes != CLASS_ALL && (r->classes & classify(q)) == 0))
+	if (r == NULL)
 		return;
-	n = format_write(&r->format, q, clock_ns() - q->start_ns, line);
+	fits = r->classes == CLASS_ALL || (r->classes & classify(q)) != 0;
+	if (!fits && r->slow_ns == 0)
+		return;
+	took_ns = clock_ns() - q->start_ns;
+	if (!fits && took_ns < r->slow_ns)
+		return;
+	n = log_is_json() ? json_write(&r->format, q, took_ns, line)
+			  : format_write(&r->format, q, took_ns, line);
 	if (!writer_put(l->writer, q->worker->index, line, n))
 		counters_add(l->dropped, q->worker->index, 0, 1);
 }

@@ -9,6 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json_line.h"
+
+/* Of msg, so that there is room for what comes behind it. */
+#define MSG_MAX 3072u
+
+static uint64_t (*json_time)(void); /* NULL: lines are text */
 static log_sink_fn *sink;
 static void *sink_arg;
 static _Atomic int min_level = LOG_INFO;
@@ -34,6 +40,39 @@ static void clean(char *text)
 			*p = '?';
 }
 
+void log_set_json(uint64_t (*wall_ms)(void))
+{
+	json_time = wall_ms;
+}
+
+bool log_is_json(void)
+{
+	return json_time != NULL && sink == NULL;
+}
+
+void log_json_begin(struct json_line *l, char *out, enum log_level level)
+{
+	static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
+
+	json_line_begin(l, out, LOG_LINE_MAX);
+	json_line_time(l, "time", json_time());
+	json_line_text(l, "level", str_from(names[level]), 8);
+}
+
+static void write_json(enum log_level level, const char *who, const char *fmt, va_list ap)
+{
+	char line[LOG_LINE_MAX], text[2048];
+	struct json_line l;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	log_json_begin(&l, line, level);
+	json_line_text(&l, "msg", str_from(text), MSG_MAX);
+	if (who != NULL)
+		json_line_text(&l, "plugin",
+			str_from(strncmp(who, "plugin/", 7) == 0 ? who + 7 : who), 64);
+	write_stdout(line, json_line_end(&l));
+}
+
 void log_line(enum log_level level, const char *who, const char *fmt, ...)
 {
 	char line[2048];
@@ -42,6 +81,12 @@ void log_line(enum log_level level, const char *who, const char *fmt, ...)
 
 	if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed))
 		return;
+	if (log_is_json()) {
+		va_start(ap, fmt);
+		write_json(level, who, fmt, ap);
+		va_end(ap);
+		return;
+	}
 	n = snprintf(line, sizeof(line), "[%s] %s%s", level_names[level], who == NULL ? "" : who,
 		who == NULL ? "" : ": ");
 	va_start(ap, fmt);

@@ -11,6 +11,11 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_FATAL };
 
+/* Octets of a line at most; as many go into a pipe in one piece. */
+#define LOG_LINE_MAX 4096u
+
+struct json_line;
+
 /* Receives each finished line (no newline); text is valid during the call only. */
 typedef void log_sink_fn(void *arg, enum log_level level, const char *text);
 
@@ -30,6 +35,19 @@ void log_line(enum log_level level, const char *who, const char *fmt, ...)
  */
 void log_write(char *lines, size_t n, int wait_ms);
 
+/*
+ * From now on write lines to standard output as JSON objects with the fields time, level, msg and
+ * plugin; wall_ms tells the time (clock_wall_ms()). NULL: as text again. A sink gets text in any
+ * case. Call before threads start.
+ */
+void log_set_json(uint64_t (*wall_ms)(void));
+/* True when lines are JSON objects. Any thread. */
+bool log_is_json(void);
+/*
+ * Begin a JSON line in out (LOG_LINE_MAX octets) with its time and level, for lines with more
+ * fields; log_is_json() holds. Any thread.
+ */
+void log_json_begin(struct json_line *l, char *out, enum log_level level);
 /* Send lines to fn instead of standard output; NULL restores it. Call before threads start. */
 void log_set_sink(log_sink_fn *fn, void *arg);
 /* Drop lines below level (default LOG_INFO). Any thread. */

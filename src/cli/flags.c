@@ -23,6 +23,7 @@ static const struct flag table[] = {
 	{"conf", FLAG_TEXT, FIELD(conf), 0},
 	{"control", FLAG_TEXT, FIELD(control), 0},
 	{"pidfile", FLAG_TEXT, FIELD(pidfile), 0},
+	{"log-format", FLAG_TEXT, FIELD(log_format), 0},
 	{"dns.port", FLAG_NUMBER, FIELD(port), 65535},
 	{"p", FLAG_NUMBER, FIELD(port), 65535},
 	{"workers", FLAG_NUMBER, FIELD(workers), 256},
@@ -44,6 +45,7 @@ const char *flags_usage(void)
 	       "  -control PATH  socket for explain and names, or \"off\"\n"
 	       "                 (/run/seamark/control.sock)\n"
 	       "  -dns.port N    port of server blocks that name none (53); also -p N\n"
+	       "  -log-format F  text (default), or json: one JSON object a line\n"
 	       "  -pidfile FILE  write the process number to FILE\n"
 	       "  -plugins       list the plugins and exit\n"
 	       "  -quiet         do not print what is served\n"
@@ -117,7 +119,8 @@ int flags_parse(struct flags *f, int argc, char **argv, struct err *e)
 {
 	int i, rc = 0;
 
-	*f = (struct flags){.port = 53, .control = CONTROL_SOCKET_PATH};
+	*f = (struct flags){
+		.port = 53, .control = CONTROL_SOCKET_PATH, .log_format = "text"};
 	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '\0' && rc == 0; i++) {
 		if (strcmp(argv[i], "--") == 0) {
 			i++;
@@ -128,5 +131,9 @@ int flags_parse(struct flags *f, int argc, char **argv, struct err *e)
 	f->rest = i;
 	if (rc == 0 && f->port == 0)
 		return err_set(e, -EINVAL, "flag -dns.port: 0 is not a port");
+	if (rc == 0 && strcmp(f->log_format, "text") != 0 && strcmp(f->log_format, "json") != 0)
+		return err_set(e, -EINVAL,
+			"invalid value \"%s\" for flag -log-format: write text or json",
+			f->log_format);
 	return rc;
 }

@@ -11,6 +11,7 @@ struct flags {
 	const char *conf;    /* -conf FILE; NULL: ./Corefile, or the built-in one */
 	const char *pidfile; /* -pidfile FILE */
 	const char *control; /* -control PATH of the control socket; "off" for none */
+	const char *log_format; /* -log-format text|json */
 	unsigned port;       /* -dns.port N, -p N */
 	unsigned workers;    /* -workers N; 0: one for each usable CPU */
 	bool is_quiet;       /* -quiet */

@@ -9,6 +9,7 @@
 #include "core/metadata.h"
 #include "core/metrics.h"
 #include "core/zone_list.h"
+#include "log/json.h"
 #include "test.h"
 
 extern const struct plugin log_plugin;
@@ -132,6 +133,20 @@ static void names_and_classes_choose_what_is_logged(void **state)
 			 "[INFO] 2 b.net. NOERROR\n");
 }
 
+static void slow_answers_are_logged_whatever_they_are(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	/* each takes 37990 ns */
+	open_log(&r, ". {\nlog slow. \"{name}\" {\nclass error\nminDuration 1ms\n}\n}");
+	answer(&r, &(struct rig_ask){.name = "a.slow.", .type = TYPE_A}, RCODE_NOERROR);
+	r.worker.now_ns -= 1000000;
+	answer(&r, &(struct rig_ask){.name = "b.slow.", .type = TYPE_A}, RCODE_NOERROR);
+	answer(&r, &(struct rig_ask){.name = "c.slow.", .type = TYPE_A}, RCODE_SERVFAIL);
+	assert_lines(&r, "[INFO] b.slow.\n[INFO] c.slow.\n");
+}
+
 static void a_denial_is_known_by_its_soa(void **state)
 {
 	struct rrset_builder b = {.type = TYPE_SOA, .ttl = 5};
@@ -189,6 +204,48 @@ static void formats_write_metadata(void **state)
 	zone_list_free(&zones);
 }
 
+static uint64_t wall_ms(void)
+{
+	return 1700000000123;
+}
+
+static void json_lines_have_a_field_for_each_figure(void **state)
+{
+	struct zone_list zones = {.table = NULL};
+	char out[FORMAT_LINE_MAX];
+	struct format f = {{NULL, 0, 0}};
+	struct query *q;
+	struct rig r;
+	size_t n;
+
+	(void)state;
+	zone_list_add(&zones, &(struct name){1, {0}});
+	open_log(&r, ". {\nlog\n}");
+	metadata_enable(&r.chain, &zones);
+	format_init(&f, "{name} {/a/b} {/c/d}");
+	format_want(&f, &r.chain);
+	q = rig_query(&r, &(struct rig_ask){.name = "x\\\".Org.", .type = TYPE_A,
+				  .udp_size = 1232, .client = "[::1]:50759"});
+	q->answer.is_authoritative = true;
+	metadata_put(q, STR("a/b"), STR("v"));
+	log_set_json(wall_ms);
+	n = json_write(&f, q, 37990, out);
+	out[n] = '\0';
+	assert_string_equal(out,
+		"{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"INFO\",\"msg\":\"x\\\\\\\".org. v "
+		"-\",\"plugin\":\"log\",\"client_ip\":\"::1\",\"client_port\":50759,\"local_ip\":"
+		"\"127.0.0.1\",\"proto\":\"udp\",\"id\":29008,\"opcode\":0,\"qname\":"
+		"\"x\\\\\\\".org.\",\"qtype\":\"A\",\"qclass\":\"IN\",\"do\":false,\"bufsize\":1232,"
+		"\"request_size\":35,\"rcode\":\"NOERROR\",\"rflags\":\"qr,aa,rd\","
+		"\"response_size\":35,\"duration_seconds\":0.00003799,\"metadata\":{\"a/b\":\"v\"}}"
+		"\n");
+	log_set_json(NULL);
+	query_release(q);
+	format_fini(&f);
+	rig_close(&r);
+	zone_list_free(&zones);
+}
+
 static void a_slow_reader_loses_lines_that_are_counted(void **state)
 {
 	struct metrics *m = metrics_new();
@@ -243,9 +300,11 @@ int main(void)
 		cmocka_unit_test(lines_look_like_those_of_coredns),
 		cmocka_unit_test(formats_have_words_in_braces),
 		cmocka_unit_test(names_and_classes_choose_what_is_logged),
+		cmocka_unit_test(slow_answers_are_logged_whatever_they_are),
 		cmocka_unit_test(a_denial_is_known_by_its_soa),
 		cmocka_unit_test(a_name_cannot_forge_a_line),
 		{"1.12: formats write metadata", formats_write_metadata, NULL, NULL, NULL},
+		cmocka_unit_test(json_lines_have_a_field_for_each_figure),
 		cmocka_unit_test(a_slow_reader_loses_lines_that_are_counted),
 		cmocka_unit_test(mistakes_are_refused),
 	};
