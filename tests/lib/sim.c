@@ -48,13 +48,15 @@ static void load_object(void *arg, const struct object *o)
 static void load_file(struct sim *s)
 {
 	struct sim_kube file = s->client;
+	struct state_meta meta;
 	struct err e;
 
 	file.source = store_source_add(file.store, "state file", KINDS);
 	store_source_provisional(file.store, file.source);
 	if (s->file.len == 0)
 		return;
-	if (state_read((struct str){s->file.at, s->file.len}, load_object, &file, &e) != 0)
+	if (state_read((struct str){s->file.at, s->file.len}, &meta,
+		    &(struct state_sink){load_object, &file}, &e) != 0)
 		sim_fail(s, "the state file: %s", e.text);
 	for (unsigned i = 0; i < SIM_KINDS; i++)
 		store_source_synced(file.store, file.source, kinds[i].kind, true);
