@@ -133,8 +133,10 @@ void sim_open(struct sim *s, const struct sim_options *o)
 	s->seed = o->seed;
 	s->repeat = o->repeat;
 	s->writes_file = o->writes_file;
+	s->refuses_audits = o->refuses_audits;
 	rand_seed(o->seed);
 	sim_now_ms = 1000;
+	sim_epoch_s = 1700000000;
 	world_init(&s->world, o->trace, o->has_fillers);
 	s->world.form = o->is_protobuf ? world_protobuf : world_json;
 	start(s, false);
@@ -160,6 +162,12 @@ void sim_cut(struct sim *s)
 {
 	for (unsigned i = 0; i < SIM_KINDS; i++)
 		sim_cut_channel(&s->channels[i], rand_below(2) ? 0 : -ECONNRESET);
+}
+
+void sim_deaden(struct sim *s)
+{
+	for (unsigned i = 0; i < SIM_KINDS; i++)
+		s->channels[i].is_dead = s->channels[i].is_open;
 }
 
 /* ---- time ---- */
