@@ -97,7 +97,7 @@ static void start_channel(struct sim *s, unsigned i)
 
 static void start(struct sim *s, bool with_file)
 {
-	s->serial = 0;
+	memset(s->serials, 0, sizeof(s->serials));
 	s->fingerprint = 0;
 	s->was_ready = false;
 	sim_kube_open(&s->client);

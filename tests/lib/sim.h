@@ -7,7 +7,7 @@
  * - An answer must be that of states which its objects had, each no older than the last one that
  *   was acknowledged (delivered whole to the client, or seen in an answer before).
  * - Nothing negative is said before the first sync, and no SERVFAIL after it.
- * - The serial never goes back, and a commit without a change of some object reports no touch.
+ * - Serials never go back, and without a change of some object there is no touch and no new one.
  * At quiescence the store is the world, and a second plugin that is given the world directly
  * answers all kinds of questions alike.
  */
@@ -23,7 +23,7 @@
 
 struct sim;
 
-enum { SIM_KINDS = 3, SIM_PAGE = 2 };
+enum { SIM_KINDS = 3, SIM_ZONES = 2, SIM_PAGE = 2 };
 
 /* What goes wrong, until somebody puts it right. */
 struct sim_faults {
@@ -89,7 +89,7 @@ struct sim {
 	struct sim_kube client, oracle;
 	struct store_reader reader;
 	bool was_ready;
-	uint32_t serial;
+	uint32_t serials[SIM_ZONES];
 	uint64_t fingerprint;
 	uint32_t floor[WORLD_MAX]; /* history index that was acknowledged */
 	struct buf file; /* state file, and what was acknowledged when it was written */
