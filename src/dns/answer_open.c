@@ -70,11 +70,12 @@ static void take_record(struct opening *o, const struct rr_view *rr, enum sectio
 
 void answer_open(struct answer *a, const struct msg *m)
 {
-	struct opening o = {.a = a, .question = a->message + MSG_HEADER};
+	struct opening o = {.a = a};
 	struct rr_view rr;
 
 	if (a->message == NULL)
 		return;
+	o.question = a->message + MSG_HEADER;
 	o.reader = reader_on(a->message, a->message_len);
 	o.reader.at = m->question_end;
 	for (unsigned section = SECTION_ANSWER; section <= SECTION_ADDITIONAL; section++) {

@@ -54,10 +54,11 @@ void records_add_set(struct buf *row, const uint8_t *owner, const struct rrset *
 
 bool records_next(const struct buf *row, size_t *pos, struct record *out)
 {
-	const uint8_t *p = (const uint8_t *)row->at + *pos;
+	const uint8_t *p;
 
 	if (*pos >= row->len)
 		return false;
+	p = (const uint8_t *)row->at + *pos;
 	out->owner = p;
 	out->owner_len = name_len(p);
 	p += out->owner_len;
