@@ -8,6 +8,8 @@
 #                            --sanitize: under AddressSanitizer and UBSan; --tsan: threads
 #   ./bootstrap.sh bench     CPU per answer beside an echo loop, NSD and Knot; 'bench cluster': start,
 #                            memory and latency of changes with a large cluster
+#   ./bootstrap.sh fuzz      each fuzz target for a minute, under AddressSanitizer and UBSan;
+#                            'fuzz SECONDS [TARGET...]': for so long, only those
 #   ./bootstrap.sh install   build and install (PREFIX, default /usr/local)
 #
 # Each step does the steps before it, and says what it does.
@@ -172,6 +174,16 @@ bench() {
 	exec tests/bench/run.sh "$@"
 }
 
+fuzz() {
+	need $build_packages $test_packages
+	configure_in build-fuzz CC=clang --enable-fuzz
+	say "building the fuzz targets with $jobs jobs"
+	make -s -C build-fuzz -j"$jobs" fuzz
+	[ $# -gt 0 ] || set -- 60
+	cd build-fuzz
+	exec ../tests/fuzz/run.sh "$@"
+}
+
 install_all() {
 	build
 	say "installing to ${PREFIX:-/usr/local}"
@@ -179,7 +191,7 @@ install_all() {
 	as_root ldconfig
 }
 
-[ $# -gt 0 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 1; }
+[ $# -gt 0 ] || { sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 1; }
 step=$1
 shift
 case $step in
@@ -188,7 +200,8 @@ build) build ;;
 run) run ;;
 check) check "$@" ;;
 bench) bench "$@" ;;
+fuzz) fuzz "$@" ;;
 install) install_all ;;
--h | --help | help) sed -n '2,15s/^# \{0,1\}//p' "$0" ;;
+-h | --help | help) sed -n '2,17s/^# \{0,1\}//p' "$0" ;;
 *) die "no step '$step'; see ./bootstrap.sh help" ;;
 esac

@@ -12,7 +12,7 @@
 
 /*
  * True when the kubernetes plugin of the block has a longer zone with that name: with the zone
- * `.`, names of the cluster are not ours.
+ * `.`, names of the cluster are not ours. Only reverse names of external addresses are.
  */
 static bool is_of_cluster(
 	const struct external *x, const struct external_zone *z, const uint8_t *name, unsigned all)
@@ -21,6 +21,14 @@ static bool is_of_cluster(
 		x->view == NULL ? NULL : x->view->zone_of(x->cluster, name, all);
 
 	return theirs != NULL && theirs->len > z->name.len;
+}
+
+static bool has_ptr(const struct external *x, const uint8_t *name)
+{
+	uint8_t ip[16];
+	int n = x->has_reverse ? name_to_addr(name, ip) : 0;
+
+	return n != 0 && external_find_ptr(x, ip, (size_t)n) != NULL;
 }
 
 bool external_locate(const struct external *x, const uint8_t *name, struct external_name *out)
@@ -35,7 +43,7 @@ bool external_locate(const struct external *x, const uint8_t *name, struct exter
 	all = name_labels(name);
 	out->labels = all - out->zone->labels;
 	out->len = name_len(name) - out->zone->name.len;
-	return !is_of_cluster(x, out->zone, name, all);
+	return !is_of_cluster(x, out->zone, name, all) || has_ptr(x, name);
 }
 
 /* Append a label without the underscore that ports and protocols are written with. */
@@ -92,6 +100,15 @@ bool external_is_endpoint(const struct external *x, const struct external_name *
 	service = name_skip(n->name, n->labels - 2);
 	len = n->len - (size_t)(service - n->name);
 	return table_find(t, service, len, table_hash(t, service, len)) == NULL;
+}
+
+bool external_is_reverse(const struct external_name *n)
+{
+	uint8_t prefix[16];
+	unsigned bits;
+
+	return n->zone->is_reverse ||
+		(n->zone->labels < 2 && name_to_prefix(n->name, prefix, &bits) != 0);
 }
 
 const struct rrset *external_find_ptr(const struct external *x, const uint8_t *ip, size_t len)
@@ -294,7 +311,7 @@ enum verdict external_query(struct query *q, void *instance)
 	entry = external_find(&n, q->table == &n.zone->table ? q->hash : 0);
 	if (entry != NULL)
 		return answer_entry(x, &n, entry, q);
-	if (n.zone->is_reverse)
+	if (external_is_reverse(&n))
 		return answer_reverse(x, &n, q);
 	if (external_is_endpoint(x, &n))
 		return answer_endpoints(x, &n, q);

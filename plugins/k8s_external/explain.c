@@ -241,7 +241,7 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 		explain_apex(&a, x);
 	else if ((entry = external_find(&a.n, 0)) != NULL)
 		explain_entry(&a, entry, x);
-	else if (a.n.zone->is_reverse)
+	else if (external_is_reverse(&a.n))
 		explain_reverse(&a, x);
 	else if (external_is_endpoint(a.x, &a.n))
 		explain_endpoints(&a, x);
@@ -289,13 +289,6 @@ static void list_zone(struct explain_names *l, const struct external_zone *z)
 		list_entry(l, z, entry);
 }
 
-static bool is_in_zones(const struct external *x, const struct name *name)
-{
-	int i = zone_list_match(&x->list, name->wire);
-
-	return i >= 0 && x->zones.at[i]->is_reverse;
-}
-
 static void list_addresses(struct explain_names *l, const struct external *x)
 {
 	const struct external_address *a;
@@ -305,7 +298,7 @@ static void list_addresses(struct explain_names *l, const struct external *x)
 		struct name name;
 
 		name_from_addr(&name, a->head.key_len == 4 ? AF_INET : AF_INET6, a->key);
-		if (is_in_zones(x, &name))
+		if (zone_list_match(&x->list, name.wire) >= 0)
 			explain_add_records(l, name.wire, a->ptr);
 	}
 }

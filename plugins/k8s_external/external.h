@@ -102,7 +102,7 @@ struct external {
 	struct zone_list list;
 	VEC(struct external_zone *) zones; /* in the order of list */
 	struct external_zone *primary;     /* first zone that is no reverse zone */
-	bool has_reverse;                  /* a reverse zone is served */
+	bool has_reverse;                  /* reverse names are served */
 	struct table addresses;
 	struct prefix_set v4, v6; /* keys of the addresses */
 	struct counters *counters;
@@ -208,6 +208,8 @@ bool external_locate(const struct external *x, const uint8_t *name, struct exter
 const struct external_entry *external_find(const struct external_name *n, uint64_t hash);
 /* True when the kubernetes plugin must be asked for endpoints, as no entry decides (answer.c). */
 bool external_is_endpoint(const struct external *x, const struct external_name *n);
+/* True for reverse names, also in a zone above those of reverse names (answer.c). */
+bool external_is_reverse(const struct external_name *n);
 /* The PTR records of an address, or NULL (answer.c). */
 const struct rrset *external_find_ptr(const struct external *x, const uint8_t *ip, size_t len);
 /* True when a partial reverse name has PTR records below (answer.c). */

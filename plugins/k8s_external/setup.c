@@ -62,7 +62,9 @@ static void add_zone(struct external *x, const struct setup *s, const struct nam
 	z->name = *name;
 	z->labels = name_labels(name->wire);
 	z->is_reverse = is_reverse(name);
-	x->has_reverse = x->has_reverse || z->is_reverse;
+	/* reverse names are also below `.` and `arpa` */
+	x->has_reverse = x->has_reverse || z->is_reverse ||
+		name_is_under((const uint8_t *)"\4arpa", name->wire);
 	table_init(&z->table);
 	zone_history_init(&z->history, s->shared, name);
 	vec_push(&x->zones, z);
@@ -145,6 +147,22 @@ static int external_setup(struct setup *s, struct err *e)
 	return 0;
 }
 
+/* What is denied here is not asked of the kubernetes plugin, which has the same zone. */
+static void warn_hidden(const struct external *x, const struct external_zone *z)
+{
+	const struct name *theirs = x->view->zone_of(x->cluster, z->name.wire, z->labels);
+	char text[NAME_TEXT_MAX];
+
+	if (theirs == NULL || theirs->len != z->name.len ||
+		fall_has(&x->options.fall, z->name.wire))
+		return;
+	name_to_text(text, z->name.wire);
+	log_warning(EXTERNAL,
+		"the zone %s is also one of the plugin kubernetes, whose names in it are hidden; "
+		"add 'fallthrough', or serve another zone",
+		text);
+}
+
 /* The kubernetes plugin stands below in the chain: it begins to tell when it has started. */
 static int external_start(void *instance, struct err *e)
 {
@@ -156,6 +174,8 @@ static int external_start(void *instance, struct err *e)
 			e, -EINVAL, EXTERNAL ": no plugin of the server block has a cluster");
 	x->cluster = o.instance;
 	x->view = o.ops;
+	vec_for_each(&x->zones, z)
+		warn_hidden(x, *z);
 	x->follower.on_changes = external_on_changes;
 	x->follower.arg = x;
 	x->view->follow(x->cluster, &x->follower);

@@ -334,9 +334,8 @@ static struct zone_image *transfer_image(void *instance, const struct name *zone
 		return NULL;
 	records_add_set(&row, z->name.wire, z->ns);
 	add_entries(&row, z);
-	if (z->is_reverse)
-		add_reverse(&row, x, z);
-	else
+	add_reverse(&row, x, z);
+	if (!z->is_reverse)
 		add_services(&row, x, z);
 	zone_history_see(&z->history);
 	return zone_image_flat(z->soa, &row);

@@ -4,6 +4,8 @@
  */
 #include "kubernetes/kube.h"
 
+#include "kubernetes/cluster.h"
+
 static const uint8_t label_svc[] = "\3svc";
 static const uint8_t label_pod[] = "\3pod";
 
@@ -99,8 +101,16 @@ void kube_prefetch(struct query *q, void *instance)
 	table_prefetch(&p.zone->table, q->hash);
 }
 
+/* What the state file says is said as such, until the API server has told everything itself. */
+static void mark_stale(const struct kube *k, struct query *q)
+{
+	if (k->cluster != NULL && store_is_stale(cluster_store(k->cluster)))
+		q->answer.ede = EDE_STALE;
+}
+
 enum verdict kube_done(struct kube *k, struct query *q)
 {
+	mark_stale(k, q);
 	q->answer.is_authoritative = true;
 	counters_add(k->counters, q->worker->index, KUBE_ANSWERS, 1);
 	return DONE;
@@ -137,6 +147,7 @@ enum verdict kube_nodata(struct kube *k, const struct kube_zone *z, struct query
 {
 	if (!kube_is_known(k, z))
 		return unsynced(k, z, q);
+	mark_stale(k, q);
 	counters_add(k->counters, q->worker->index, KUBE_NODATA, 1);
 	q->answer.is_authoritative = true;
 	add_soa(z, q);
@@ -161,6 +172,7 @@ enum verdict kube_nxdomain(struct kube *k, const struct kube_zone *z, struct que
 		return unsynced(k, z, q);
 	if (falls_through(k, q))
 		return NEXT;
+	mark_stale(k, q);
 	counters_add(k->counters, q->worker->index, KUBE_NXDOMAIN, 1);
 	q->answer.rcode = RCODE_NXDOMAIN;
 	q->answer.is_authoritative = true;

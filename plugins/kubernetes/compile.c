@@ -315,6 +315,16 @@ static void compile_touched(struct kube *k, const struct touch *t)
 	}
 }
 
+/* True when compile_services() does the same: it walks what exists. */
+static bool is_compiled_with_all(const struct kube *k, const struct touch *t)
+{
+	const struct store *st = cluster_store(k->cluster);
+
+	return (t->kind == TOUCH_NAMESPACE && store_namespace(st, t->ns) != NULL) ||
+		(t->kind == TOUCH_SERVICE && store_namespace(st, t->ns) != NULL &&
+			store_service(st, t->ns, t->name) != NULL);
+}
+
 static bool has_touch(const struct changes *c, enum touch_kind kind)
 {
 	for (size_t i = 0; i < c->len; i++)
@@ -330,14 +340,16 @@ void kube_on_changes(void *arg, const struct changes *c)
 	bool has_names = has_sync || has_touch(c, TOUCH_NAMESPACE) ||
 		has_touch(c, TOUCH_SERVICE) ||
 		(k->imported != NULL && has_touch(c, TOUCH_IMPORT));
+	/* nothing else depends on whether a list is whole */
+	bool is_all = has_sync && k->has_all_endpoints != has_all_endpoints(k);
 
 	for (size_t i = 0; i < c->len; i++) {
-		compile_touched(k, &c->at[i]);
+		if (!is_all || !is_compiled_with_all(k, &c->at[i]))
+			compile_touched(k, &c->at[i]);
 		if (c->at[i].kind == TOUCH_SERVICE)
 			kube_count_latency(k, &c->at[i], c->trigger_ms);
 	}
-	/* nothing else depends on whether a list is whole */
-	if (has_sync && k->has_all_endpoints != has_all_endpoints(k))
+	if (is_all)
 		compile_services(k);
 	if (has_names)
 		kube_compile_apex(k);

@@ -434,11 +434,10 @@ static void add_imported(
 
 static void add_slice(struct builder *b, const struct slice_data *s)
 {
-	bool is_import = b->service->kind == OBJECT_IMPORT;
 	uint16_t ports;
 
 	/* an endpoint of no cluster would have a name that no other endpoint has */
-	if (is_import && s->cluster == NULL)
+	if (s->is_imported && s->cluster == NULL)
 		return;
 	ports = add_ports(b, &s->ports);
 	for (uint32_t p = 0; p < s->n_endpoints; p++) {
@@ -446,7 +445,7 @@ static void add_slice(struct builder *b, const struct slice_data *s)
 
 		if (!e.is_ready || (b->zone != NULL && !kube_is_in_zone(&e, b->zone)))
 			continue;
-		if (is_import)
+		if (s->is_imported)
 			add_imported(b, s->cluster, &e, ports);
 		else
 			add_endpoint(b, &e, ports);

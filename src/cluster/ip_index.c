@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "base/rand.h"
 
+#define ITEMS_MAX (OBJECT_MAX_ENDPOINTS + 1u)
+
 void ip_index_init(struct ip_index *x)
 {
 	*x = (struct ip_index){.seed = rand_u64()};
@@ -141,6 +143,27 @@ bool ip_index_next(const struct ip_index *x, const struct ip *ip, size_t *pos, s
 			*out = (struct ip_owner){s->object, s->item};
 			return true;
 		}
+	}
+	return false;
+}
+
+/* The position is that of the slice in the store, and the item of the slice. */
+bool ip_walk_slices(const struct store *st, const struct ip *ip, size_t *pos, struct ip_owner *out)
+{
+	size_t at = *pos / ITEMS_MAX, item = *pos % ITEMS_MAX;
+	const struct object *o;
+
+	while ((o = store_next(st, OBJECT_SLICE, &at)) != NULL) {
+		for (; item < o->slice.n_endpoints; item++) {
+			struct ip own = object_ip(o, (uint32_t)item);
+
+			if (!ip_eq(&own, ip))
+				continue;
+			*out = (struct ip_owner){o, (uint32_t)item};
+			*pos = (at - 1) * ITEMS_MAX + item + 1;
+			return true;
+		}
+		item = 0;
 	}
 	return false;
 }

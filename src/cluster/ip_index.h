@@ -33,6 +33,9 @@ void ip_index_remove(struct ip_index *x, const struct object *o);
 /* Walk the owners of ip: start with *pos = 0; false at the end. */
 bool ip_index_next(
 	const struct ip_index *x, const struct ip *ip, size_t *pos, struct ip_owner *out);
+/* The same as ip_index_next() for endpoints, of which there is no index: looks at all slices. */
+bool ip_walk_slices(
+	const struct store *st, const struct ip *ip, size_t *pos, struct ip_owner *out);
 /* Number of addresses of an object: cluster IPs, endpoints or pod IPs. */
 uint32_t object_ip_count(const struct object *o);
 /* Address i of an object. */

@@ -67,6 +67,7 @@ struct reflector {
 
 	char version[VERSION_BYTES]; /* where the watch goes on; "": unknown */
 	uint64_t seen; /* highest version as a number, 0: unknown */
+	uint64_t listed; /* highest version of an object in lists that broke off, and in this one */
 	bool want_list; /* the next request is a list */
 	bool want_probe; /* the next request asks for the number of objects */
 	bool is_quorum; /* ask for it without a version */
@@ -116,7 +117,7 @@ void query_probe(struct buf *q);
 void query_list(const struct reflector *r, struct buf *q);
 /* Keep a version to go on from. One that is too long or empty is not kept: the old one is right. */
 void reflector_set_version(struct reflector *r, const char *version);
-/* True when both versions are numbers and this one is lower than one seen before. */
+/* True when both versions are numbers and this is lower than one seen before, or an object's. */
 bool reflector_is_older(const struct reflector *r, const char *version);
 
 /* ---- reflector_fail.c ---- */

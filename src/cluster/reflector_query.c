@@ -43,7 +43,7 @@ bool reflector_is_older(const struct reflector *r, const char *version)
 {
 	uint64_t n = number_of(version);
 
-	return n != 0 && r->seen != 0 && n < r->seen;
+	return n != 0 && (n < r->seen || n < r->listed);
 }
 
 void query_watch(const struct reflector *r, struct buf *q, bool initial)

@@ -81,6 +81,7 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 	reflector_drop_held(r);
 	store_relist_end(r->store, r->source, r->kind);
 	store_source_synced(r->store, r->source, r->kind, true);
+	r->listed = 0;
 	if (r->is_truth)
 		r->seen = 0;
 	reflector_set_version(r, version);
@@ -130,9 +131,14 @@ static void take_list_object(struct reflector *r, const struct object *o)
 	if (o->kind != r->kind)
 		return;
 	r->list_objects++;
-	if (is_doubtful(r, o))
+	if (is_doubtful(r, o)) {
 		hold(r, o);
-	else if (store_apply(r->store, r->source, o) == STORE_STALE)
+		return;
+	}
+	/* should it break off, the next one may come from a server that lags behind */
+	if (o->rv > r->listed)
+		r->listed = o->rv;
+	if (store_apply(r->store, r->source, o) == STORE_STALE)
 		r->is_contradicted = true;
 }
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/vec.h"
 #include "cluster/state_file.h"
 
 #define LOG_NAME "plugin/kubernetes"
@@ -21,6 +22,7 @@
 enum {
 	TICK_MS = 1000,
 	STEP_BYTES = 256 << 10, /* encoded at once */
+	LOAD_BYTES = 512 << 10, /* read at once: some milliseconds */
 	FAILED_GAP_MS = 60000,
 	REFRESH_MAX_S = 3600, /* an unchanged state is saved again so often, to keep it young */
 };
@@ -50,6 +52,7 @@ struct source_state {
 	uint64_t scope;
 	int number; /* of the source in the store */
 	uint8_t cluster[16]; /* of the file that was loaded */
+	struct loading *loading; /* NULL: done */
 	struct job *job;
 	uint64_t next_ms; /* no write before this */
 	uint64_t refresh_ms, written_ms, revision; /* of the last write */
@@ -61,17 +64,28 @@ struct source_state {
 
 /* ---- loading ---- */
 
+/*
+ * A file that is being read, a piece in each round of the loop: names of what was read are answered
+ * already, and nothing is denied before all is known.
+ */
 struct loading {
-	struct source_state *source;
+	int fd;
+	VEC(char) have; /* octets from the file */
+	size_t taken; /* of those */
+	bool has_begun, is_at_end;
+	struct state_reader reader;
+	struct state_meta meta;
 	size_t objects;
+	enum object_kind kind; /* of the last one */
 };
 
 static void on_object(void *arg, const struct object *o)
 {
-	struct loading *l = arg;
+	struct source_state *s = arg;
 
-	store_apply(l->source->store, l->source->number, o);
-	l->objects++;
+	store_apply(s->store, s->number, o);
+	s->loading->kind = o->kind;
+	s->loading->objects++;
 }
 
 static int check_meta(const struct source_state *s, const struct state_meta *m, struct err *e)
@@ -88,42 +102,150 @@ static int check_meta(const struct source_state *s, const struct state_meta *m, 
 	return 0;
 }
 
-static void take_objects(struct source_state *s, struct str file, struct err *e)
+/* More octets from the file behind those that were not taken yet. */
+static int read_more(struct loading *l, struct err *e)
 {
-	struct loading l = {s, 0};
+	size_t left = l->have.len - l->taken;
+	ssize_t n;
 
-	if (state_read(file, on_object, &l, e) != 0)
-		return;
-	for (int k = 0; k < OBJECT_KINDS; k++)
-		if ((s->options.kinds & 1u << k) != 0)
-			store_source_synced(s->store, s->number, (enum object_kind)k, true);
-	store_commit(s->store);
-	atomic_store(&s->is_in_use, true);
-	log_info(LOG_NAME, "answering from %zu objects of %s until the API server is reached",
-	        l.objects, s->path);
+	if (left > 0)
+		memmove(l->have.at, l->have.at + l->taken, left);
+	l->have.len = left;
+	l->taken = 0;
+	vec_reserve(&l->have, left + LOAD_BYTES);
+	do
+		n = read(l->fd, l->have.at + left, LOAD_BYTES);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_set(e, -errno, "%s", strerror(errno));
+	l->have.len += (size_t)n;
+	l->is_at_end = n == 0;
+	return 0;
 }
 
-static void load(struct source_state *s)
+/* Everything that can be read from the octets at hand. 1: there is more; 0: that was the end. */
+static int take_chunks(struct source_state *s, struct err *e)
 {
-	struct state_meta meta = {.saved_s = 0};
-	struct buf b = {0};
-	struct err e = {{0}};
-	int rc = buf_read_file(&b, s->path, STATE_FILE_MAX);
-	struct str file = {b.at, b.len};
+	struct loading *l = s->loading;
+	struct state_sink to = {on_object, s};
+	struct str input = {l->have.at + l->taken, l->have.len - l->taken};
+	int rc = 1;
 
-	if (rc == -ENOENT)
-		return;
-	if (rc != 0)
-		err_set(&e, rc, "%s", rc == -EFBIG ? "it is too large" : strerror(-rc));
-	else if (state_read_meta(file, &meta, &e) == 0 && check_meta(s, &meta, &e) == 0)
-		take_objects(s, file, &e);
-	buf_free(&b);
-	if (e.text[0] != '\0') {
-		log_warning(LOG_NAME, "state file %s is not used: %s", s->path, e.text);
-		return;
+	if (!l->has_begun) {
+		rc = state_reader_start(&l->reader, &input, &l->meta, e);
+		if (rc == 0)
+			rc = check_meta(s, &l->meta, e);
+		l->has_begun = rc == 0;
+		rc = rc == 0 ? 1 : rc;
 	}
-	memcpy(s->cluster, meta.cluster, sizeof(s->cluster));
-	atomic_store(&s->saved_s, meta.saved_s);
+	while (rc == 1)
+		rc = state_reader_chunk(&l->reader, &input, &to, e);
+	l->taken = l->have.len - input.len;
+	if (rc == -EAGAIN && l->is_at_end)
+		return err_set(e, -EINVAL, "it is cut short");
+	return rc == -EAGAIN ? 1 : rc;
+}
+
+static void loading_free(struct source_state *s)
+{
+	struct loading *l = s->loading;
+
+	if (l == NULL)
+		return;
+	s->loading = NULL;
+	if (l->fd >= 0)
+		close(l->fd);
+	vec_free(&l->have);
+	free(l);
+}
+
+static void finish_loading(struct source_state *s)
+{
+	for (int k = 0; k < OBJECT_KINDS; k++)
+		if (store_source_stands_in(s->store, s->number, (enum object_kind)k))
+			store_source_synced(s->store, s->number, (enum object_kind)k, true);
+	atomic_store(&s->is_in_use, true);
+	log_info(LOG_NAME, "answering from %zu objects of %s until the API server is reached",
+	        s->loading->objects, s->path);
+	loading_free(s);
+	store_commit(s->store);
+}
+
+static void give_up(struct source_state *s, const char *why)
+{
+	log_warning(LOG_NAME, "state file %s is not used: %s", s->path, why);
+	loading_free(s);
+	store_source_clear(s->store, s->number);
+	atomic_store(&s->saved_s, 0);
+	store_commit(s->store);
+}
+
+/* False when the API server has told of everything meanwhile. */
+static bool is_needed(const struct source_state *s)
+{
+	for (int k = 0; k < OBJECT_KINDS; k++)
+		if (store_source_stands_in(s->store, s->number, (enum object_kind)k))
+			return true;
+	return false;
+}
+
+/* A piece of the file; true when there is more. */
+static bool load_some(struct source_state *s)
+{
+	struct loading *l = s->loading;
+	struct err e = {{0}};
+	int rc = read_more(l, &e);
+
+	if (rc == 0)
+		rc = take_chunks(s, &e);
+	if (rc < 0) {
+		give_up(s, e.text);
+		return false;
+	}
+	memcpy(s->cluster, l->meta.cluster, sizeof(s->cluster));
+	atomic_store(&s->saved_s, l->meta.saved_s);
+	if (rc == 0) {
+		finish_loading(s);
+		return false;
+	}
+	if (!is_needed(s)) {
+		loading_free(s);
+		return false;
+	}
+	/* endpoints are no use before there are all: readers hear of them once, at the end */
+	if (l->kind != OBJECT_SLICE)
+		store_commit(s->store);
+	return s->loading != NULL;
+}
+
+/* The file, or a negative errno; what is no regular file could make us wait. */
+static int open_file(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return err_set(e, -errno, "%s", strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size <= STATE_FILE_MAX)
+		return fd;
+	close(fd);
+	return err_set(e, -EINVAL, "%s",
+	        S_ISREG(st.st_mode) ? "it is too large" : "it is no regular file");
+}
+
+static void start_loading(struct source_state *s)
+{
+	struct err e = {{0}};
+	int fd = open_file(s->path, &e);
+
+	if (fd == -ENOENT)
+		return;
+	s->loading = mem_new(struct loading);
+	s->loading->fd = fd;
+	if (fd < 0)
+		give_up(s, e.text);
+	else
+		load_some(s);
 }
 
 /* ---- while the file stands in ---- */
@@ -157,14 +279,16 @@ static void on_changes(void *arg, const struct changes *c)
 	struct source_state *s = arg;
 
 	(void)c;
-	if (!atomic_load(&s->is_in_use))
+	if (!atomic_load(&s->is_in_use) && s->loading == NULL)
 		return;
 	if (is_foreign(s)) {
 		log_warning(LOG_NAME, "state file %s is of another cluster: dropping its objects",
 		        s->path);
+		loading_free(s);
 		store_source_clear(s->store, s->number);
 	}
-	atomic_store(&s->is_in_use, stands_in(s));
+	if (s->loading == NULL)
+		atomic_store(&s->is_in_use, stands_in(s));
 }
 
 /* ---- writing: thread pool ---- */
@@ -356,6 +480,12 @@ static void on_timer(uv_timer_t *t)
 	struct store_stats stats;
 	enum state_trust trust;
 
+	if (s->loading != NULL && load_some(s)) {
+		must(uv_timer_start(t, on_timer, 0, 0) == 0);
+		return;
+	}
+	if (uv_timer_get_repeat(t) == 0)
+		must(uv_timer_start(t, on_timer, TICK_MS, TICK_MS) == 0);
 	if (s->job != NULL || now < s->next_ms)
 		return;
 	trust = s->options.trust(s->options.arg);
@@ -387,11 +517,12 @@ struct source_state *source_state_new(
 	s->open = 1;
 	if (s->number >= 0) {
 		store_source_provisional(store, s->number);
-		load(s);
+		start_loading(s);
 	}
 	s->reader = (struct store_reader){.on_changes = on_changes, .arg = s};
 	store_reader_add(store, &s->reader);
-	must(uv_timer_start(&s->timer, on_timer, TICK_MS, TICK_MS) == 0);
+	must(uv_timer_start(&s->timer, on_timer, s->loading != NULL ? 0 : TICK_MS,
+		     s->loading != NULL ? 0 : TICK_MS) == 0);
 	return s;
 }
 
@@ -406,6 +537,7 @@ void source_state_free(struct source_state *s)
 		return;
 	if (s->job != NULL)
 		store_release(s->store);
+	loading_free(s);
 	store_reader_remove(&s->reader);
 	s->store = NULL;
 	uv_close((uv_handle_t *)&s->timer, on_closed);

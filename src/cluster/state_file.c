@@ -12,6 +12,7 @@ enum {
 	HEAD_BYTES = 12, /* of a chunk: length and checksum */
 	META_BYTES = 1 + 8 + 8 + 16 + 4,
 	END_BYTES = 1 + 8,
+	SCRATCH_BYTES = 8192, /* an object of this size takes nothing from the heap */
 };
 
 /* First octet of a payload. */
@@ -103,67 +104,63 @@ void state_writer_fini(struct state_writer *w)
 
 /* ---- reading ---- */
 
-struct reader {
-	struct str rest;
-	uint64_t chunks, objects;
-	state_object_fn *fn; /* NULL: only check */
-	void *arg;
-	struct err *err;
-};
-
 static int bad(struct err *e, const char *why)
 {
 	return err_set(e, -EINVAL, "%s", why);
 }
 
-/* Take the next chunk's payload off; it is not empty. */
-static int next_chunk(struct reader *r, struct str *payload)
+/* Take the next chunk's payload off the input; it is not empty. */
+static int next_chunk(
+	struct state_reader *r, struct str *input, struct str *payload, struct err *e)
 {
 	size_t n;
 
-	if (r->rest.len < HEAD_BYTES)
-		return bad(r->err, "it is cut short");
-	n = (size_t)get_le(r->rest.at, 4);
-	if (n > r->rest.len - HEAD_BYTES)
-		return bad(r->err, "it is cut short or damaged");
-	*payload = (struct str){r->rest.at + HEAD_BYTES, n};
-	if (n == 0 || checksum(r->chunks++, payload->at, n) != get_le(r->rest.at + 4, 8))
-		return bad(r->err, "a checksum is wrong");
-	r->rest = (struct str){payload->at + n, r->rest.len - HEAD_BYTES - n};
+	if (input->len < HEAD_BYTES)
+		return -EAGAIN;
+	n = (size_t)get_le(input->at, 4);
+	if (n == 0 || n > STATE_CHUNK_MAX)
+		return bad(e, "the length of a chunk is wrong");
+	if (n > input->len - HEAD_BYTES)
+		return -EAGAIN;
+	*payload = (struct str){input->at + HEAD_BYTES, n};
+	if (checksum(r->chunks++, payload->at, n) != get_le(input->at + 4, 8))
+		return bad(e, "a checksum is wrong");
+	*input = (struct str){payload->at + n, input->len - HEAD_BYTES - n};
 	return 0;
 }
 
-static int read_start(struct reader *r, struct state_meta *m)
+int state_reader_start(
+	struct state_reader *r, struct str *input, struct state_meta *m, struct err *e)
 {
-	struct str p;
+	struct str rest = *input, p;
+	size_t known = rest.len < MAGIC_BYTES ? rest.len : MAGIC_BYTES;
 	int rc;
 
-	if (r->rest.len < START_BYTES || memcmp(r->rest.at, MAGIC, MAGIC_BYTES) != 0)
-		return bad(r->err, "it is no state file");
-	if (get_le(r->rest.at + MAGIC_BYTES, 4) != STATE_FILE_VERSION)
-		return bad(r->err, "it is of another version");
-	r->rest = (struct str){r->rest.at + START_BYTES, r->rest.len - START_BYTES};
-	rc = next_chunk(r, &p);
+	*r = (struct state_reader){0, 0};
+	if (memcmp(rest.at, MAGIC, known) != 0)
+		return bad(e, "it is no state file");
+	if (rest.len < START_BYTES)
+		return -EAGAIN;
+	if (get_le(rest.at + MAGIC_BYTES, 4) != STATE_FILE_VERSION)
+		return bad(e, "it is of another version");
+	rest = (struct str){rest.at + START_BYTES, rest.len - START_BYTES};
+	rc = next_chunk(r, &rest, &p, e);
 	if (rc != 0)
 		return rc;
 	if (p.len != META_BYTES || p.at[0] != CHUNK_META)
-		return bad(r->err, "its meta data is malformed");
+		return bad(e, "its meta data is malformed");
 	m->saved_s = get_le(p.at + 1, 8);
 	m->scope = get_le(p.at + 9, 8);
 	memcpy(m->cluster, p.at + 17, 16);
 	m->kinds = (unsigned)get_le(p.at + 33, 4);
+	*input = rest;
 	return 0;
 }
 
-int state_read_meta(struct str file, struct state_meta *out, struct err *e)
+static int read_objects(struct state_reader *r, struct str p, const struct state_sink *to,
+	struct err *e)
 {
-	struct reader r = {.rest = file, .err = e};
-
-	return read_start(&r, out);
-}
-
-static int read_objects(struct reader *r, struct str p)
-{
+	uint8_t memory[SCRATCH_BYTES];
 	struct arena arena;
 	int rc = 0;
 
@@ -171,45 +168,40 @@ static int read_objects(struct reader *r, struct str p)
 	while (p.len > 0 && rc == 0) {
 		struct object o;
 
-		arena_init(&arena);
+		arena_init_with(&arena, memory, sizeof(memory));
 		if (!state_object_decode(&arena, &p, &o))
-			rc = bad(r->err, "an object in it is malformed");
-		else if (r->fn != NULL)
-			r->fn(r->arg, &o);
+			rc = bad(e, "an object in it is malformed");
+		else
+			to->on_object(to->arg, &o);
 		arena_reset(&arena);
 		r->objects++;
 	}
-	return rc;
+	return rc == 0 ? 1 : rc;
 }
 
-static int read_end(const struct reader *r, struct str p)
+int state_reader_chunk(
+	struct state_reader *r, struct str *input, const struct state_sink *to, struct err *e)
 {
-	if (p.len != END_BYTES || p.at[0] != CHUNK_END || get_le(p.at + 1, 8) != r->objects)
-		return bad(r->err, "its end is malformed");
-	return r->rest.len == 0 ? 0 : bad(r->err, "something follows its end");
-}
-
-static int read_all(struct reader *r)
-{
-	struct state_meta meta;
 	struct str p;
-	int rc = read_start(r, &meta);
+	int rc = next_chunk(r, input, &p, e);
 
-	while (rc == 0) {
-		rc = next_chunk(r, &p);
-		if (rc == 0 && p.at[0] != CHUNK_OBJECTS)
-			return read_end(r, p);
-		if (rc == 0)
-			rc = read_objects(r, p);
-	}
-	return rc;
+	if (rc != 0)
+		return rc;
+	if (p.at[0] == CHUNK_OBJECTS)
+		return read_objects(r, p, to, e);
+	if (p.len != END_BYTES || p.at[0] != CHUNK_END || get_le(p.at + 1, 8) != r->objects)
+		return bad(e, "its end is malformed");
+	return input->len == 0 ? 0 : bad(e, "something follows its end");
 }
 
-int state_read(struct str file, state_object_fn *fn, void *arg, struct err *e)
+int state_read(
+	struct str file, struct state_meta *m, const struct state_sink *to, struct err *e)
 {
-	struct reader check = {.rest = file, .err = e};
-	struct reader tell = {.rest = file, .fn = fn, .arg = arg, .err = e};
-	int rc = read_all(&check);
+	struct state_reader r;
+	int rc = state_reader_start(&r, &file, m, e);
 
-	return rc == 0 ? read_all(&tell) : rc;
+	rc = rc == 0 ? 1 : rc;
+	while (rc > 0)
+		rc = state_reader_chunk(&r, &file, to, e);
+	return rc == -EAGAIN ? bad(e, "it is cut short") : rc;
 }

@@ -16,9 +16,10 @@
 #include "base/str.h"
 #include "cluster/object.h"
 
-#define STATE_FILE_VERSION 2u
+#define STATE_FILE_VERSION 1u
 #define STATE_FILE_MAX ((size_t)1 << 30) /* bytes of a file that are read */
 #define STATE_CHUNK_BYTES (64u << 10) /* a chunk is closed by the first object beyond this */
+#define STATE_CHUNK_MAX (32u << 20) /* bytes of one; the largest slice has 9 MB */
 
 /* What a file says about itself. */
 struct state_meta {
@@ -48,18 +49,34 @@ void state_writer_end(struct state_writer *w);
 void state_writer_fini(struct state_writer *w);
 
 /* Gets each object; it and its texts are valid during the call. */
-typedef void state_object_fn(void *arg, const struct object *o);
+struct state_sink {
+	void (*on_object)(void *arg, const struct object *o);
+	void *arg;
+};
+
+/* Reads a file chunk by chunk, as it comes from the disk. */
+struct state_reader {
+	/* private */
+	uint64_t chunks, objects;
+};
 
 /*
- * The meta data of a file. 0, or -EINVAL with a sentence in e when it is no file of this version
- * or its beginning is damaged.
+ * Begin with the first octets of a file; what was read is taken off the input. 0; -EAGAIN when
+ * more octets are needed; -EINVAL with a sentence in e when it is no file of this version or its
+ * beginning is damaged.
  */
-int state_read_meta(struct str file, struct state_meta *out, struct err *e);
+int state_reader_start(
+	struct state_reader *r, struct str *input, struct state_meta *m, struct err *e);
 /*
- * All objects of a file. Everything is checked before the first one is reported, so that a file
- * is taken whole or not at all. 0, or -EINVAL with a sentence in e.
+ * Take a chunk off the input, check it, and tell of its objects. 1; 0 when that was the end;
+ * -EAGAIN when more octets are needed (at the end of the file: it is cut short); -EINVAL with a
+ * sentence in e. After an error none of the objects is to be trusted.
  */
-int state_read(struct str file, state_object_fn *fn, void *arg, struct err *e);
+int state_reader_chunk(
+	struct state_reader *r, struct str *input, const struct state_sink *to, struct err *e);
+/* All of a file that is in memory. 0, or -EINVAL with a sentence in e. */
+int state_read(
+	struct str file, struct state_meta *m, const struct state_sink *to, struct err *e);
 
 /* Append one object to b. */
 void state_object_encode(struct buf *b, const struct object *o);

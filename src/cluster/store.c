@@ -1,6 +1,7 @@
 #include "cluster/store.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -13,7 +14,6 @@
 #include "cluster/touches.h"
 
 #define COMMIT_ROUNDS_MAX 16
-#define ITEMS_MAX (OBJECT_MAX_ENDPOINTS + 1u)
 
 /* Stands right before each kept object in its block. */
 struct node {
@@ -39,10 +39,19 @@ struct source {
 	unsigned kinds, synced;  /* masks of 1u << kind */
 	unsigned relisting, truth;
 	bool is_provisional;
+	bool has_objects; /* of a provisional source: since it was cleared */
 	uint32_t mark[OBJECT_KINDS];
 };
 
+/* Read by workers with each answer: nothing that is written often stands beside it. */
+struct stale_mark {
+	char before[64];
+	_Atomic bool is_stale;
+	char after[64];
+};
+
 struct store {
+	struct stale_mark stale;
 	struct map objects[OBJECT_KINDS]; /* key -> struct node, first source in front */
 	struct map groups[OBJECT_KINDS];  /* namespace, or "ns/service" of slices -> struct group */
 	struct map imported;              /* "ns/import" of imported slices -> struct group */
@@ -154,7 +163,7 @@ static struct str key_str(const struct key *k)
 	return (struct str){k->text, k->len};
 }
 
-static struct group *group_of(struct map *groups, struct str key)
+static void group_add(struct map *groups, struct str key, const struct object *o)
 {
 	struct group *g = map_get(groups, key);
 
@@ -164,22 +173,6 @@ static struct group *group_of(struct map *groups, struct str key)
 		g->key_len = key.len;
 		map_put(groups, (struct str){g->key, key.len}, g);
 	}
-	return g;
-}
-
-static void group_free_empty(struct map *groups, struct str key, struct group *g)
-{
-	if (g->members.len > 0)
-		return;
-	map_del(groups, key);
-	vec_free(&g->members);
-	free(g);
-}
-
-static void group_add(struct map *groups, struct str key, const struct object *o)
-{
-	struct group *g = group_of(groups, key);
-
 	node_of(o)->place = (uint32_t)g->members.len;
 	vec_push(&g->members, o);
 }
@@ -192,34 +185,11 @@ static void group_remove(struct map *groups, struct str key, const struct object
 	must(g != NULL && g->members.at[at] == o);
 	g->members.at[at] = g->members.at[--g->members.len];
 	node_of(g->members.at[at])->place = at;
-	group_free_empty(groups, key, g);
-}
-
-/* The slices of a ServiceImport: few, so that no place in the list is kept. */
-static void import_add(struct store *st, const struct object *o)
-{
-	struct key key;
-
-	if (o->kind == OBJECT_SLICE && o->slice.import != NULL &&
-		make_key(&key, o->ns, o->slice.import))
-		vec_push(&group_of(&st->imported, key_str(&key))->members, o);
-}
-
-static void import_remove(struct store *st, const struct object *o)
-{
-	struct group *g;
-	struct key key;
-	size_t at = 0;
-
-	if (o->kind != OBJECT_SLICE || o->slice.import == NULL ||
-		!make_key(&key, o->ns, o->slice.import))
+	if (g->members.len > 0)
 		return;
-	g = map_get(&st->imported, key_str(&key));
-	must(g != NULL);
-	while (g->members.at[at] != o)
-		at++;
-	g->members.at[at] = g->members.at[--g->members.len];
-	group_free_empty(&st->imported, key_str(&key), g);
+	map_del(groups, key);
+	vec_free(&g->members);
+	free(g);
 }
 
 /* The map and key of the group that o belongs to; false when it belongs to none. */
@@ -227,7 +197,7 @@ static bool find_group(
         struct store *st, const struct object *o, struct map **groups, struct key *key)
 {
 	if (o->kind == OBJECT_SLICE) {
-		*groups = &st->groups[OBJECT_SLICE];
+		*groups = o->slice.is_imported ? &st->imported : &st->groups[OBJECT_SLICE];
 		return o->slice.service != NULL && make_key(key, o->ns, o->slice.service);
 	}
 	*groups = &st->groups[o->kind];
@@ -241,7 +211,6 @@ static void index_add(struct store *st, const struct object *o)
 
 	if (find_group(st, o, &groups, &key))
 		group_add(groups, key_str(&key), o);
-	import_add(st, o);
 	if (o->kind != OBJECT_SLICE)
 		ip_index_add(&st->ips[o->kind], o);
 	st->stats.objects[o->kind]++;
@@ -256,7 +225,6 @@ static void index_remove(struct store *st, const struct object *o)
 
 	if (find_group(st, o, &groups, &key))
 		group_remove(groups, key_str(&key), o);
-	import_remove(st, o);
 	if (o->kind != OBJECT_SLICE)
 		ip_index_remove(&st->ips[o->kind], o);
 	st->stats.objects[o->kind]--;
@@ -394,6 +362,17 @@ static bool take_over(struct store *st, struct node *first, int source, const st
 	return true;
 }
 
+/* A provisional source is believed about what nobody else has told of. */
+static bool may_stand_in(
+	struct store *st, int source, const struct node *first, enum object_kind kind)
+{
+	if (!store_source_stands_in(st, source, kind) || (first != NULL && first->source != source))
+		return false;
+	st->sources[source].has_objects = true;
+	atomic_store(&st->stale.is_stale, true);
+	return true;
+}
+
 enum store_result store_apply(struct store *st, int source, const struct object *o)
 {
 	bool is_provisional = st->sources[source].is_provisional;
@@ -405,6 +384,8 @@ enum store_result store_apply(struct store *st, int source, const struct object 
 	st->stats.applied++;
 	st->stats.dropped += o->dropped;
 	first = find_first(st, o->kind, &k);
+	if (is_provisional && !may_stand_in(st, source, first, o->kind))
+		return STORE_IGNORED;
 	if (!is_provisional && take_over(st, first, source, o))
 		return refresh(st, first, o);
 	old = find_of_source(first, source);
@@ -463,6 +444,18 @@ static bool are_synced(const struct store *st, enum object_kind kind, bool provi
 	return has_source;
 }
 
+/* True when objects of a provisional source may be left. */
+static bool has_provisional(const struct store *st)
+{
+	for (int i = 0; i < st->n_sources; i++) {
+		const struct source *s = &st->sources[i];
+
+		if (s->name != NULL && s->is_provisional && s->has_objects && s->kinds != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Touch TOUCH_SYNC when the answer of store_is_synced() changed for some kind. */
 static void update_synced(struct store *st)
 {
@@ -473,6 +466,7 @@ static void update_synced(struct store *st)
 	if (synced != st->synced)
 		touches_add(&st->touches, TOUCH_SYNC, NULL, NULL);
 	st->synced = synced;
+	atomic_store(&st->stale.is_stale, has_provisional(st));
 }
 
 int store_source_add(struct store *st, const char *name, unsigned kinds)
@@ -527,11 +521,17 @@ void store_source_provisional(struct store *st, int source)
 	update_synced(st);
 }
 
+bool store_source_stands_in(const struct store *st, int source, enum object_kind kind)
+{
+	return st->sources[source].is_provisional && (st->sources[source].kinds & 1u << kind) != 0;
+}
+
 void store_source_clear(struct store *st, int source)
 {
 	for (int k = 0; k < OBJECT_KINDS; k++)
 		remove_nodes(st, source, (enum object_kind)k, true);
 	st->sources[source].synced = 0;
+	st->sources[source].has_objects = false;
 	update_synced(st);
 }
 
@@ -693,21 +693,6 @@ const struct object *store_get(
 	return n == NULL ? NULL : n->object;
 }
 
-const struct object *store_namespace(const struct store *st, const char *name)
-{
-	return store_get(st, OBJECT_NAMESPACE, "", name);
-}
-
-const struct object *store_service(const struct store *st, const char *ns, const char *name)
-{
-	return store_get(st, OBJECT_SERVICE, ns, name);
-}
-
-const struct object *store_import(const struct store *st, const char *ns, const char *name)
-{
-	return store_get(st, OBJECT_IMPORT, ns, name);
-}
-
 static struct object_list members(const struct map *groups, const char *ns, const char *name)
 {
 	const struct group *g;
@@ -769,33 +754,11 @@ void store_release(struct store *st)
 	vec_free(&st->held);
 }
 
-/* The position is that in the map, and the item of the slice there. */
-static bool slice_ip_next(
-	const struct store *st, const struct ip *ip, size_t *pos, struct ip_owner *out)
-{
-	size_t at = *pos / ITEMS_MAX, item = *pos % ITEMS_MAX, next = at;
-	const struct node *n;
-
-	while ((n = map_next(&st->objects[OBJECT_SLICE], &next)) != NULL) {
-		for (; item < n->object->slice.n_endpoints; item++) {
-			struct ip own = object_ip(n->object, (uint32_t)item);
-
-			if (!ip_eq(&own, ip))
-				continue;
-			*out = (struct ip_owner){n->object, (uint32_t)item};
-			*pos = (next - 1) * ITEMS_MAX + item + 1;
-			return true;
-		}
-		item = 0;
-	}
-	return false;
-}
-
 bool store_ip_next(const struct store *st, enum object_kind kind, const struct ip *ip, size_t *pos,
 	struct ip_owner *out)
 {
 	if (kind == OBJECT_SLICE)
-		return slice_ip_next(st, ip, pos, out);
+		return ip_walk_slices(st, ip, pos, out);
 	return ip_index_next(&st->ips[kind], ip, pos, out);
 }
 
@@ -807,6 +770,11 @@ bool store_is_synced(const struct store *st, enum object_kind kind)
 bool store_source_is_synced(const struct store *st, int source, enum object_kind kind)
 {
 	return (st->sources[source].synced & 1u << kind) != 0;
+}
+
+bool store_is_stale(const struct store *st)
+{
+	return atomic_load_explicit(&st->stale.is_stale, memory_order_relaxed);
 }
 
 int store_source_of(const struct object *o)

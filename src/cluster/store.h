@@ -56,6 +56,8 @@ int store_source_add(struct store *st, const char *name, unsigned kinds);
  * kind, and until then the kind counts as synced when this source is. Add it after the others.
  */
 void store_source_provisional(struct store *st, int source);
+/* True when a provisional source still stands in for that kind. */
+bool store_source_stands_in(const struct store *st, int source, enum object_kind kind);
 /* Delete all objects of a source, which goes on existing, unsynced. */
 void store_source_clear(struct store *st, int source);
 /* Delete all objects of a source and forget it. Commits. */
@@ -67,7 +69,8 @@ void store_source_remove(struct store *st, int source);
 void store_source_synced(struct store *st, int source, enum object_kind kind, bool is_synced);
 
 /*
- * Add or replace an object (copied). With a lower resourceVersion it is STORE_STALE, whatever its
+ * Add or replace an object (copied); of a provisional source only while no other source has one of
+ * that key, else STORE_IGNORED. With a lower resourceVersion it is STORE_STALE, whatever its
  * uid: versions count for the whole cluster. One that is no number always replaces.
  */
 enum store_result store_apply(struct store *st, int source, const struct object *o);
@@ -199,6 +202,8 @@ bool store_ip_next(const struct store *st, enum object_kind kind, const struct i
         struct ip_owner *out);
 /* True when every source that delivers kind has delivered all of it, and there is one. */
 bool store_is_synced(const struct store *st, enum object_kind kind);
+/* True while some of what is there may be of a provisional source. Any thread. */
+bool store_is_stale(const struct store *st);
 /* True when the source has delivered all of kind. */
 bool store_source_is_synced(const struct store *st, int source, enum object_kind kind);
 /* Number of the source that o (from this store) came from. */

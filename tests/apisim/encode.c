@@ -1,10 +1,11 @@
 /* Kubernetes protobuf from the JSON tree of an object, by tables of the fields that are sent. */
 #include "sim.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum type { TEXT, NUMBER, BOOL, MESSAGE, MAP, TIME, NUMBER_OR_TEXT };
+enum type { TEXT, NUMBER, BOOL, MESSAGE, MAP, TIME, NUMBER_OR_TEXT, JSON_TEXT };
 
 struct field {
 	const char *key; /* in JSON; an array there is repeated here */
@@ -14,7 +15,7 @@ struct field {
 };
 
 struct message {
-	struct field fields[14]; /* by number, up to one without a key */
+	struct field fields[15]; /* by number, up to one without a key */
 };
 
 /* ---- core/v1, discovery/v1 and meta/v1; numbers as in generated.proto ---- */
@@ -22,12 +23,16 @@ struct message {
 static const struct message owner = {{{"kind", 1, TEXT, NULL}, {"name", 3, TEXT, NULL},
         {"uid", 4, TEXT, NULL}, {"apiVersion", 5, TEXT, NULL}, {"controller", 6, BOOL, NULL},
         {"blockOwnerDeletion", 7, BOOL, NULL}}};
+static const struct message managed = {{{"manager", 1, TEXT, NULL}, {"operation", 2, TEXT, NULL},
+        {"apiVersion", 3, TEXT, NULL}, {"time", 4, TIME, NULL}, {"fieldsType", 6, TEXT, NULL},
+        {"fieldsV1", 7, JSON_TEXT, NULL}, {"subresource", 8, TEXT, NULL}}};
 static const struct message metadata = {{{"name", 1, TEXT, NULL}, {"generateName", 2, TEXT, NULL},
         {"namespace", 3, TEXT, NULL}, {"uid", 5, TEXT, NULL}, {"resourceVersion", 6, TEXT, NULL},
         {"generation", 7, NUMBER, NULL}, {"creationTimestamp", 8, TIME, NULL},
         {"deletionTimestamp", 9, TIME, NULL}, {"deletionGracePeriodSeconds", 10, NUMBER, NULL},
         {"labels", 11, MAP, NULL}, {"annotations", 12, MAP, NULL},
-        {"ownerReferences", 13, MESSAGE, &owner}, {"finalizers", 14, TEXT, NULL}}};
+        {"ownerReferences", 13, MESSAGE, &owner}, {"finalizers", 14, TEXT, NULL},
+        {"managedFields", 17, MESSAGE, &managed}}};
 static const struct message namespace_status = {{{"phase", 1, TEXT, NULL}}};
 static const struct message namespace_spec = {{{"finalizers", 1, TEXT, NULL}}};
 static const struct message namespace = {{{"metadata", 1, MESSAGE, &metadata},
@@ -173,6 +178,17 @@ static void put_number_or_text(struct buf *b, uint32_t number, const json_t *v)
 	put_message(b, number, &m);
 }
 
+/* A message with the value as JSON in it. */
+static void put_json(struct buf *b, uint32_t number, const json_t *v)
+{
+	char *text = json_dumps(v, JSON_COMPACT);
+	struct buf m = {0};
+
+	put_text(&m, 1, text);
+	put_message(b, number, &m);
+	free(text);
+}
+
 static void put_value(struct buf *b, const struct field *f, json_t *v)
 {
 	struct buf m = {0};
@@ -183,6 +199,7 @@ static void put_value(struct buf *b, const struct field *f, json_t *v)
 	case BOOL: put_number(b, f->number, json_is_true(v)); break;
 	case MAP: put_map(b, f->number, v); break;
 	case TIME: put_time(b, f->number, json_string_value(v)); break;
+	case JSON_TEXT: put_json(b, f->number, v); break;
 	case NUMBER_OR_TEXT: put_number_or_text(b, f->number, v); break;
 	case MESSAGE:
 		encode_message(&m, f->message, v);

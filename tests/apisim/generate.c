@@ -15,12 +15,48 @@ enum {
 	        1000000, /* all versions have as many digits, so that churn edits in place */
 };
 
+/* Bytes of managedFields, which readers skip, as of objects that a real server was asked for. */
+static struct {
+	const char *kind;
+	unsigned bytes;
+	json_t *fields; /* made once */
+} managed[] = {{"Service", 500, NULL}, {"EndpointSlice", 430, NULL}, {"Pod", 1450, NULL}};
+
+static json_t *make_managed(unsigned bytes)
+{
+	json_t *fields = json_object();
+	char name[24];
+
+	for (unsigned i = 0; i * 14 < bytes; i++) {
+		snprintf(name, sizeof(name), "f:field%03u", i);
+		json_object_set_new(fields, name, json_object());
+	}
+	return json_pack("[{s:s,s:s,s:s,s:s,s:s,s:o}]", "manager", "kube-controller-manager",
+	        "operation", "Update", "apiVersion", "v1", "time", "2026-11-22T14:08:26Z",
+	        "fieldsType", "FieldsV1", "fieldsV1", fields);
+}
+
+static void add_managed(const char *kind, json_t *o)
+{
+	json_t *metadata = json_object_get(o, "metadata");
+
+	for (size_t i = 0; i < ARRAY_LEN(managed); i++) {
+		if (strcmp(managed[i].kind, kind) != 0)
+			continue;
+		if (managed[i].fields == NULL)
+			managed[i].fields = make_managed(managed[i].bytes);
+		json_object_set(metadata, "managedFields", managed[i].fields);
+	}
+}
+
 static void put(const char *api, const char *kind, json_t *o)
 {
 	const char *why = "";
 	struct kind *k = kind_find_api(api, kind);
-	struct object *x = object_build(k, o, &why);
+	struct object *x;
 
+	add_managed(kind, o);
+	x = object_build(k, o, &why);
 	must(x != NULL);
 	world_put(k, x);
 	json_decref(o);
@@ -45,10 +81,11 @@ static json_t *endpoint(unsigned n, const char *namespace, const char *name)
 	json_t *addresses = json_array();
 
 	json_array_append_new(addresses, address(n));
-	return json_pack("{s:o,s:{s:b,s:b,s:b},s:{s:s,s:s,s:o},s:s,s:s}", "addresses", addresses,
-	        "conditions", "ready", 1, "serving", 1, "terminating", 0, "targetRef", "kind",
-	        "Pod", "namespace", namespace, "name", json_sprintf("%s-%u", name, n), "nodeName",
-	        "node-a", "zone", "zone-a");
+	return json_pack("{s:o,s:{s:b,s:b,s:b},s:{s:s,s:s,s:o,s:o},s:s,s:s}", "addresses",
+	        addresses, "conditions", "ready", 1, "serving", 1, "terminating", 0, "targetRef",
+	        "kind", "Pod", "namespace", namespace, "name", json_sprintf("%s-%u", name, n),
+	        "uid", json_sprintf("14a92392-c7cb-4174-a4d1-%012x", n), "nodeName", "node-a",
+	        "zone", "zone-a");
 }
 
 static void put_slice(const char *namespace, const char *name, unsigned first, unsigned n)

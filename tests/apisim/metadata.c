@@ -36,13 +36,16 @@ enum MHD_Result metadata_serve(struct ask *a)
 	struct object_list l;
 	struct buf out = {0};
 	bool is_first = true;
+	uint64_t rv;
 
 	if (!world_snapshot(a->kind, world.rv, &l))
 		return reply_status(a->connection, 500, "InternalError", "", "no snapshot");
+	rv = world.rv;
+	pthread_mutex_unlock(&world.lock); /* watches go on while a large list is written */
 	buf_printf(&out,
 	        "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\","
 	        "\"metadata\":{\"resourceVersion\":\"%llu\"},\"items\":[",
-	        (unsigned long long)world.rv);
+	        (unsigned long long)rv);
 	vec_for_each (&l.all, o) {
 		const char *metadata = (*o)->json + sizeof(start) - 1;
 
@@ -55,6 +58,7 @@ enum MHD_Result metadata_serve(struct ask *a)
 		is_first = false;
 	}
 	buf_str(&out, "]}\n");
+	pthread_mutex_lock(&world.lock);
 	object_list_free(&l);
 	return reply_json(a->connection, 200, &out);
 }

@@ -21,11 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct str file = {(const char *)data, n}, rest = file;
 	struct buf first = {0}, second = {0};
+	struct state_meta meta;
 	struct object o;
 	struct arena a;
 	struct err e;
 
-	(void)state_read(file, on_object, &first, &e);
+	(void)state_read(file, &meta, &(struct state_sink){on_object, &first}, &e);
 	buf_clear(&first);
 	arena_init(&a);
 	if (state_object_decode(&a, &rest, &o)) {

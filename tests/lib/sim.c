@@ -48,13 +48,15 @@ static void load_object(void *arg, const struct object *o)
 static void load_file(struct sim *s)
 {
 	struct sim_kube file = s->client;
+	struct state_meta meta;
 	struct err e;
 
 	file.source = store_source_add(file.store, "state file", KINDS);
 	store_source_provisional(file.store, file.source);
 	if (s->file.len == 0)
 		return;
-	if (state_read((struct str){s->file.at, s->file.len}, load_object, &file, &e) != 0)
+	if (state_read((struct str){s->file.at, s->file.len}, &meta,
+		    &(struct state_sink){load_object, &file}, &e) != 0)
 		sim_fail(s, "the state file: %s", e.text);
 	for (unsigned i = 0; i < SIM_KINDS; i++)
 		store_source_synced(file.store, file.source, kinds[i].kind, true);
@@ -95,7 +97,7 @@ static void start_channel(struct sim *s, unsigned i)
 
 static void start(struct sim *s, bool with_file)
 {
-	s->serial = 0;
+	memset(s->serials, 0, sizeof(s->serials));
 	s->fingerprint = 0;
 	s->was_ready = false;
 	sim_kube_open(&s->client);
@@ -131,8 +133,10 @@ void sim_open(struct sim *s, const struct sim_options *o)
 	s->seed = o->seed;
 	s->repeat = o->repeat;
 	s->writes_file = o->writes_file;
+	s->refuses_audits = o->refuses_audits;
 	rand_seed(o->seed);
 	sim_now_ms = 1000;
+	sim_epoch_s = 1700000000;
 	world_init(&s->world, o->trace, o->has_fillers);
 	s->world.form = o->is_protobuf ? world_protobuf : world_json;
 	start(s, false);
@@ -158,6 +162,12 @@ void sim_cut(struct sim *s)
 {
 	for (unsigned i = 0; i < SIM_KINDS; i++)
 		sim_cut_channel(&s->channels[i], rand_below(2) ? 0 : -ECONNRESET);
+}
+
+void sim_deaden(struct sim *s)
+{
+	for (unsigned i = 0; i < SIM_KINDS; i++)
+		s->channels[i].is_dead = s->channels[i].is_open;
 }
 
 /* ---- time ---- */

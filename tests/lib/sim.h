@@ -7,7 +7,7 @@
  * - An answer must be that of states which its objects had, each no older than the last one that
  *   was acknowledged (delivered whole to the client, or seen in an answer before).
  * - Nothing negative is said before the first sync, and no SERVFAIL after it.
- * - The serial never goes back, and a commit without a change of some object reports no touch.
+ * - Serials never go back, and without a change of some object there is no touch and no new one.
  * At quiescence the store is the world, and a second plugin that is given the world directly
  * answers all kinds of questions alike.
  */
@@ -23,7 +23,7 @@
 
 struct sim;
 
-enum { SIM_KINDS = 3, SIM_PAGE = 2 };
+enum { SIM_KINDS = 3, SIM_ZONES = 2, SIM_PAGE = 2 };
 
 /* What goes wrong, until somebody puts it right. */
 struct sim_faults {
@@ -38,6 +38,7 @@ struct sim_faults {
 	uint64_t lag; /* versions that all but quorum reads are behind */
 	uint64_t hidden; /* the event with this version is not sent; 0: none */
 	unsigned paused; /* mask of channels that are not served */
+	unsigned expired; /* mask of channels whose next watch gets 410 */
 	unsigned hides; /* one of so many events is not sent; 0: none */
 	unsigned cuts; /* one of so many pieces is cut at any octet; 0: none */
 };
@@ -47,6 +48,7 @@ struct sim_mark {
 	size_t end;
 	unsigned object;
 	uint32_t at;
+	bool is_old; /* the client had better ignore it */
 };
 
 /* One kind: its reflector and audit, and their requests. */
@@ -55,6 +57,7 @@ struct sim_channel {
 	enum object_kind kind;
 	struct reflector *reflector;
 	struct audit *audit;
+	bool is_dead; /* half-open: nothing comes any more until the client drops it */
 	bool is_in_flight, is_watch, is_open, has_decoder, wants_initial;
 	bool is_audit_in_flight;
 	char query[512], audit_query[256];
@@ -86,12 +89,13 @@ struct sim {
 	struct sim_kube client, oracle;
 	struct store_reader reader;
 	bool was_ready;
-	uint32_t serial;
+	uint32_t serials[SIM_ZONES];
 	uint64_t fingerprint;
 	uint32_t floor[WORLD_MAX]; /* history index that was acknowledged */
 	struct buf file; /* state file, and what was acknowledged when it was written */
 	uint32_t file_floor[WORLD_MAX];
 	uint64_t file_ms;
+	bool refuses_audits; /* lists of meta data get 403 */
 	bool writes_file, has_rest; /* the server has not said everything */
 	uint64_t checks; /* answers that were looked at */
 };
@@ -100,7 +104,7 @@ struct sim {
 struct sim_options {
 	uint64_t seed, trace; /* of what the client does; of what the world does */
 	const char *repeat;
-	bool is_protobuf, has_fillers, writes_file;
+	bool is_protobuf, has_fillers, writes_file, refuses_audits;
 };
 
 /* A world, and a client that starts from nothing. */
@@ -113,6 +117,8 @@ void sim_pass(struct sim *s, uint64_t ms);
 void sim_crash(struct sim *s, bool with_file);
 /* Break all open connections. */
 void sim_cut(struct sim *s);
+/* All open connections become half-open. */
+void sim_deaden(struct sim *s);
 /* No more faults: pass time until the client knows the world; fails after limit_ms. Milliseconds.
  */
 uint64_t sim_settle(struct sim *s, uint64_t limit_ms);
@@ -136,8 +142,8 @@ void sim_forget_requests(struct sim_channel *c);
 
 /* ---- sim_check.c ---- */
 
-/* The time now, for all clocks. */
-extern uint64_t sim_now_ms;
+/* The time now, for all clocks, and the wall clock at 0. */
+extern uint64_t sim_now_ms, sim_epoch_s;
 /* A plugin over an empty store. */
 void sim_kube_open(struct sim_kube *k);
 /* Free it. */

@@ -15,7 +15,7 @@ extern const struct plugin kubernetes_plugin;
 
 /* ---- the clock, in place of base/clock.c ---- */
 
-uint64_t sim_now_ms;
+uint64_t sim_now_ms, sim_epoch_s;
 
 uint64_t clock_ns(void)
 {
@@ -29,7 +29,7 @@ uint64_t clock_ms(void)
 
 uint64_t clock_wall_s(void)
 {
-	return 1700000000 + sim_now_ms / 1000;
+	return sim_epoch_s + sim_now_ms / 1000;
 }
 
 uint64_t clock_wall_ms(void)
@@ -455,20 +455,33 @@ static bool has_round_trip(const struct sim *s)
 	return false;
 }
 
+static void check_serials(struct sim *s, bool may_change)
+{
+	assert_int_equal(s->client.kube->zones.len, SIM_ZONES);
+	for (unsigned i = 0; i < SIM_ZONES; i++) {
+		uint32_t now = zone_history_serial(&s->client.kube->zones.at[i]->history);
+
+		if (now < s->serials[i])
+			sim_fail(s, "a serial went back");
+		if (now != s->serials[i] && !may_change)
+			sim_fail(s, "a new serial for nothing");
+		s->serials[i] = now;
+	}
+}
+
 void sim_on_changes(void *arg, const struct changes *c)
 {
 	struct sim *s = arg;
 	uint64_t now = fingerprint(s->client.store);
-	bool is_sync = false;
+	bool is_sync = false, has_changed;
 
 	for (size_t i = 0; i < c->len; i++)
 		is_sync = is_sync || c->at[i].kind == TOUCH_SYNC;
-	if (now == s->fingerprint && !is_sync && !has_round_trip(s))
+	has_changed = now != s->fingerprint || has_round_trip(s);
+	if (!has_changed && !is_sync)
 		sim_fail(s, "touched, but nothing has changed");
 	s->fingerprint = now;
-	if (s->client.kube->serial < s->serial)
-		sim_fail(s, "the serial went back");
-	s->serial = s->client.kube->serial;
+	check_serials(s, is_sync || has_changed);
 	sim_check(s);
 }
 

@@ -29,7 +29,7 @@ static void forget_request(struct sim_channel *c)
 {
 	if (c->has_decoder)
 		decoder_fini(&c->decoder);
-	c->is_in_flight = c->is_open = c->has_decoder = false;
+	c->is_in_flight = c->is_open = c->has_decoder = c->is_dead = false;
 	c->marks.len = 0;
 	buf_clear(&c->out);
 }
@@ -66,7 +66,8 @@ static bool feed(struct sim_channel *c, const char *p, size_t n)
 static void acknowledge(struct sim_channel *c, size_t done)
 {
 	for (size_t i = 0; i < c->marks.len && c->marks.at[i].end <= done; i++)
-		sim_acknowledge(c->sim, c->marks.at[i].object, c->marks.at[i].at);
+		if (!c->marks.at[i].is_old)
+			sim_acknowledge(c->sim, c->marks.at[i].object, c->marks.at[i].at);
 	sim_check(c->sim);
 }
 
@@ -302,6 +303,17 @@ static size_t event_after(const struct world *w, uint64_t rv)
 	return n;
 }
 
+/* An event that is due was forgotten, the server says. */
+static bool is_expired(struct sim_channel *c)
+{
+	unsigned bit = 1u << (c - c->sim->channels);
+	bool is = !c->wants_initial && (c->sim->faults.expired & bit) != 0;
+
+	if (is)
+		c->sim->faults.expired &= ~bit;
+	return is;
+}
+
 static void open_watch(struct sim_channel *c)
 {
 	const struct sim *s = c->sim;
@@ -309,6 +321,10 @@ static void open_watch(struct sim_channel *c)
 
 	if (c->wants_initial && rv > view_rv(s) && !s->faults.lists_stale) {
 		answer_status(c, 504);
+		return;
+	}
+	if (is_expired(c)) {
+		answer_status(c, 410);
 		return;
 	}
 	begin_answer(c);
@@ -348,11 +364,6 @@ static void answer(struct sim_channel *c)
 
 /* ---- streams ---- */
 
-static void mark(struct sim_channel *c, unsigned object, uint32_t at)
-{
-	vec_push(&c->marks, (struct sim_mark){c->out.len, object, at});
-}
-
 static void send_initial(struct sim_channel *c)
 {
 	const struct sim *s = c->sim;
@@ -389,8 +400,7 @@ static void put_event(struct sim_channel *c, const struct world_event *e)
 		item.state.rv = e->rv;
 	}
 	world_put_event(&s->world, &c->out, type, &item);
-	if (e->rv > c->from_rv) /* else it is old, and the client had better ignore it */
-		mark(c, e->object, e->at);
+	vec_push(&c->marks, (struct sim_mark){c->out.len, e->object, e->at, e->rv <= c->from_rv});
 	if (s->faults.doubles)
 		world_put_event(&s->world, &c->out, type, &item);
 }
@@ -428,22 +438,27 @@ static bool send_events(struct sim_channel *c)
 
 static void answer_audit(struct sim_channel *c)
 {
+	const struct sim *s = c->sim;
 	struct object_sink sink = audit_sink(c->audit);
 	struct page p = read_page(c, c->audit_query);
 	struct listing l = {.list = {.rv = 0}};
+	bool is_gone = p.rv < s->world.compacted || p.rv > s->world.rv;
+	int status = s->refuses_audits ? 403 : is_gone ? 410 : 200;
 	uint32_t listed[WORLD_MAX];
 	struct json_stream decoder;
 	struct buf b = {0};
-	bool is_bad =
-	        c->sim->faults.is_down || p.rv < c->sim->world.compacted || p.rv > c->sim->world.rv;
 
 	c->is_audit_in_flight = false;
-	audit_on_head(c->audit, sim_now_ms, is_bad ? 410 : 200);
-	if (!is_bad) {
+	if (s->faults.is_down) {
+		audit_on_done(c->audit, sim_now_ms, -ECONNREFUSED);
+		return;
+	}
+	audit_on_head(c->audit, sim_now_ms, status);
+	if (status == 200) {
 		memcpy(listed, c->listed, sizeof(listed));
 		list_objects(c, &l, &p);
 		memcpy(c->listed, listed, sizeof(listed));
-		world_put_metadata(&c->sim->world, &b, &l.list);
+		world_put_metadata(&s->world, &b, &l.list);
 		json_stream_init(&decoder, JSON_LIST, OBJECT_NONE, &sink);
 		assert_int_equal(json_stream_feed(&decoder, buf_text(&b), b.len), 0);
 		audit_on_decoded(c->audit, sim_now_ms, NULL);
@@ -462,7 +477,7 @@ static bool act(struct sim_channel *c)
 		answer_audit(c);
 		return true;
 	}
-	if (!c->is_in_flight)
+	if (!c->is_in_flight || c->is_dead)
 		return false;
 	if (!c->is_open) {
 		answer(c);
@@ -503,7 +518,7 @@ uint64_t sim_server_deadline(const struct sim *s)
 	for (unsigned i = 0; i < SIM_KINDS; i++) {
 		const struct sim_channel *c = &s->channels[i];
 
-		if (!c->is_in_flight || !c->is_open || s->faults.is_silent ||
+		if (!c->is_in_flight || !c->is_open || c->is_dead || s->faults.is_silent ||
 		        (s->faults.paused & 1u << i) != 0)
 			continue;
 		at = c->bookmark_ms < at ? c->bookmark_ms : at;

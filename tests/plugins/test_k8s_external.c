@@ -43,6 +43,7 @@ static const char objects[] =
 #define ZONAL                                                                                      \
 	".:53 {\nkubernetes cluster.local {\nzonal\n}\n"                                           \
 	"k8s_external example.org {\nheadless\n}\n}\n"
+#define ROOT ".:53 {\nkubernetes cluster.local 192.0.2.0/24\nk8s_external\n}\n"
 #define HEADLESS                                                                                   \
 	".:53 {\nkubernetes cluster.local {\nfallthrough\n}\n"                     \
 	"k8s_external example.org 192.0.2.0/24 {\nheadless\nttl 60\n}\n}\n"
@@ -170,7 +171,8 @@ static void compare_all(struct fixture *f)
 		"1.2.0.192.in-addr.arpa", "9.2.0.192.in-addr.arpa", "2.0.192.in-addr.arpa",
 		"x.2.0.192.in-addr.arpa", "ns1.ns.example.org", "ns1.dns.example.org",
 		"ns1.dns.2.0.192.in-addr.arpa", "dns.2.0.192.in-addr.arpa",
-		"x.dns.2.0.192.in-addr.arpa"};
+		"x.dns.2.0.192.in-addr.arpa", ".", "web.shop", "db.shop", "shop", "in-addr.arpa",
+		"0.192.in-addr.arpa", "192.in-addr.arpa"};
 	char name[300];
 
 	for (size_t b = 0; b < sizeof(below) / sizeof(below[0]); b++)
@@ -188,7 +190,7 @@ static void what_is_said_is_what_is_answered(void **state)
 		const char *corefile;
 		bool is_synced;
 	} sets[] = {{PLAIN, true}, {PLAIN, false}, {HEADLESS, true}, {HEADLESS, false}, {FALLS, true},
-		{ZONAL, true}};
+		{ZONAL, true}, {ROOT, true}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {

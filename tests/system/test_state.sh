@@ -120,6 +120,13 @@ ok "the first correct answer comes within 200 ms"
 is "$(answers)" "$before" "all answers are as before"
 wait_for 20 metric_is in_use 1
 ok "the metrics say where they come from"
+has_ede() { # NAME TYPE
+	dig @127.0.0.1 -p "$port" +time=1 +tries=1 "$1" "$2" | grep -q 'EDE: 3 (Stale Answer)'
+}
+has_ede web.shop.svc.cluster.local A
+ok "K49: and the answers themselves: extended error 3, Stale Answer"
+has_ede nope.shop.svc.cluster.local A
+ok "those that deny a name, too"
 like "$(metric age_seconds)" '^[0-9]+$' "and how old that is"
 
 # The API server comes back with changes.
@@ -134,6 +141,8 @@ ok "one that was deleted goes"
 is "$(ask "$port" db-0.db.shop.svc.cluster.local A)" 10.244.0.1 "what is the same stays"
 wait_for 100 metric_is in_use 0
 ok "and nothing comes from the file any more"
+! has_ede web.shop.svc.cluster.local A
+ok "what the API server said is not stale"
 
 # Another cluster behind the same address.
 wait_for 150 metric_is writes_total 1

@@ -568,6 +568,10 @@ static const struct row {
                 "~ a 20\n - b 21\n status 410 old\n t 100\n > resourceVersion=21\n < 200\n"
                 "+ a 5\n + b 6\n = a\n end 12\n = a\n > sendInitialEvents !resourceVersion=\n"
                 "< 200\n + a 20\n end 21\n = a\n"},
+        {"P5: a list that lags behind one that broke off is asked for again", START
+                "status 410 old\n t 100\n < 200\n + a 5\n + c 30\n cut\n = a b c\n t 16400\n < 200\n"
+                "+ a 5\n + b 6\n end 20\n = a b c\n > sendInitialEvents !resourceVersion=\n < 200\n"
+                "+ a 5\n + c 30\n end 31\n = a c\n"},
         {"P5: what was missed comes with the list, when its version is known", START
                 "~ a 20\n status 410 old\n t 100\n < 200\n + a 20\n + b 6\n + c 15\n = a b\n"
                 "end 30\n = a b c\n"},

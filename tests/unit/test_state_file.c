@@ -72,7 +72,7 @@ static struct object make_slice(void)
 	o.is_deleting = true;
 	o.slice.service = "web";
 	o.slice.cluster = "east";
-	o.slice.import = "far";
+	o.slice.is_imported = true;
 	o.slice.family = 4;
 	o.slice.trigger_ms = 1720000000123;
 	o.slice.endpoints = at;
@@ -145,6 +145,13 @@ static void on_object(void *arg, const struct object *o)
 	x->n--;
 }
 
+static int read_whole(const struct buf *b, struct state_meta *meta, struct expected *x)
+{
+	struct state_sink to = {on_object, x};
+
+	return state_read((struct str){b->at, b->len}, meta, &to, NULL);
+}
+
 static void every_field_of_every_kind_survives(void **state)
 {
 	struct object at[5];
@@ -155,12 +162,11 @@ static void every_field_of_every_kind_survives(void **state)
 	(void)state;
 	set_objects(at);
 	b = make_file(at, 5);
-	assert_int_equal(state_read_meta((struct str){b.at, b.len}, &meta, NULL), 0);
+	assert_int_equal(read_whole(&b, &meta, &x), 0);
 	assert_int_equal(meta.saved_s, some_meta.saved_s);
 	assert_int_equal(meta.scope, some_meta.scope);
 	assert_int_equal(meta.kinds, some_meta.kinds);
 	assert_memory_equal(meta.cluster, some_meta.cluster, 16);
-	assert_int_equal(state_read((struct str){b.at, b.len}, on_object, &x, NULL), 0);
 	assert_int_equal(x.n, 0);
 	buf_free(&b);
 }
@@ -169,9 +175,10 @@ static void an_empty_cluster_has_a_file_too(void **state)
 {
 	struct buf b = make_file(NULL, 0);
 	struct expected x = {NULL, 0};
+	struct state_meta meta;
 
 	(void)state;
-	assert_int_equal(state_read((struct str){b.at, b.len}, on_object, &x, NULL), 0);
+	assert_int_equal(read_whole(&b, &meta, &x), 0);
 	buf_free(&b);
 }
 
@@ -186,16 +193,17 @@ static bool is_refused(const char *at, size_t n)
 {
 	char *copy = malloc(n == 0 ? 1 : n);
 	struct err e = {{0}};
+	struct state_meta meta;
 	size_t seen = 0;
 	int rc;
 
 	memcpy(copy, at, n);
-	rc = state_read((struct str){copy, n}, on_any, &seen, &e);
+	rc = state_read((struct str){copy, n}, &meta, &(struct state_sink){on_any, &seen}, &e);
 	free(copy);
-	return rc == -EINVAL && e.text[0] != '\0' && seen == 0;
+	return rc == -EINVAL && e.text[0] != '\0';
 }
 
-static void every_bit_flip_is_found_before_an_object_is_taken(void **state)
+static void every_bit_flip_is_found(void **state)
 {
 	struct object at[5];
 	struct buf b;
@@ -225,6 +233,42 @@ static void every_truncation_is_found(void **state)
 		assert_true(is_refused(b.at, n));
 	buf_char(&b, 'x');
 	assert_true(is_refused(b.at, b.len));
+	buf_free(&b);
+}
+
+/* Any pieces give what the whole gives: nothing is taken from half a chunk. */
+static void a_file_can_be_read_in_pieces(void **state)
+{
+	struct object at[5];
+	struct buf b;
+
+	(void)state;
+	set_objects(at);
+	b = make_file(at, 5);
+	for (size_t cut = 0; cut < b.len; cut++) {
+		struct str input = {b.at, cut};
+		struct expected x = {at, 5};
+		struct state_sink to = {on_object, &x};
+		struct state_reader r;
+		struct state_meta meta;
+		int rc = state_reader_start(&r, &input, &meta, NULL);
+
+		if (rc == 0)
+			while ((rc = state_reader_chunk(&r, &input, &to, NULL)) == 1)
+				;
+		assert_int_equal(rc, -EAGAIN);
+		if (input.at == b.at)
+			assert_int_equal(state_reader_start(&r,
+						 &(struct str){input.at, input.len}, &meta, NULL),
+				-EAGAIN);
+		input.len = (size_t)(b.at + b.len - input.at);
+		rc = input.at == b.at ? state_reader_start(&r, &input, &meta, NULL) : 0;
+		assert_int_equal(rc, 0);
+		while ((rc = state_reader_chunk(&r, &input, &to, NULL)) == 1)
+			;
+		assert_int_equal(rc, 0);
+		assert_int_equal(x.n, 0);
+	}
 	buf_free(&b);
 }
 
@@ -330,6 +374,7 @@ static void what_a_real_server_sends_survives(void **state)
 	struct store *st = store_new();
 	struct object_list held;
 	struct state_writer w;
+	struct state_meta meta;
 	struct expected x;
 	struct object *flat;
 
@@ -358,7 +403,7 @@ static void what_a_real_server_sends_survives(void **state)
 	}
 	state_writer_end(&w);
 	x = (struct expected){flat, held.len};
-	assert_int_equal(state_read((struct str){w.out.at, w.out.len}, on_object, &x, NULL), 0);
+	assert_int_equal(read_whole(&w.out, &meta, &x), 0);
 	assert_int_equal(x.n, 0);
 	state_writer_fini(&w);
 	free(flat);
@@ -371,8 +416,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_field_of_every_kind_survives),
 	        cmocka_unit_test(an_empty_cluster_has_a_file_too),
-	        cmocka_unit_test(every_bit_flip_is_found_before_an_object_is_taken),
+	        cmocka_unit_test(every_bit_flip_is_found),
 	        cmocka_unit_test(every_truncation_is_found),
+	        cmocka_unit_test(a_file_can_be_read_in_pieces),
 	        cmocka_unit_test(chunks_that_are_missing_or_swapped_are_found),
 	        cmocka_unit_test(what_no_decoder_would_let_through_is_refused),
 	        cmocka_unit_test(what_a_real_server_sends_survives),

@@ -64,6 +64,7 @@ static void fault_lag(struct sim *s)
 {
 	s->faults.lag = s->faults.lag != 0 ? 0 : 1 + rand_below(8);
 	s->faults.lists_stale = rand_below(2) == 0;
+	s->faults.expired = s->faults.lag != 0 ? rand_below(8) : 0;
 	sim_cut(s);
 }
 
@@ -82,6 +83,14 @@ static void fault_double(struct sim *s)
 	s->faults.doubles = !s->faults.doubles;
 }
 
+/* The wall clock is set, forwards or backwards. */
+static void fault_clock(struct sim *s)
+{
+	(void)s;
+	sim_epoch_s += rand_below(7200);
+	sim_epoch_s -= rand_below(7200);
+}
+
 /* Lists that lose more than 100 names are caught; with many deleted, less would be lost. */
 static void fault_fillers(struct sim *s)
 {
@@ -97,7 +106,7 @@ static void fault_fillers(struct sim *s)
 
 static void (*const faults[])(struct sim *) = {fault_status, fault_status, fault_down, fault_silent,
         fault_compact, fault_streams, fault_rewind, fault_cuts, sim_cut, fault_crash, fault_lag,
-        fault_hide, fault_pause, fault_double, fault_fillers};
+        fault_hide, fault_pause, fault_double, fault_fillers, fault_clock, sim_deaden};
 
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))
 

@@ -21,7 +21,7 @@ struct pattern {
 	void (*begin)(struct sim *s);
 	unsigned lasts; /* events until the faults end */
 	uint64_t limit_ms; /* to know the world, from the end of the trace */
-	bool writes_file, has_fillers;
+	bool writes_file, has_fillers, refuses_audits;
 };
 
 static void go_back(struct sim *s)
@@ -29,6 +29,12 @@ static void go_back(struct sim *s)
 	s->faults.lag = 8;
 	s->faults.lists_stale = true;
 	sim_cut(s);
+}
+
+static void go_back_with_lists(struct sim *s)
+{
+	s->faults.expired = 7;
+	go_back(s);
 }
 
 static void lag_behind(struct sim *s)
@@ -109,21 +115,24 @@ static void delete_fillers(struct sim *s)
 }
 
 static const struct pattern patterns[] = {
-        {"stale", go_back, 30, 70000, false, false},
-        {"late", lag_behind, 30, 70000, false, false},
-        {"unobserved", hide_event, 1, 70000, false, false},
-        {"crash", crash, 0, 5000, false, false},
-        {"restart", crash_with_file, 0, 5000, true, false},
-        {"restart-down", crash_with_file_while_down, 10, 65000, true, false},
-        {"expired", expire, 0, 15000, false, false},
-        {"rewind", rewind_world, 0, 75000, false, false},
-        {"reorder", pause_some, 10, 5000, false, false},
-        {"double", double_events, 5, 5000, false, false},
-        {"cut", cut_pieces, 3, 30000, false, false},
-        {"silent", fall_silent, 120, 70000, false, false},
-        {"down", go_down, 60, 65000, false, false},
-        {"shrink", lose_fillers, 5, 20000, false, true},
-        {"shrunk", delete_fillers, 0, 20000, false, true},
+        {"stale", go_back, 30, 70000, false, false, false},
+        {"stale-list", go_back_with_lists, 30, 70000, false, false, false},
+        {"late", lag_behind, 30, 70000, false, false, false},
+        {"unobserved", hide_event, 1, 70000, false, false, false},
+        {"crash", crash, 0, 5000, false, false, false},
+        {"restart", crash_with_file, 0, 5000, true, false, false},
+        {"restart-down", crash_with_file_while_down, 10, 65000, true, false, false},
+        {"expired", expire, 0, 15000, false, false, false},
+        {"rewind", rewind_world, 0, 75000, false, false, false},
+        {"reorder", pause_some, 10, 5000, false, false, false},
+        {"double", double_events, 5, 5000, false, false, false},
+        {"cut", cut_pieces, 3, 30000, false, false, false},
+        {"silent", fall_silent, 120, 70000, false, false, false},
+        {"half-open", sim_deaden, 0, 125000, false, false, false},
+        {"half-open-alone", sim_deaden, 0, 125000, false, false, true},
+        {"down", go_down, 60, 65000, false, false, false},
+        {"shrink", lose_fillers, 5, 20000, false, true, false},
+        {"shrunk", delete_fillers, 0, 20000, false, true, false},
 };
 
 #define PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
@@ -143,7 +152,8 @@ static void run(const struct pattern *p, unsigned index)
 	                    .repeat = repeat,
 	                    .is_protobuf = index % 2 != 0,
 	                    .has_fillers = p->has_fillers,
-	                    .writes_file = p->writes_file});
+	                    .writes_file = p->writes_file,
+	                    .refuses_audits = p->refuses_audits});
 	for (unsigned i = 0; i < EVENTS; i++) {
 		if (i == index + p->lasts)
 			s->faults = (struct sim_faults){.is_down = false};
