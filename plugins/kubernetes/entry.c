@@ -434,10 +434,11 @@ static void add_imported(
 
 static void add_slice(struct builder *b, const struct slice_data *s)
 {
+	bool is_import = b->service->kind == OBJECT_IMPORT;
 	uint16_t ports;
 
 	/* an endpoint of no cluster would have a name that no other endpoint has */
-	if (s->is_imported && s->cluster == NULL)
+	if (is_import && s->cluster == NULL)
 		return;
 	ports = add_ports(b, &s->ports);
 	for (uint32_t p = 0; p < s->n_endpoints; p++) {
@@ -445,7 +446,7 @@ static void add_slice(struct builder *b, const struct slice_data *s)
 
 		if (!e.is_ready || (b->zone != NULL && !kube_is_in_zone(&e, b->zone)))
 			continue;
-		if (s->is_imported)
+		if (is_import)
 			add_imported(b, s->cluster, &e, ports);
 		else
 			add_endpoint(b, &e, ports);

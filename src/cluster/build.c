@@ -366,12 +366,12 @@ static const char *source_cluster(struct build *b)
 static void finish_slice(struct build *b)
 {
 	struct slice_data *s = &b->o->slice;
-	const char *name = labels_get(&b->o->labels, "multicluster.kubernetes.io/service-name");
+	const struct labels *labels = &b->o->labels;
 
-	s->is_imported = name != NULL;
-	if (name == NULL)
-		name = labels_get(&b->o->labels, "kubernetes.io/service-name");
-	s->service = build_label(b, "service name", str_from(name));
+	s->service = build_label(b, "service name",
+		str_from(labels_get(labels, "kubernetes.io/service-name")));
+	s->import = build_label(b, "name of a ServiceImport",
+		str_from(labels_get(labels, "multicluster.kubernetes.io/service-name")));
 	s->cluster = source_cluster(b);
 	drop_wrong_family(b);
 }

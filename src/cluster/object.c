@@ -134,7 +134,7 @@ bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b)
 static bool same_slice(const struct slice_data *a, const struct slice_data *b)
 {
 	if (a->n_endpoints != b->n_endpoints || a->family != b->family ||
-	        a->is_imported != b->is_imported || !same_text(a->service, b->service) ||
+	        !same_text(a->import, b->import) || !same_text(a->service, b->service) ||
 	        !same_text(a->cluster, b->cluster) || !same_ports(&a->ports, &b->ports))
 		return false;
 	for (uint32_t i = 0; i < a->n_endpoints; i++) {

@@ -104,9 +104,10 @@ struct endpoint {
 struct endpoint_pack;
 
 struct slice_data {
-	const char *service; /* label kubernetes.io/service-name (or that of MCS); NULL: none */
+	/* a controller may tie a slice to a Service of its own, as well as to a ServiceImport */
+	const char *service; /* label kubernetes.io/service-name; NULL: none */
+	const char *import; /* label multicluster.kubernetes.io/service-name: a ServiceImport */
 	const char *cluster; /* label multicluster.kubernetes.io/source-cluster */
-	bool is_imported; /* service is the name of a ServiceImport */
 	uint8_t family; /* addressType: 4, 6, or 0 for FQDN and unknown ones */
 	uint64_t trigger_ms; /* annotation last-change-trigger-time, Unix ms; 0: none */
 	const struct endpoint *endpoints; /* NULL in the store; read with slice_endpoint() */

@@ -165,6 +165,7 @@ static void pack_slice(struct packer *p, struct slice_data *s)
 	s->pack = pack;
 	pack_ports(p, &s->ports);
 	s->service = pack_shared(p, s->service);
+	s->import = pack_shared(p, s->import);
 	s->cluster = pack_shared(p, s->cluster);
 }
 
@@ -243,6 +244,7 @@ static void drop_slice(const struct slice_data *s, struct intern *shared)
 		intern_drop(shared, s->pack->zones[i]);
 	drop_ports(&s->ports, shared);
 	intern_drop(shared, s->service);
+	intern_drop(shared, s->import);
 	intern_drop(shared, s->cluster);
 }
 

@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "cluster/object.h"
 
-#define STATE_FILE_VERSION 1u
+#define STATE_FILE_VERSION 2u
 #define STATE_FILE_MAX ((size_t)1 << 30) /* bytes of a file that are read */
 #define STATE_CHUNK_BYTES (64u << 10) /* a chunk is closed by the first object beyond this */
 #define STATE_CHUNK_MAX (32u << 20) /* bytes of one; the largest slice has 9 MB */

@@ -281,7 +281,7 @@ static void code_slice(struct codec *c, struct slice_data *s)
 {
 	s->service = text(c, s->service, A_LABEL);
 	s->cluster = text(c, s->cluster, A_LABEL);
-	s->is_imported = number(c, s->is_imported, 1);
+	s->import = text(c, s->import, A_LABEL);
 	s->family = code_family(c, s->family);
 	s->trigger_ms = number(c, s->trigger_ms, UINT64_MAX);
 	code_endpoints(c, s);

@@ -163,7 +163,7 @@ static struct str key_str(const struct key *k)
 	return (struct str){k->text, k->len};
 }
 
-static void group_add(struct map *groups, struct str key, const struct object *o)
+static struct group *group_of(struct map *groups, struct str key)
 {
 	struct group *g = map_get(groups, key);
 
@@ -173,6 +173,22 @@ static void group_add(struct map *groups, struct str key, const struct object *o
 		g->key_len = key.len;
 		map_put(groups, (struct str){g->key, key.len}, g);
 	}
+	return g;
+}
+
+static void group_free_empty(struct map *groups, struct str key, struct group *g)
+{
+	if (g->members.len > 0)
+		return;
+	map_del(groups, key);
+	vec_free(&g->members);
+	free(g);
+}
+
+static void group_add(struct map *groups, struct str key, const struct object *o)
+{
+	struct group *g = group_of(groups, key);
+
 	node_of(o)->place = (uint32_t)g->members.len;
 	vec_push(&g->members, o);
 }
@@ -185,11 +201,34 @@ static void group_remove(struct map *groups, struct str key, const struct object
 	must(g != NULL && g->members.at[at] == o);
 	g->members.at[at] = g->members.at[--g->members.len];
 	node_of(g->members.at[at])->place = at;
-	if (g->members.len > 0)
+	group_free_empty(groups, key, g);
+}
+
+/* The slices of a ServiceImport: few, so that no place in the list is kept. */
+static void import_add(struct store *st, const struct object *o)
+{
+	struct key key;
+
+	if (o->kind == OBJECT_SLICE && o->slice.import != NULL &&
+		make_key(&key, o->ns, o->slice.import))
+		vec_push(&group_of(&st->imported, key_str(&key))->members, o);
+}
+
+static void import_remove(struct store *st, const struct object *o)
+{
+	struct group *g;
+	struct key key;
+	size_t at = 0;
+
+	if (o->kind != OBJECT_SLICE || o->slice.import == NULL ||
+		!make_key(&key, o->ns, o->slice.import))
 		return;
-	map_del(groups, key);
-	vec_free(&g->members);
-	free(g);
+	g = map_get(&st->imported, key_str(&key));
+	must(g != NULL);
+	while (g->members.at[at] != o)
+		at++;
+	g->members.at[at] = g->members.at[--g->members.len];
+	group_free_empty(&st->imported, key_str(&key), g);
 }
 
 /* The map and key of the group that o belongs to; false when it belongs to none. */
@@ -197,7 +236,7 @@ static bool find_group(
         struct store *st, const struct object *o, struct map **groups, struct key *key)
 {
 	if (o->kind == OBJECT_SLICE) {
-		*groups = o->slice.is_imported ? &st->imported : &st->groups[OBJECT_SLICE];
+		*groups = &st->groups[OBJECT_SLICE];
 		return o->slice.service != NULL && make_key(key, o->ns, o->slice.service);
 	}
 	*groups = &st->groups[o->kind];
@@ -211,6 +250,7 @@ static void index_add(struct store *st, const struct object *o)
 
 	if (find_group(st, o, &groups, &key))
 		group_add(groups, key_str(&key), o);
+	import_add(st, o);
 	if (o->kind != OBJECT_SLICE)
 		ip_index_add(&st->ips[o->kind], o);
 	st->stats.objects[o->kind]++;
@@ -225,6 +265,7 @@ static void index_remove(struct store *st, const struct object *o)
 
 	if (find_group(st, o, &groups, &key))
 		group_remove(groups, key_str(&key), o);
+	import_remove(st, o);
 	if (o->kind != OBJECT_SLICE)
 		ip_index_remove(&st->ips[o->kind], o);
 	st->stats.objects[o->kind]--;

@@ -55,8 +55,9 @@ static void add_state(struct touches *t, const struct object *o)
 	case OBJECT_NAMESPACE: touches_add(t, TOUCH_NAMESPACE, o->name, NULL); return;
 	case OBJECT_SLICE:
 		if (o->slice.service != NULL)
-			touches_add(t, o->slice.is_imported ? TOUCH_IMPORT : TOUCH_SERVICE, o->ns,
-				o->slice.service);
+			touches_add(t, TOUCH_SERVICE, o->ns, o->slice.service);
+		if (o->slice.import != NULL)
+			touches_add(t, TOUCH_IMPORT, o->ns, o->slice.import);
 		return;
 	case OBJECT_SERVICE: touches_add(t, TOUCH_SERVICE, o->ns, o->name); return;
 	case OBJECT_IMPORT: touches_add(t, TOUCH_IMPORT, o->ns, o->name); return;

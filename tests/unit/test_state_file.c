@@ -72,7 +72,7 @@ static struct object make_slice(void)
 	o.is_deleting = true;
 	o.slice.service = "web";
 	o.slice.cluster = "east";
-	o.slice.is_imported = true;
+	o.slice.import = "far";
 	o.slice.family = 4;
 	o.slice.trigger_ms = 1720000000123;
 	o.slice.endpoints = at;

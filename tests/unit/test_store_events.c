@@ -187,6 +187,18 @@ static void a_slice_that_moves_touches_both_services(void **state)
 	told(&f, "import web/b");
 	assert_int_equal(store_slices_of(f.st, "web", "b").len, 0);
 	assert_int_equal(store_imported_slices_of(f.st, "web", "b").len, 1);
+	/* controllers tie it to a Service of their own, too */
+	put(&f, OBJECT_SLICE,
+	        "{'metadata':{'name':'a-1','namespace':'web','labels':"
+	        "{'multicluster.kubernetes.io/service-name':'b',"
+	        "'kubernetes.io/service-name':'c'}},'addressType':'IPv4',"
+	        "'endpoints':[{'addresses':['10.1.0.1']}]}");
+	told(&f, "import web/b, svc web/c");
+	assert_int_equal(store_slices_of(f.st, "web", "c").len, 1);
+	assert_int_equal(store_imported_slices_of(f.st, "web", "b").len, 1);
+	put(&f, OBJECT_SLICE, "{'metadata':{'name':'a-1','namespace':'web'}}");
+	told(&f, "import web/b, svc web/c");
+	assert_int_equal(store_imported_slices_of(f.st, "web", "b").len, 0);
 	teardown(&f);
 }
 
