@@ -143,8 +143,10 @@ static void compile_namespace(struct external *x, const char *ns)
 	struct object_list services = store_in_namespace(st, OBJECT_SERVICE, ns);
 
 	compile_node(x, ns);
-	for (size_t i = 0; i < services.len; i++)
+	for (size_t i = 0; i < services.len; i++) {
 		external_compile_service(x, ns, services.at[i]->name);
+		external_note_endpoints(x, ns, services.at[i]->name);
+	}
 }
 
 /* --- following the cluster --------------------------------------------------------------- */
@@ -159,24 +161,15 @@ static void compile_all(struct external *x)
 		compile_namespace(x, o->name);
 }
 
-/* Names of endpoints are not compiled here, but they are names of these zones. */
-static void note_endpoints(struct external *x)
-{
-	vec_for_each(&x->zones, z)
-		if (x->options.has_headless && !(*z)->is_reverse)
-			zone_history_touch(&(*z)->history);
-}
-
 static void apply(struct external *x, const struct touch *t)
 {
 	switch (t->kind) {
 	case TOUCH_NAMESPACE: compile_namespace(x, t->ns); break;
 	case TOUCH_SERVICE:
 		external_compile_service(x, t->ns, t->name);
-		if (x->view->is_exposed(x->cluster, t->ns))
-			note_endpoints(x);
+		external_note_endpoints(x, t->ns, t->name);
 		break;
-	case TOUCH_SYNC: note_endpoints(x); break;
+	case TOUCH_SYNC: external_note_all_endpoints(x); break;
 	case TOUCH_IP:
 	case TOUCH_IMPORT:
 	case TOUCH_POD: break;

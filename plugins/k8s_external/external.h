@@ -59,6 +59,7 @@ struct external_zone {
 	const struct rrset *ns;  /* of configuration */
 	struct zone_history history; /* control thread */
 	bool must_move; /* control thread: the serial, also within a second */
+	struct map headless; /* control thread: records that followers have (headless.c) */
 };
 
 /* Where an entry of a service stands. */
@@ -183,6 +184,14 @@ bool external_endpoint_zone(const struct external *x, const struct external_zone
 /* Append the records of a headless service that is answered from its endpoints, else nothing. */
 void external_add_headless(struct buf *row, const struct external *x,
 	const struct external_zone *z, const struct object *service);
+/* The endpoints of a service, or the service, may have changed (headless.c). */
+void external_note_endpoints(struct external *x, const char *ns, const char *name);
+/* The same for all services (headless.c). */
+void external_note_all_endpoints(struct external *x);
+/* Changes of the zone are followed from now on, which has these endpoints (headless.c). */
+void external_keep_endpoints(struct external *x, struct external_zone *z);
+/* Free what is kept of endpoints (headless.c). */
+void external_headless_fini(struct external_zone *z);
 /* For struct plugin.transfer. */
 extern const struct plugin_transfer external_transfer;
 

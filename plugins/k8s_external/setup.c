@@ -67,6 +67,7 @@ static void add_zone(struct external *x, const struct setup *s, const struct nam
 		name_is_under((const uint8_t *)"\4arpa", name->wire);
 	table_init(&z->table);
 	zone_history_init(&z->history, s->shared, name);
+	map_init(&z->headless);
 	vec_push(&x->zones, z);
 	if (!z->is_reverse && x->primary == NULL)
 		x->primary = z;
@@ -107,6 +108,7 @@ static void external_free(struct external *x)
 	vec_for_each(&x->zones, at) {
 		struct external_zone *z = *at;
 
+		external_headless_fini(z);
 		zone_history_fini(&z->history);
 		table_fini(&z->table, external_entry_free);
 		free((void *)(uintptr_t)z->soa);

@@ -356,8 +356,10 @@ static void transfer_keep(void *instance, const struct name *zone)
 {
 	struct external_zone *z = find_zone(instance, zone);
 
-	if (z != NULL)
-		zone_history_keep(&z->history);
+	if (z == NULL)
+		return;
+	zone_history_keep(&z->history);
+	external_keep_endpoints(instance, z);
 }
 
 const struct plugin_transfer external_transfer = {

@@ -353,24 +353,6 @@ static void the_serial_moves_with_what_can_be_seen(void **state)
 	close_fixture(&f);
 }
 
-static void a_zone_that_is_not_known_is_not_handed_out(void **state)
-{
-	struct name zone = zone_name("example.org"), other = zone_name("example.com");
-	struct fixture f;
-	uint32_t serial;
-
-	(void)state;
-	open_fixture(&f, PLAIN, false);
-	assert_false(k8s_external_plugin.ready(f.external));
-	assert_false(k8s_external_plugin.transfer->serial(f.external, &zone, &serial));
-	assert_null(k8s_external_plugin.transfer->image(f.external, &zone));
-	fake_cluster_synced();
-	assert_true(k8s_external_plugin.ready(f.external));
-	assert_true(k8s_external_plugin.transfer->serial(f.external, &zone, &serial));
-	assert_null(k8s_external_plugin.transfer->image(f.external, &other));
-	close_fixture(&f);
-}
-
 static int compare_lines(const void *x, const void *y)
 {
 	return strcmp(*(char *const *)x, *(char *const *)y);
@@ -406,6 +388,56 @@ static void image_text(struct zone_image *image, struct buf *out)
 	vec_free(&lines);
 	buf_free(&row);
 	zone_image_unref(image);
+}
+
+static void endpoints_move_the_serial_that_a_transfer_has_seen(void **state)
+{
+	static const char slice[] =
+		"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: db-2, "
+		"namespace: shop, labels: {kubernetes.io/service-name: db}}\naddressType: IPv4\n"
+		"endpoints: [{addresses: [10.0.1.9]}]\nports: [{name: pg, port: 1}]\n";
+	static const char *const changes[2] = {
+		"_pg._tcp.db.shop.example.org. SRV 0 33 1 10-0-1-9.db.shop.example.org.\n",
+		"10-0-1-9.db.shop.example.org. A 10.0.1.9\n"};
+	struct name zone = zone_name("example.org");
+	struct fixture f;
+	uint32_t before;
+
+	(void)state;
+	open_fixture(&f, HEADLESS, true);
+	k8s_external_plugin.transfer->keep_changes(f.external, &zone);
+	for (int i = 0; i < 2; i++) {
+		struct buf text = {0};
+
+		zone_image_unref(k8s_external_plugin.transfer->image(f.external, &zone));
+		before = serial_of(&f, "example.org");
+		fake_cluster_change(STR(slice), i == 1);
+		assert_true(zone_serial_is_newer(serial_of(&f, "example.org"), before));
+		image_text(k8s_external_plugin.transfer->changes(f.external, &zone, before), &text);
+		assert_non_null(strstr(buf_text(&text), changes[i]));
+		assert_null(strstr(buf_text(&text), "web.shop"));
+		assert_null(strstr(buf_text(&text), "A 10.0.1.1\n"));
+		buf_free(&text);
+	}
+	close_fixture(&f);
+}
+
+static void a_zone_that_is_not_known_is_not_handed_out(void **state)
+{
+	struct name zone = zone_name("example.org"), other = zone_name("example.com");
+	struct fixture f;
+	uint32_t serial;
+
+	(void)state;
+	open_fixture(&f, PLAIN, false);
+	assert_false(k8s_external_plugin.ready(f.external));
+	assert_false(k8s_external_plugin.transfer->serial(f.external, &zone, &serial));
+	assert_null(k8s_external_plugin.transfer->image(f.external, &zone));
+	fake_cluster_synced();
+	assert_true(k8s_external_plugin.ready(f.external));
+	assert_true(k8s_external_plugin.transfer->serial(f.external, &zone, &serial));
+	assert_null(k8s_external_plugin.transfer->image(f.external, &other));
+	close_fixture(&f);
 }
 
 static void an_image_has_the_records_of_the_zone(void **state)
@@ -486,6 +518,7 @@ int main(void)
 		cmocka_unit_test(every_reason_is_said),
 		cmocka_unit_test(every_name_in_the_list_is_answered),
 		cmocka_unit_test(the_serial_moves_with_what_can_be_seen),
+		cmocka_unit_test(endpoints_move_the_serial_that_a_transfer_has_seen),
 		cmocka_unit_test(a_zone_that_is_not_known_is_not_handed_out),
 		cmocka_unit_test(an_image_has_the_records_of_the_zone),
 		cmocka_unit_test(changes_are_kept_for_those_who_follow),
