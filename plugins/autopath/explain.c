@@ -16,9 +16,10 @@ static void write_names(struct autopath_walk *w, const uint8_t *name, struct buf
 	}
 }
 
-static const char *obstacle(const struct autopath *a)
+/* Why nothing is tried for a name that may come from a search path; NULL: it does not. */
+static const char *obstacle(const struct autopath *a, const uint8_t *name)
 {
-	if (a->path != NULL)
+	if (a->path != NULL || a->view->zone_of(a->cluster, name, name_labels(name)) == NULL)
 		return NULL;
 	return a->view->is_synced(a->cluster)
 		? "nothing is tried for this client: it is not clear who asks from its address"
@@ -36,8 +37,8 @@ static void path(void *instance, const struct explain_ask *ask, const union addr
 		return;
 	if (autopath_begin(a, ask->name.wire, client, &w))
 		write_names(&w, ask->name.wire, out);
-	else if (obstacle(a) != NULL)
-		buf_str(out, obstacle(a));
+	else if (obstacle(a, ask->name.wire) != NULL)
+		buf_str(out, obstacle(a, ask->name.wire));
 }
 
 const struct plugin_explain autopath_explain = {.path = path};

@@ -451,8 +451,10 @@ static int run_explain(struct generation *g, struct str words, struct buf *out, 
 	if (r.has_from && find_client(g, &r.from, &s)) {
 		explain_search_path(out, g, &r, &s);
 	} else {
-		if (r.has_from)
+		if (r.has_from) {
 			write_no_client(out, &r);
+			write_path(out, g, &r.ask, &r.from);
+		}
 		explain_one(out, g, &r.ask);
 	}
 	buf_free(&s.who);

@@ -382,6 +382,11 @@ static void explain_shows_what_is_tried(void **state)
 	assert_null(strstr(buf_text(&out), "autopath"));
 	buf_free(&out);
 	close_fixture(&f);
+	/* with a file, whoever asks */
+	open_fixture(&f, BY_FILE, "search a.example b.example\n");
+	assert_explained(&f, "explain x.a.example A 10.7.7.7",
+		"\nautopath: one question is enough, the server tries x.a.example. x.b.example. x.\n");
+	close_fixture(&f);
 }
 
 int main(void)
