@@ -47,6 +47,7 @@ void reflector_send(struct reflector *r)
 	r->retry_after_s = -1;
 	reflector_forget_failures(r);
 	r->watch_events = 0;
+	r->has_brought = false;
 	r->open_ms = r->compare_ms = 0;
 	r->verdict = KEEP;
 	r->is_list_over = r->is_version_too_large = false;

@@ -10,9 +10,10 @@
  * - A new list is a mark and sweep in the store: nothing disappears before the list is complete.
  *   When it would delete more than half, or its version is lower than one seen before, it is asked
  *   for again as a quorum read and then believed.
- * - Failures back off from 0.8 s, doubling to 30 s (401, 403 and 404: 60 s), with jitter. A watch
- *   that was open for 10 s, or for 2 s and brought an event, ends the row: a server that restarts
- *   each minute delays no update by more than the first delay. Retry-After is honoured up to 30 s.
+ * - Failures back off from 0.8 s, doubling to 30 s, with jitter. 401, 403 and 404 may take 60 s; no
+ *   connection 8 s, as that costs the server nothing, and it may be back. A watch that was open for
+ *   10 s, or for 2 s and brought something, ends the row: a server that restarts each minute delays
+ *   no update by more than the first delay. Retry-After is honoured up to 30 s.
  * - A watch without an event or bookmark for 90 s is suspect: servers send a bookmark each minute.
  *   Where an audit runs beside it, all meta data is compared over a second connection first. What
  *   is the same goes on with a new watch, what is not is listed; only when nobody answers there
@@ -41,6 +42,7 @@ struct reflector;
 #define REFLECTOR_STREAM_WAIT_MS 30000u /* for the end of the initial events */
 #define REFLECTOR_BACKOFF_MS 800u /* first delay; up to twice that with jitter */
 #define REFLECTOR_BACKOFF_MAX_MS 30000u /* longest delay, 60 s for 401, 403 and 404 */
+#define REFLECTOR_CONNECT_MAX_MS 8000u /* longest delay when there is no connection */
 #define REFLECTOR_FORGET_MS 120000u /* without a failure: begin at the first delay again */
 #define REFLECTOR_PROVEN_MS 10000u /* an open watch that lives so long proves the same */
 #define REFLECTOR_COMPARE_MS 30000u /* for the comparison with a silent watch */

@@ -41,8 +41,9 @@ void reflector_forget_failures(struct reflector *r)
 
 	if (r->open_ms == 0)
 		return;
-	if (age_ms >= REFLECTOR_PROVEN_MS || (r->watch_events > 0 && age_ms >= WELL_MS)) {
+	if (age_ms >= REFLECTOR_PROVEN_MS || (r->has_brought && age_ms >= WELL_MS)) {
 		backoff_reset(&r->backoff);
+		r->retries = 0;
 		r->is_outage = false;
 	}
 	r->open_ms = 0;
@@ -66,6 +67,8 @@ void reflector_fail(struct reflector *r, enum reflector_error error, const char 
 	least = r->retry_after_s > 0 ? (uint64_t)r->retry_after_s * 1000 : 0;
 
 	r->stats.errors[error]++;
+	if (error == REFLECTOR_CONNECT && delay > REFLECTOR_CONNECT_MAX_MS)
+		delay = REFLECTOR_CONNECT_MAX_MS - rand_below(REFLECTOR_CONNECT_MAX_MS / 4);
 	if (error == REFLECTOR_UNAUTHORIZED || error == REFLECTOR_FORBIDDEN ||
 	        error == REFLECTOR_NOT_FOUND)
 		delay *= SLOW_FACTOR;
@@ -83,12 +86,11 @@ void reflector_fail(struct reflector *r, enum reflector_error error, const char 
 void reflector_retry(struct reflector *r, enum reflector_error error, const char *why)
 {
 	reflector_forget_failures(r);
-	if (backoff_failures(&r->backoff, r->now_ms) > 0) {
+	if (r->retries++ > 0) {
 		reflector_fail(r, error, why);
 		return;
 	}
 	r->stats.errors[error]++;
-	(void)backoff_fail(&r->backoff, r->now_ms);
 	reflector_wait(r, rand_below(SOON_MS) + spread(r));
 }
 

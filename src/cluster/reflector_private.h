@@ -64,6 +64,7 @@ struct reflector {
 	int status; /* 0: no answer yet */
 	int64_t retry_after_s;
 	unsigned watch_events; /* of this watch */
+	bool has_brought; /* this watch its initial state, or an event */
 
 	char version[VERSION_BYTES]; /* where the watch goes on; "": unknown */
 	uint64_t seen; /* highest version as a number, 0: unknown */
@@ -81,6 +82,7 @@ struct reflector {
 	VEC(struct object *) held; /* of the list: perhaps deleted since, if the list is old */
 	uint64_t list_objects, list_ms; /* of this list: objects, when it began */
 	unsigned expired_pages, failed_watches;
+	unsigned retries; /* reflector_retry() since a watch was well */
 	uint64_t no_stream_until_ms;
 	uint64_t doubt_ms, doubt_gap_ms, doubt_at_ms; /* last one, gap, the next one */
 	bool is_synced, is_unauthorized;

@@ -148,6 +148,7 @@ static void take_watch_object(struct reflector *r, enum event_type type, const s
 	enum store_result result = STORE_STALE;
 
 	r->watch_events++;
+	r->has_brought = true;
 	r->stats.last_event_ms = r->now_ms;
 	if (type == EVENT_DELETED) {
 		result = store_delete(r->store, r->source, o);
@@ -206,6 +207,7 @@ static void on_bookmark(void *arg, const char *version, bool is_initial_end)
 		}
 		r->phase = WATCHING;
 		r->open_ms = r->now_ms;
+		r->has_brought = true;
 		r->stats.is_connected = true;
 	} else if (r->phase == WATCHING) {
 		if (reflector_is_older(r, version))
