@@ -1,6 +1,7 @@
 #!/bin/sh
 # certs.sh DIR [PORT]: make a test CA, a server certificate for 127.0.0.1 and localhost, client
-# certificates of "seamark" and of "other" (which another CA signed), and DIR/kubeconfig with the
+# certificates of "seamark" and of "other" (which another CA signed), server certificates that are
+# of another name, expired, not valid yet, and renewed, and DIR/kubeconfig with the
 # contexts "token" and "cert" that talk to https://127.0.0.1:PORT.
 set -eu
 dir=$1
@@ -25,12 +26,27 @@ make_cert() {
 	rm -f "$1.csr" "$1.ext"
 }
 
+# make_dated NAME CA FROM UNTIL: as make_cert, for a server and with the days of its validity
+make_dated() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout "$1.key" -out "$1.csr" -subj "/CN=kube-apiserver" 2>/dev/null
+	: >index.txt
+	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\npolicy=p\ndefault_md=sha256\nx509_extensions=x\nunique_subject=no\n[p]\ncommonName=supplied\n[x]\nsubjectAltName=IP:127.0.0.1\n' >dated.cnf
+	openssl ca -batch -notext -config dated.cnf -cert "$2.crt" -keyfile "$2.key" \
+		-startdate "$3" -enddate "$4" -in "$1.csr" -out "$1.crt" 2>/dev/null
+	rm -f "$1.csr" index.txt* dated.cnf [0-9A-F]*.pem
+}
+
 make_ca ca
 make_ca other-ca
 make_cert server ca /CN=kube-apiserver "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc
 extendedKeyUsage=serverAuth"
 make_cert wrong-name ca /CN=kube-apiserver "subjectAltName=DNS:elsewhere.example
 extendedKeyUsage=serverAuth"
+make_cert renewed ca /CN=kube-apiserver "subjectAltName=IP:127.0.0.1,DNS:kubernetes.default.svc
+extendedKeyUsage=serverAuth"
+make_dated expired ca 20200101000000Z 20200201000000Z
+make_dated future ca 20900101000000Z 20910101000000Z
 make_cert client ca "/O=system:masters/CN=seamark" "extendedKeyUsage=clientAuth"
 make_cert other other-ca "/CN=other" "extendedKeyUsage=clientAuth"
 printf 'secret-token\n' >token

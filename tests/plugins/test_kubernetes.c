@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/rand.h"
@@ -617,6 +618,48 @@ static void drop_log(void *arg, enum log_level level, const char *text)
 	(void)text;
 }
 
+/* --- a clock that jumps: the linker puts this in place of the C library's ------------------ */
+
+int __real_clock_gettime(clockid_t id, struct timespec *out);
+
+static int64_t wall_jump_s;
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *out)
+{
+	int rc = __real_clock_gettime(id, out);
+
+	if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)
+		out->tv_sec += wall_jump_s;
+	return rc;
+}
+
+static void the_serial_never_goes_back(void **state)
+{
+	static const int64_t jumps[] = {0, -3600, 3600, -315360000, 315360000, 0, -3600};
+	uint64_t before_ms = clock_ms();
+	uint32_t serial = 0;
+	struct rig r;
+
+	(void)state;
+	open_kube(&r, "cluster.local", "");
+	apply(&r, "{kind: Namespace, apiVersion: v1, metadata: {name: n}}\n");
+	for (unsigned i = 0; i < ARRAY_LEN(jumps); i++) {
+		const struct kube *k = r.setup.instance;
+		char service[200];
+
+		wall_jump_s = jumps[i];
+		snprintf(service, sizeof(service), SERVICE("web", "10.96.0.%u"), i + 1);
+		apply(&r, service);
+		assert_true(k->serial > serial);
+		serial = k->serial;
+		snprintf(service, sizeof(service), "10.96.0.%u", i + 1);
+		assert_non_null(strstr(ask(&r, "web.n.svc.cluster.local", TYPE_A), service));
+	}
+	wall_jump_s = 0;
+	assert_true(clock_ms() - before_ms < 60000);
+	close_kube(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -633,6 +676,8 @@ int main(void)
 		cmocka_unit_test(any_history_ends_in_the_names_of_a_fresh_start),
 		cmocka_unit_test(the_first_seconds_are_told_as_operators_know_it),
 		cmocka_unit_test(addresses_with_dashes_are_read_strictly),
+		NAMED_TEST("K44: the serial never goes back, whatever the clock does",
+			the_serial_never_goes_back),
 	};
 
 	log_set_sink(drop_log, NULL);

@@ -153,7 +153,7 @@ stop_dump "an orderly end frees everything (certificate)"
 
 start_dump --endpoint "https://127.0.0.1:$port" --ca "$dir/other-ca.crt" \
 	--cert "$dir/client.crt" --key "$dir/client.key"
-expect "a server that another CA signed is refused" 'cannot list .*certificate'
+expect "K18: a server that another CA signed is refused" 'cannot list .*certificate'
 stop_dump "an orderly end frees everything (wrong CA)"
 start_dump --endpoint "https://127.0.0.1:$port" --ca "$dir/ca.crt" \
 	--cert "$dir/other.crt" --key "$dir/other.key"
@@ -189,28 +189,28 @@ if [ "${worst:-9999999}" -lt "$limit_us" ]; then ok "changes arrive within 50 ms
 set_mark
 ctl POST "$sim_url/close"
 service s8 88 | apply
-expect "a closed watch goes on where it was" '^service shop/s8 10.96.7.88'
+expect "K01: a closed watch goes on where it was" '^service shop/s8 10.96.7.88'
 ctl POST "$sim_url/close?reset=1"
 service s8 89 | apply
-expect "a broken watch goes on where it was" '^service shop/s8 10.96.7.89'
+expect "K02: a broken watch goes on where it was" '^service shop/s8 10.96.7.89'
 ctl POST "$sim_url/cut?after=40&resource=services"
 ctl POST "$sim_url/close?resource=services"
 service s8 90 | apply
-expect "an event that was cut arrives whole" '^service shop/s8 10.96.7.90' 20
+expect "K20: an event that was cut arrives whole" '^service shop/s8 10.96.7.90' 20
 absent "nothing vanished meanwhile" '^-'
 kill -USR1 "$dump"
 wait_for "$dir/stats" '^services' 2
 if grep -q '^services .* lists 1 .* relists 0 ' "$dir/stats"; then
-	ok "none of this needed a new list"; else not_ok "none of this needed a new list"; fi
+	ok "K01: none of this needed a new list"; else not_ok "K01: none of this needed a new list"; fi
 
 set_mark
 stop_sim KILL
 sleep 0.3
 service late 50 >"$dir/late.yaml"
 start_sim "$dir/world.yaml" "$dir/late.yaml"
-expect "after a kill and a restart with an older history all is current" '^service shop/late' 20
+expect "K34: after a kill and a restart with an older history all is current" '^service shop/late' 20
 expect "what is gone is gone" '^-service shop/s8' 20
-absent "what stayed did not blink" '^-service shop/web'
+absent "P3: what stayed did not blink" '^-service shop/web'
 
 # faults
 fresh $kubeconfig
@@ -219,7 +219,7 @@ expect "the watch works again" '^service shop/s1'
 ctl POST "$sim_url/fault?status=410&resource=services&verb=watch"
 ctl POST "$sim_url/close?resource=services"
 service s1 12 | apply
-expect "410 at the start of a watch leads to a new list" '^service shop/s1 10.96.7.12' 20
+expect "K05: 410 at the start of a watch leads to a new list" '^service shop/s1 10.96.7.12' 20
 fresh $kubeconfig
 ctl POST "$sim_url/stall?on=1"
 ctl POST "$sim_url/close?resource=services"
@@ -227,19 +227,19 @@ service s1 13 | apply
 ctl DELETE "$sim_url/objects?resource=services&namespace=shop&name=late"
 ctl POST "$sim_url/compact"
 ctl POST "$sim_url/stall?on=0"
-expect "compaction while disconnected leads to a new list" '^service shop/s1 10.96.7.13' 20
+expect "K35: compaction while disconnected leads to a new list" '^service shop/s1 10.96.7.13' 20
 expect "and what went meanwhile goes" '^-service shop/late' 20
 fresh $kubeconfig
 printf 'other-token\n' | ctl POST --data-binary @- "$sim_url/tokens"
 printf 'other-token\n' >"$dir/token"
 ctl POST "$sim_url/close"
 service s1 14 | apply
-expect "after a 401 the token file is read again at once" '^service shop/s1 10.96.7.14' 20
+expect "K12: after a 401 the token file is read again at once" '^service shop/s1 10.96.7.14' 20
 absent "without a complaint" 'WARNING'
 fresh $kubeconfig
 ctl POST "$sim_url/set?resource=services&forbidden=1"
 ctl POST "$sim_url/close?resource=services"
-expect "403 is said" 'cannot watch services: HTTP 403: services is forbidden'
+expect "K14: 403 is said" 'cannot watch services: HTTP 403: services is forbidden'
 service s1 15 | apply
 ctl POST "$sim_url/set?resource=services&forbidden=0"
 expect "and goes away by itself" '^service shop/s1 10.96.7.15' 20
@@ -248,15 +248,31 @@ fresh $kubeconfig
 ctl POST "$sim_url/fault?status=503&html=1&count=2&resource=services"
 ctl POST "$sim_url/close?resource=services"
 service s1 16 | apply
-expect "pages of a proxy instead of answers are survived" '^service shop/s1 10.96.7.16' 20
+expect "K11: pages of a proxy instead of answers are survived" '^service shop/s1 10.96.7.16' 20
 absent "nothing vanished meanwhile" '^-'
 
 fresh $kubeconfig
 ctl POST "$sim_url/fault?status=302&count=2&resource=services&verb=watch"
 ctl POST "$sim_url/close?resource=services"
-expect "a redirect is not followed" 'cannot watch services: HTTP 302' 20
+expect "K48: a redirect is not followed" 'cannot watch services: HTTP 302' 20
 service s1 18 | apply
 expect "and is survived" '^service shop/s1 10.96.7.18' 20
+
+# a new serving certificate of the same CA
+fresh $kubeconfig
+stop_sim
+printf 'secret-token\n' >"$dir/token"
+cert=renewed
+service renewed 61 >"$dir/renewed.yaml"
+start_sim "$dir/world.yaml" "$dir/renewed.yaml"
+expect "K16: a serving certificate that was renewed is accepted" '^service shop/renewed' 20
+absent "K16: without a complaint" 'certificate'
+ctl POST "$sim_url/close"
+service renewed 62 | apply
+expect "K16: and for each connection after it" '^service shop/renewed 10.96.7.62' 20
+stop_sim
+cert=server
+start_sim "$dir/world.yaml"
 
 # a new CA
 fresh $kubeconfig
@@ -267,7 +283,7 @@ sh "$srcdir/tests/apisim/certs.sh" "$dir" $port
 mv "$dir/kubeconfig.kept" "$dir/kubeconfig"
 service rotated 60 >"$dir/rotated.yaml"
 start_sim "$dir/world.yaml" "$dir/rotated.yaml"
-expect "a CA that was replaced on disk is used for the next connection" '^service shop/rotated' 20
+expect "K17: a CA that was replaced on disk is used for the next connection" '^service shop/rotated' 20
 stop_dump "an orderly end frees everything (new CA)"
 
 # servers without streaming lists
@@ -329,10 +345,19 @@ if cmp -s "$dir/protobuf" "$dir/json"; then ok "both encodings give the same sta
 	not_ok "both encodings give the same state"; diff "$dir/protobuf" "$dir/json" | head -n 5; fi
 stop_sim
 
+# the clock of the server, or ours, is wrong, or nobody renewed it
+for cert in expired future; do
+	start_sim "$dir/world.yaml"
+	start_dump --kubeconfig "$dir/kubeconfig"
+	expect "K18: a certificate that is not valid now is refused ($cert)" 'cannot list .*certificate'
+	absent "K18: and nothing is read ($cert)" '^service'
+	stop_dump "an orderly end frees everything ($cert)"
+	stop_sim
+done
 cert=wrong-name
 start_sim "$dir/world.yaml"
 start_dump --kubeconfig "$dir/kubeconfig"
-expect "a certificate of another name is refused" 'cannot list .*subject name'
+expect "K18: a certificate of another name is refused" 'cannot list .*subject name'
 stop_dump "an orderly end frees everything (wrong name)"
 
 echo "1..$checks"

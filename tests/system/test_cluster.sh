@@ -96,7 +96,7 @@ start_daemon cluster -workers 2 <<END
 }
 END
 wait_for 50 curl -s -o /dev/null "http://127.0.0.1:$ready/ready"
-is "$(ask_status "$port" web.shop.svc.cluster.local A)" SERVFAIL "SERVFAIL before the API server was seen"
+is "$(ask_status "$port" web.shop.svc.cluster.local A)" SERVFAIL "K49: SERVFAIL before the API server was seen"
 is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 503 "not ready either"
 
 start_api "$workdir/world.yaml"
@@ -128,18 +128,18 @@ asker=$!
 kill -9 "$api_pid"
 wait_gone "$api_pid" 50
 sleep 2
-is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 200 "still ready without it"
+is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 200 "P2: still ready without it"
 start_api "$workdir/world.yaml"
 sleep 3
 service back 10.96.0.10 | apply
 "$await" "$port" back.shop.svc.cluster.local A 10.96.0.10 40 >/dev/null
-ok "changes arrive again after its restart"
+ok "K02: changes arrive again after its restart"
 touch "$workdir/enough"
 wait "$asker"
 read -r rounds bad <"$workdir/rounds"
 diag "$rounds rounds of 4 questions during kill and restart, $bad of them different"
 [ "$rounds" -gt 3 ] && [ "$bad" = 0 ]
-ok "no answer changed meanwhile"
+ok "P2: no answer changed meanwhile"
 
 stop_daemon "$daemon"
 ok "it stops cleanly" || diag "$(cat "$workdir/cluster.log")"

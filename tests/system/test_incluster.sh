@@ -134,6 +134,22 @@ for name in kubeadm kind eks; do
 	stop_pod
 done
 
+# A node whose resolv.conf names the cluster's DNS, ourselves: the API server is found all the same.
+cp /etc/resolv.conf "$workdir/resolv.conf"
+printf 'search cluster.local\nnameserver 127.0.0.1\nnameserver ::1\n' >/etc/resolv.conf
+start_pod ourselves <<'END'
+.:53 {
+	errors
+	health
+	ready
+	kubernetes cluster.local in-addr.arpa
+	prometheus :9153
+}
+END
+is "$(ask 53 web.shop.svc.cluster.local A)" 10.96.0.7 "K46: ready though resolv.conf names ourselves"
+stop_pod
+cp "$workdir/resolv.conf" /etc/resolv.conf
+
 start_pod minikube <"$srcdir/tests/data/corefiles/minikube"
 check_pod minikube 53
 is "$(ask 53 host.minikube.internal A)" 192.168.49.1 "minikube: the host"

@@ -116,8 +116,8 @@ end=$(cat "$workdir/when")
 ms=$(((${end:-0} - begin) / 1000000))
 diag "first correct answer $ms ms after the start, without an API server"
 [ -n "$end" ] && [ "$ms" -le 200 ]
-ok "the first correct answer comes within 200 ms"
-is "$(answers)" "$before" "all answers are as before"
+ok "K49: the first correct answer comes within 200 ms"
+is "$(answers)" "$before" "P8: all answers are as before"
 wait_for 20 metric_is in_use 1
 ok "the metrics say where they come from"
 has_ede() { # NAME TYPE
@@ -153,7 +153,7 @@ is "$(ask "$port" new.shop.svc.cluster.local A)" 10.96.0.8 "the changes were sav
 world bbbbbbbb-0000-0000-0000-000000000002 >"$workdir/world.yaml"
 start_api "$workdir/world.yaml"
 wait_for 400 log_has third 'is of another cluster'
-ok "a file of another cluster is dropped"
+ok "P8: a file of another cluster is dropped"
 "$await" "$port" new.shop.svc.cluster.local A NXDOMAIN 10 >/dev/null
 ok "with its names"
 
@@ -170,14 +170,14 @@ refused() { # NAME REASON DESCRIPTION
 cp "$state" "$workdir/good"
 size=$(stat -c %s "$state")
 printf '\377' | dd of="$state" bs=1 seek=$((size / 2)) conv=notrunc status=none
-refused damaged 'a checksum is wrong' "a damaged file"
+refused damaged 'a checksum is wrong' "K50: a damaged file"
 head -c $((size - 9)) "$workdir/good" >"$state"
-refused short 'it is cut short' "a file that is cut short"
+refused short 'it is cut short' "K50: a file that is cut short"
 echo "apiVersion: v1" >"$state"
 refused text 'it is no state file' "another file"
 cp "$workdir/good" "$state"
 printf '\11' | dd of="$state" bs=1 seek=14 conv=notrunc status=none
-refused version 'it is of another version' "a file of another version"
+refused version 'it is of another version' "K50: a file of another version"
 mkdir "$workdir/dir"
 refused directory '' "a directory" "$workdir/dir"
 
@@ -185,7 +185,7 @@ refused directory '' "a directory" "$workdir/dir"
 start_api "$workdir/world.yaml"
 start_daemon readonly -workers 1 < <(corefile /proc/none/cluster.state)
 wait_for 100 log_has readonly 'state file /proc/none/cluster.state: cannot open it'
-ok "a file that cannot be written is said"
+ok "K50: a file that cannot be written is said"
 is "$(ask "$port" db-0.db.shop.svc.cluster.local A)" 10.244.0.1 "and changes no answer"
 wait_for 50 metric_is failures_total 1
 ok "and is counted"

@@ -263,10 +263,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(kubeconfigs_give_access_or_one_clear_sentence),
-	        cmocka_unit_test(a_pod_uses_its_service_account),
+	        NAMED_TEST("K46: a pod goes to the address in its environment",
+	        	a_pod_uses_its_service_account),
 	        cmocka_unit_test(an_endpoint_takes_its_certificates_from_files),
-	        cmocka_unit_test(a_bad_token_file_keeps_the_old_token),
-	        cmocka_unit_test(files_are_read_again_each_minute_or_when_forced),
+	        NAMED_TEST("K13: a bad token file keeps the old token",
+	        	a_bad_token_file_keeps_the_old_token),
+	        NAMED_TEST("K12: files are read again each minute or when forced",
+	        	files_are_read_again_each_minute_or_when_forced),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -605,12 +605,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(recorded_answers_decode_as_jansson_reads_them),
-	        cmocka_unit_test(a_cut_stream_delivers_a_prefix_at_every_byte),
-	        cmocka_unit_test(every_two_piece_cut_of_a_watch_gives_the_same),
+	        NAMED_TEST("K20: a cut stream delivers a prefix at every octet",
+	        	a_cut_stream_delivers_a_prefix_at_every_byte),
+	        NAMED_TEST("K21: every cut of a watch in two gives the same",
+	        	every_two_piece_cut_of_a_watch_gives_the_same),
 	        cmocka_unit_test(errors_of_the_server_are_statuses),
 	        cmocka_unit_test(bodies_that_are_no_list_fail),
-	        cmocka_unit_test(sizes_are_capped),
-	        cmocka_unit_test(hostile_objects_lose_only_their_bad_elements),
+	        NAMED_TEST("K25: sizes are capped", sizes_are_capped),
+	        NAMED_TEST("K26: hostile objects lose only their bad elements",
+	        	hostile_objects_lose_only_their_bad_elements),
 	        cmocka_unit_test(a_service_of_knative_is_not_ours),
 	};
 

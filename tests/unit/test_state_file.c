@@ -414,10 +414,11 @@ static void what_a_real_server_sends_survives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_field_of_every_kind_survives),
+	        NAMED_TEST("P8: every field of every kind survives",
+	        	every_field_of_every_kind_survives),
 	        cmocka_unit_test(an_empty_cluster_has_a_file_too),
-	        cmocka_unit_test(every_bit_flip_is_found),
-	        cmocka_unit_test(every_truncation_is_found),
+	        NAMED_TEST("K50: every bit flip is found", every_bit_flip_is_found),
+	        NAMED_TEST("K50: every truncation is found", every_truncation_is_found),
 	        cmocka_unit_test(a_file_can_be_read_in_pieces),
 	        cmocka_unit_test(chunks_that_are_missing_or_swapped_are_found),
 	        cmocka_unit_test(what_no_decoder_would_let_through_is_refused),
