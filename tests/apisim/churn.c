@@ -144,18 +144,43 @@ static struct object *flip_manifest(struct kind *k, const struct object *o, unsi
 	return x;
 }
 
-/* One endpoint of some slice becomes ready, or is so no more. */
-static void flip_one(struct kind *k)
+/* Some slice whose "namespace/name" begins so, if there are enough of those to meet one. */
+static struct object *any_slice(struct kind *k, const char *prefix)
 {
-	struct object *o = k->objects.all.at[rand_below((uint32_t)k->objects.all.len)], *next;
-	unsigned n = count_fields((struct str){o->protobuf.at, o->protobuf.len}, SLICE_ENDPOINTS);
-	unsigned pick = rand_below(n > 0 ? n : 1);
+	struct object *o = NULL;
 
+	for (int tries = 0; tries < 1000 && k->objects.all.len > 0; tries++) {
+		o = k->objects.all.at[rand_below((uint32_t)k->objects.all.len)];
+		if (strncmp(o->key, prefix, strlen(prefix)) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+/* One endpoint of some slice becomes ready, or is so no more; false when there is no such slice. */
+static bool flip_one(struct kind *k, const char *prefix)
+{
+	struct object *o = any_slice(k, prefix), *next;
+	unsigned n, pick;
+
+	if (o == NULL)
+		return false;
+	n = count_fields((struct str){o->protobuf.at, o->protobuf.len}, SLICE_ENDPOINTS);
+	pick = rand_below(n > 0 ? n : 1);
 	next = n > 0 ? flip_bytes(o, pick) : NULL;
 	if (next == NULL)
 		next = flip_manifest(k, o, pick);
 	if (next != NULL)
 		world_put(k, next);
+	return true;
+}
+
+void storm(unsigned flips, const char *prefix)
+{
+	struct kind *k = kind_find("discovery.k8s.io", "endpointslices");
+
+	while (flips > 0 && flip_one(k, prefix))
+		flips--;
 }
 
 /* ---- the thread ---- */
@@ -175,9 +200,9 @@ static void *run_churn(void *arg)
 	free(arg);
 	while (now_ms() - start < c.seconds * 1000u) {
 		pthread_mutex_lock(&world.lock);
-		for (; flips < due(start, c.rate) && !world.stopping; flips++)
-			if (k->objects.all.len > 0)
-				flip_one(k);
+		/* who cannot keep up must let the others have the lock, too */
+		for (uint64_t all = due(start, c.rate); flips < all && !world.stopping; flips++)
+			flip_one(k, c.prefix);
 		for (; c.markers > 0 && marks < due(start, c.marks) && !world.stopping; marks++)
 			marker_change((unsigned)(marks % c.markers));
 		pthread_mutex_unlock(&world.lock);

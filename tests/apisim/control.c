@@ -20,6 +20,7 @@
  *   POST   generate?services=&endpoints=&pods=[&markers=]    fill the world
  *   POST   churn?rate=&seconds=[&marks=&markers=]   flip endpoints, rate a second, and change the
  *                                                   addresses of markers in turn, marks a second
+ *   POST   storm?count=[&prefix=]                flip so many endpoints at once
  */
 #include "sim.h"
 
@@ -238,7 +239,15 @@ static enum MHD_Result on_churn(struct MHD_Connection *c, struct buf *body)
 	};
 
 	(void)body;
+	snprintf(want.prefix, sizeof(want.prefix), "%s", query(c, "prefix"));
 	churn_start(&want);
+	return done(c);
+}
+
+static enum MHD_Result on_storm(struct MHD_Connection *c, struct buf *body)
+{
+	(void)body;
+	storm((unsigned)number(c, "count", 1000), query(c, "prefix"));
 	return done(c);
 }
 
@@ -267,6 +276,7 @@ enum MHD_Result control_serve(
 	        {"POST", "bookmarks", on_bookmarks},
 	        {"POST", "generate", on_generate},
 	        {"POST", "churn", on_churn},
+	        {"POST", "storm", on_storm},
 	};
 	enum MHD_Result rc = MHD_NO;
 

@@ -1,7 +1,7 @@
 /*
  * apisim [--port N] [--control N] [--cert F --key F [--client-ca F]] [--token T]...
  *        [--resource GROUP/VERSION/PLURAL/KIND]... [--bookmark-ms N] [--ring N] [--ports FILE]
- *        [--json-only] [MANIFEST]...
+ *        [--json-only] [--rv N] [MANIFEST]...
  *
  * Serves the manifests on 127.0.0.1 until a signal. Port 0 (the default) takes a free one; the
  * ports are printed, and written to FILE as "API CONTROL" once the server is ready.
@@ -25,7 +25,7 @@ enum { MAX_BODY = 64 << 20, MAX_FILE = 512 << 20, CONNECTION_BYTES = 256 << 10 }
 struct options {
 	uint16_t port, control;
 	const char *cert, *key, *client_ca, *ports_file;
-	uint64_t ring;
+	uint64_t ring, rv;
 };
 
 /* A request whose body is being received. */
@@ -91,7 +91,7 @@ static void usage(void)
 {
 	fprintf(stderr, "usage: apisim [--port N] [--control N] [--cert F --key F "
 	                "[--client-ca F]] [--token T] [--resource G/V/P/KIND] [--bookmark-ms N] "
-	                "[--ring N] [--ports FILE] [--json-only] [MANIFEST]...\n");
+	                "[--ring N] [--ports FILE] [--json-only] [--rv N] [MANIFEST]...\n");
 	exit(2);
 }
 
@@ -144,6 +144,7 @@ static void set_option(struct options *o, int c, char *arg)
 	case 'n': o->ring = number(arg, 10000000); break;
 	case 'f': o->ports_file = arg; break;
 	case 'j': world.json_only = true; break;
+	case 'v': o->rv = number(arg, INT64_MAX); break;
 	default: usage();
 	}
 }
@@ -162,6 +163,7 @@ static void read_options(struct options *o, int argc, char **argv)
 	        {"ring", required_argument, NULL, 'n'},
 	        {"ports", required_argument, NULL, 'f'},
 	        {"json-only", no_argument, NULL, 'j'},
+	        {"rv", required_argument, NULL, 'v'},
 	        {0},
 	};
 	int c;
@@ -284,6 +286,8 @@ int main(int argc, char **argv)
 	add_core_kinds();
 	read_options(&o, argc, argv);
 	world_init(o.ring);
+	if (o.rv > 0) /* a later life of a world of which all events are forgotten */
+		world.rv = world.compacted = o.rv;
 	for (int i = optind; i < argc; i++)
 		load(argv[i]);
 	api = listen_on(o.port, on_api, &o);

@@ -283,7 +283,10 @@ struct churn {
 	unsigned rate; /* random endpoints a second whose readiness flips */
 	unsigned marks, markers; /* markers a second that change, in turn, and how many there are */
 	unsigned seconds;
+	char prefix[64]; /* of "namespace/name" of the slices whose endpoints flip */
 };
 
 /* Let a thread make the changes. */
 void churn_start(const struct churn *c);
+/* Flip so many endpoints of slices whose "namespace/name" begins so. Needs the lock. */
+void storm(unsigned flips, const char *prefix);
