@@ -644,14 +644,15 @@ static void the_serial_never_goes_back(void **state)
 	open_kube(&r, "cluster.local", "");
 	apply(&r, "{kind: Namespace, apiVersion: v1, metadata: {name: n}}\n");
 	for (unsigned i = 0; i < ARRAY_LEN(jumps); i++) {
-		const struct kube *k = r.setup.instance;
+		struct kube *k = r.setup.instance;
 		char service[200];
 
 		wall_jump_s = jumps[i];
 		snprintf(service, sizeof(service), SERVICE("web", "10.96.0.%u"), i + 1);
 		apply(&r, service);
-		assert_true(k->serial > serial);
-		serial = k->serial;
+		assert_true(k->primary->history.committed > serial);
+		serial = k->primary->history.committed;
+		zone_history_see(&k->primary->history); /* so that a change needs another one */
 		snprintf(service, sizeof(service), "10.96.0.%u", i + 1);
 		assert_non_null(strstr(ask(&r, "web.n.svc.cluster.local", TYPE_A), service));
 	}
