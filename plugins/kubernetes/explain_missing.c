@@ -248,7 +248,8 @@ static bool find_unready(const struct kube_place *p, const char *label, const st
 	for (size_t i = 0; i < slices.len; i++) {
 		const struct slice_data *s = &slices.at[i]->slice;
 
-		if (p->zone->is_imported && (s->cluster == NULL || strcmp(s->cluster, cluster) != 0))
+		if (p->zone->is_imported &&
+			(s->cluster == NULL || strcmp(s->cluster, cluster) != 0))
 			continue;
 		for (uint32_t e = 0; e < s->n_endpoints; e++) {
 			const char *own;

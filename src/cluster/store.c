@@ -11,6 +11,7 @@
 #include "base/vec.h"
 #include "cluster/intern.h"
 #include "cluster/ip_index.h"
+#include "cluster/store_key.h"
 #include "cluster/touches.h"
 
 #define COMMIT_ROUNDS_MAX 16
@@ -25,13 +26,6 @@ struct node {
 	uint32_t key_len;
 	int source;
 	_Alignas(16) struct object object[];
-};
-
-/* Objects that have something in common: a namespace, or the service of slices. */
-struct group {
-	VEC(const struct object *) members;
-	size_t key_len;
-	char key[];
 };
 
 struct source {
@@ -100,18 +94,6 @@ static void node_free(struct store *st, struct node *n)
 	free(n->block);
 }
 
-static void groups_free(struct map *groups)
-{
-	struct group *g;
-	size_t pos = 0;
-
-	while ((g = map_next(groups, &pos)) != NULL) {
-		vec_free(&g->members);
-		free(g);
-	}
-	map_fini(groups);
-}
-
 void store_free(struct store *st)
 {
 	if (st == NULL)
@@ -127,10 +109,10 @@ void store_free(struct store *st)
 				node_free(st, n);
 			}
 		map_fini(&st->objects[k]);
-		groups_free(&st->groups[k]);
+		groups_fini(&st->groups[k]);
 		ip_index_fini(&st->ips[k]);
 	}
-	groups_free(&st->imported);
+	groups_fini(&st->imported);
 	intern_fini(&st->texts);
 	touches_fini(&st->touches);
 	vec_free(&st->held);
@@ -140,95 +122,41 @@ void store_free(struct store *st)
 
 /* --- keys and groups --------------------------------------------------------------------- */
 
-struct key {
-	char text[2 * OBJECT_MAX_NAME + 2];
-	size_t len;
-};
-
-static bool make_key(struct key *k, const char *ns, const char *name)
-{
-	size_t n = strlen(ns), m = strlen(name);
-
-	if (n > OBJECT_MAX_NAME || m > OBJECT_MAX_NAME)
-		return false;
-	memcpy(k->text, ns, n);
-	k->text[n] = '/';
-	memcpy(k->text + n + 1, name, m + 1);
-	k->len = n + 1 + m;
-	return true;
-}
-
-static struct str key_str(const struct key *k)
-{
-	return (struct str){k->text, k->len};
-}
-
-static struct group *group_of(struct map *groups, struct str key)
-{
-	struct group *g = map_get(groups, key);
-
-	if (g == NULL) {
-		g = mem_alloc(sizeof(*g) + key.len + 1);
-		memcpy(g->key, key.at, key.len);
-		g->key_len = key.len;
-		map_put(groups, (struct str){g->key, key.len}, g);
-	}
-	return g;
-}
-
-static void group_free_empty(struct map *groups, struct str key, struct group *g)
-{
-	if (g->members.len > 0)
-		return;
-	map_del(groups, key);
-	vec_free(&g->members);
-	free(g);
-}
-
-static void group_add(struct map *groups, struct str key, const struct object *o)
-{
-	struct group *g = group_of(groups, key);
-
-	node_of(o)->place = (uint32_t)g->members.len;
-	vec_push(&g->members, o);
-}
-
 static void group_remove(struct map *groups, struct str key, const struct object *o)
 {
-	struct group *g = map_get(groups, key);
-	uint32_t at = node_of(o)->place;
+	const struct object *moved = group_take(groups, key, node_of(o)->place);
 
-	must(g != NULL && g->members.at[at] == o);
-	g->members.at[at] = g->members.at[--g->members.len];
-	node_of(g->members.at[at])->place = at;
-	group_free_empty(groups, key, g);
+	if (moved != NULL)
+		node_of(moved)->place = node_of(o)->place;
 }
 
-/* The slices of a ServiceImport: few, so that no place in the list is kept. */
+static bool import_key(const struct object *o, struct key *key)
+{
+	return o->kind == OBJECT_SLICE && o->slice.import != NULL &&
+		make_key(key, o->ns, o->slice.import);
+}
+
 static void import_add(struct store *st, const struct object *o)
 {
 	struct key key;
 
-	if (o->kind == OBJECT_SLICE && o->slice.import != NULL &&
-		make_key(&key, o->ns, o->slice.import))
-		vec_push(&group_of(&st->imported, key_str(&key))->members, o);
+	if (import_key(o, &key))
+		group_push(&st->imported, key_str(&key), o);
 }
 
+/* An import has few slices, so that no place in the list is kept. */
 static void import_remove(struct store *st, const struct object *o)
 {
-	struct group *g;
+	struct object_list list;
 	struct key key;
-	size_t at = 0;
+	uint32_t at = 0;
 
-	if (o->kind != OBJECT_SLICE || o->slice.import == NULL ||
-		!make_key(&key, o->ns, o->slice.import))
+	if (!import_key(o, &key))
 		return;
-	g = map_get(&st->imported, key_str(&key));
-	must(g != NULL);
-	while (g->members.at[at] != o)
+	list = group_list(&st->imported, key_str(&key));
+	while (at < list.len && list.at[at] != o)
 		at++;
-	g->members.at[at] = g->members.at[--g->members.len];
-	group_free_empty(&st->imported, key_str(&key), g);
+	group_take(&st->imported, key_str(&key), at);
 }
 
 /* The map and key of the group that o belongs to; false when it belongs to none. */
@@ -249,7 +177,7 @@ static void index_add(struct store *st, const struct object *o)
 	struct key key;
 
 	if (find_group(st, o, &groups, &key))
-		group_add(groups, key_str(&key), o);
+		node_of(o)->place = group_push(groups, key_str(&key), o);
 	import_add(st, o);
 	if (o->kind != OBJECT_SLICE)
 		ip_index_add(&st->ips[o->kind], o);
@@ -736,12 +664,10 @@ const struct object *store_get(
 
 static struct object_list members(const struct map *groups, const char *ns, const char *name)
 {
-	const struct group *g;
 	struct key k;
 
-	if (!make_key(&k, ns, name) || (g = map_get(groups, key_str(&k))) == NULL)
-		return (struct object_list){NULL, 0};
-	return (struct object_list){g->members.at, g->members.len};
+	return make_key(&k, ns, name) ? group_list(groups, key_str(&k))
+				      : (struct object_list){NULL, 0};
 }
 
 struct object_list store_slices_of(const struct store *st, const char *ns, const char *name)
