@@ -332,19 +332,6 @@ static enum verdict answer_below(struct kube *k, const struct place *p,
 	return kube_nxdomain(k, p->zone, q);
 }
 
-/* True when a pod of that namespace has the address. */
-static bool has_pod(const struct kube *k, const struct ip *ip, const uint8_t *ns)
-{
-	uint64_t want = kube_namespace_hash(k, ns + 1, ns[0]);
-	const struct kube_address *a = (const struct kube_address *)table_find(&k->addresses,
-		ip->bytes, ip->len, table_hash(&k->addresses, ip->bytes, ip->len));
-
-	for (unsigned i = 0; a != NULL && i < a->n_pods; i++)
-		if (a->pods[i] == want)
-			return true;
-	return false;
-}
-
 /* A-B-C-D.NS.pod; the namespace is known to exist. */
 static enum verdict answer_pod(struct kube *k, const struct place *p, struct query *q)
 {
@@ -353,7 +340,7 @@ static enum verdict answer_pod(struct kube *k, const struct place *p, struct que
 
 	if (p->labels != 3 || !kube_read_dashed(&ip, q->folded))
 		return kube_nxdomain(k, p->zone, q);
-	if (k->options.pods == PODS_VERIFIED && !has_pod(k, &ip, name_skip(q->folded, 1)))
+	if (k->options.pods == PODS_VERIFIED && !kube_has_pod(k, &ip, name_skip(q->folded, 1)))
 		return kube_nxdomain(k, p->zone, q);
 	type = ip.len == 4 ? TYPE_A : TYPE_AAAA;
 	if (q->msg.qtype != type)

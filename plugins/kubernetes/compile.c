@@ -292,7 +292,7 @@ void kube_compile_all(struct kube *k)
 	compile_services(k);
 	while ((o = store_next(st, OBJECT_POD, &pos)) != NULL)
 		for (uint32_t i = 0; i < o->pod.ips.len; i++) {
-			kube_compile_address(k, &o->pod.ips.at[i]);
+			kube_compile_pods(k, &o->pod.ips.at[i]);
 			kube_compile_client(k, &o->pod.ips.at[i]);
 		}
 	kube_compile_apex(k);
@@ -307,7 +307,7 @@ static void compile_touched(struct kube *k, const struct touch *t)
 	case TOUCH_SERVICE: kube_compile_service(k, t->ns, t->name); break;
 	case TOUCH_IMPORT: kube_compile_import(k, t->ns, t->name); break;
 	case TOUCH_IP:
-		kube_compile_address(k, &t->ip);
+		kube_compile_pods(k, &t->ip);
 		kube_compile_client(k, &t->ip);
 		break;
 	case TOUCH_SYNC:

@@ -6,13 +6,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "kubernetes/cluster.h"
-
-uint64_t kube_namespace_hash(const struct kube *k, const void *name, size_t len)
-{
-	return hash_bytes(k->namespace_seed, name, len);
-}
 
 struct kube_entry *kube_entry_new(enum entry_kind kind, const uint8_t *key, size_t len)
 {
@@ -44,16 +38,6 @@ void kube_entry_free(void *object)
 	free(entry->labels);
 	kube_zonal_free(entry->zonal);
 	free(entry);
-}
-
-void kube_address_free(void *object)
-{
-	struct kube_address *a = object;
-
-	if (a == NULL)
-		return;
-	free(a->pods);
-	free(a);
 }
 
 /* --- labels of endpoints ----------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
  * The kubernetes plugin's inside: an instance, its zones and what the name tables hold.
  *
- * The control thread compiles cluster objects into tables (compile.c, owners.c, addresses.c);
+ * The control thread compiles cluster objects into tables (compile.c, owners.c, pods.c);
  * workers read them (answer.c, srv.c, reverse.c). A zone's table has one entry for each service
  * and for each namespace; names that can be computed from those (endpoints, ports, pods) are not
  * stored.
@@ -21,6 +21,7 @@
 #include "core/zone_list.h"
 #include "kubernetes/clients.h"
 #include "kubernetes/owners.h"
+#include "kubernetes/pods.h"
 #include "names/table.h"
 #include "plugin.h"
 
@@ -123,18 +124,6 @@ struct kube_zonal {
 	struct kube_zone_entry at[];
 };
 
-/* An entry of the address table: the namespaces of pods with that address. */
-struct kube_address {
-	struct table_entry head; /* key: 4 or 16 octets */
-	uint16_t n_pods;
-	/*
-	 * kube_namespace_hash() of each pod's namespace; behind them one wire label, the namespace
-	 * that all of them are in, or of no octets (kube_pod_namespace()).
-	 */
-	uint64_t *pods;
-	uint8_t key[16];
-};
-
 struct kube_zone {
 	struct name name; /* folded */
 	unsigned labels;
@@ -173,11 +162,10 @@ struct kube {
 	struct zone_list zone_index; /* in the order of zones */
 	struct kube_zone *primary; /* first zone that has names of Services, else of imports */
 	struct kube_zone *imported; /* first zone that has names of ServiceImports, or NULL */
-	struct table addresses; /* of pods, when they are verified */
+	struct kube_pod_index pods;
 	struct kube_owners owners;
 	struct kube_clients clients;
 	bool has_reverse; /* a reverse zone is served */
-	uint64_t namespace_seed;
 	_Atomic bool is_synced;
 	_Atomic bool has_imports; /* ServiceImports have been read too, or nobody wants them */
 	struct counters *counters;
@@ -222,8 +210,6 @@ void kube_compile_import(struct kube *k, const char *ns, const char *name);
 bool kube_is_exposed(const struct kube *k, const char *ns);
 /* True when the labels of a service, slice or pod fit the `labels` option (compile.c). */
 bool kube_is_selected(const struct kube *k, const struct object *o);
-/* Compile the pods of one address (addresses.c). */
-void kube_compile_address(struct kube *k, const struct ip *ip);
 /* True when the service, no alias, has a name in the primary zone. Control thread (compile.c). */
 bool kube_has_service(const struct kube *k, const char *ns, const char *name);
 /* True when the ServiceImport has a name in the zones of imports. Control thread (compile.c). */
@@ -234,8 +220,6 @@ void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg);
 void kube_compile_apex(struct kube *k);
 /* Give up a reference to an entry, the last one frees it (entry.c); for rcu_retire(). */
 void kube_entry_free(void *object);
-/* Free an address (entry.c); for rcu_retire(). */
-void kube_address_free(void *object);
 /* An entry of a Service or ServiceImport, or NULL when its name does not exist (entry.c). */
 struct kube_entry *kube_entry_build(
 	const struct kube *k, const struct object *service, const struct kube_zone *z);
@@ -279,8 +263,6 @@ size_t kube_write_label(uint8_t out[KUBE_LABELS_MAX], const char *label, const s
 size_t kube_service_key(uint8_t key[KUBE_KEY_MAX], const char *ns, const char *name);
 /* Write the folded key NS.svc or NS.pod; returns its length, 0 when it is no name (entry.c). */
 size_t kube_namespace_key(uint8_t *key, const char *ns, const char *kind);
-/* Hash of a namespace name, for kube_address.pods; any thread. */
-uint64_t kube_namespace_hash(const struct kube *k, const void *name, size_t len);
 
 /* The query hook (answer.c). */
 enum verdict kube_query(struct query *q, void *instance);
@@ -293,8 +275,6 @@ enum verdict kube_external(struct kube *k, const struct kube_entry *entry, struc
 /* The longest zone that a folded name of so many octets and labels lies in, or NULL (answer.c). */
 const struct kube_zone *kube_find_zone(
 	const struct kube *k, const uint8_t *name, size_t len, unsigned labels);
-/* The namespace of the pods with that address as a wire label, or NULL (addresses.c). */
-const uint8_t *kube_pod_namespace(const struct kube *k, const struct ip *ip);
 /* Which SRV records kube_add_srv() adds. */
 struct kube_srv {
 	const struct kube_entry *entry;

@@ -456,7 +456,7 @@ static void kube_free(struct kube *k)
 		free(z);
 	}
 	kube_owners_fini(&k->owners);
-	table_fini(&k->addresses, kube_address_free);
+	kube_pods_fini(&k->pods);
 	kube_clients_fini(&k->clients);
 	vec_free(&k->zones);
 	zone_list_free(&k->zone_index);
@@ -530,10 +530,9 @@ int kube_setup(struct setup *s, struct err *e)
 
 	arena_init(&k->arena);
 	list_init(&k->followers);
-	table_init(&k->addresses);
+	kube_pods_init(&k->pods);
 	kube_clients_init(&k->clients, s->chain);
 	kube_owners_init(&k->owners);
-	k->namespace_seed = k->addresses.seed;
 	k->options.ttl = 5;
 	k->startup.timeout_ms = STARTUP_TIMEOUT_MS;
 	k->is_served = s->control != NULL;
