@@ -14,26 +14,47 @@ static const struct metric_family active = {"seamark_transfer_active",
 static const struct metric_family notifies = {"seamark_transfer_notifies_total",
 	"Counter of NOTIFY messages that were acknowledged, or not.", METRIC_COUNTER};
 
+/* One sample, with the server block's labels and one more when it has a value. */
+struct sample {
+	const struct metric_family *family;
+	const char *label, *value;
+};
+
+static void add(struct metrics *m, const struct transfer *t, struct sample s, double value)
+{
+	struct buf labels = {0};
+
+	metrics_label(&labels, "server", t->server);
+	metrics_label(&labels, "zone", t->zone);
+	if (s.value != NULL)
+		metrics_label(&labels, s.label, s.value);
+	metrics_sample(m, s.family, buf_text(&labels), value);
+	buf_free(&labels);
+}
+
 void transfer_metrics(void *instance, struct metrics *m)
 {
 	static const char *const outcomes[] = {
-		[TRANSFER_AXFR] = "outcome=\"full\"",
-		[TRANSFER_IXFR] = "outcome=\"incremental\"",
-		[TRANSFER_CURRENT] = "outcome=\"current\"",
-		[TRANSFER_REFUSED] = "outcome=\"refused\"",
-		[TRANSFER_NOT_READY] = "outcome=\"not_ready\"",
-		[TRANSFER_SHED] = "outcome=\"shed\"",
-		[TRANSFER_BROKEN] = "outcome=\"broken\"",
+		[TRANSFER_AXFR] = "full",
+		[TRANSFER_IXFR] = "incremental",
+		[TRANSFER_CURRENT] = "current",
+		[TRANSFER_REFUSED] = "refused",
+		[TRANSFER_NOT_READY] = "not_ready",
+		[TRANSFER_SHED] = "shed",
+		[TRANSFER_BROKEN] = "broken",
 	};
 	struct transfer *t = instance;
 
 	for (size_t i = 0; i <= TRANSFER_BROKEN; i++)
-		metrics_sample(m, &answers, outcomes[i], (double)counters_sum(t->counters, i));
-	metrics_sample(m, &records, "", (double)counters_sum(t->counters, TRANSFER_RECORDS));
-	metrics_sample(m, &octets, "", (double)counters_sum(t->counters, TRANSFER_OCTETS));
-	metrics_sample(m, &active, "", t->active);
-	metrics_sample(m, &notifies, "result=\"accepted\"", (double)t->notified);
-	metrics_sample(m, &notifies, "result=\"failed\"", (double)t->not_notified);
+		add(m, t, (struct sample){&answers, "outcome", outcomes[i]},
+			(double)counters_sum(t->counters, i));
+	add(m, t, (struct sample){&records, NULL, NULL},
+		(double)counters_sum(t->counters, TRANSFER_RECORDS));
+	add(m, t, (struct sample){&octets, NULL, NULL},
+		(double)counters_sum(t->counters, TRANSFER_OCTETS));
+	add(m, t, (struct sample){&active, NULL, NULL}, t->active);
+	add(m, t, (struct sample){&notifies, "result", "accepted"}, (double)t->notified);
+	add(m, t, (struct sample){&notifies, "result", "failed"}, (double)t->not_notified);
 }
 
 static void explain(void *instance, const struct explain_ask *ask, struct explanation *x)

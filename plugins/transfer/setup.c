@@ -132,6 +132,8 @@ void transfer_free(struct transfer *t)
 	zone_list_free(&t->names);
 	counters_free(t->counters);
 	free(t->workers);
+	free(t->server);
+	free(t->zone);
 	free(t);
 }
 
@@ -140,6 +142,8 @@ int transfer_setup(struct setup *s, struct err *e)
 	struct transfer *t = mem_new(struct transfer);
 	int rc = 0;
 
+	t->server = mem_str(s->server_label);
+	t->zone = mem_str(s->zones.len > 0 ? s->zones.at[0] : ".");
 	t->chain = s->chain;
 	/* who only looks at a configuration has one thread, and tells nobody anything */
 	t->loop = s->control == NULL ? NULL : s->loop;

@@ -121,6 +121,7 @@ enum transfer_counter {
 };
 
 struct transfer {
+	char *server, *zone; /* labels of metrics: of several blocks with one address, which one */
 	struct chain *chain;
 	struct uv_loop_s *loop; /* NULL: nothing is served, all in one thread */
 	VEC(struct transfer_rule *) rules;

@@ -347,7 +347,8 @@ static void renew_deadlines(struct stream *c)
 	uint64_t now = uv_now(p->loop);
 	bool has_part = c->in.len > 0 && !c->is_read_out && !is_held(c);
 	bool is_new_part = list_is_empty(&c->partial.node) || c->message_mark != c->delivered;
-	bool has_output = c->out.len > 0;
+	/* who waits for room has more, although the kernel took all so far */
+	bool has_output = c->out.len > 0 || !list_is_empty(&c->waiters);
 	bool is_new_output = list_is_empty(&c->write.node) || c->taken >= FAIR_READ;
 
 	set_wait(&c->partial, &p->partial, has_part, is_new_part);
