@@ -20,7 +20,8 @@ say() { printf 'bootstrap: %s\n' "$*"; }
 die() { printf 'bootstrap: %s\n' "$*" >&2; exit 1; }
 
 build_packages="autoconf automake libtool make gcc libc6-dev pkg-config libuv1-dev libc-ares-dev
-	libldns-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev liburcu-dev"
+	libldns-dev libyaml-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev liburcu-dev
+	libpcre2-dev"
 run_packages="bind9-dnsutils"
 test_packages="libcmocka-dev libjansson-dev openssl curl clang bind9-dnsutils knot-dnsutils ldnsutils
 	iproute2 procps"

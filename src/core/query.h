@@ -178,17 +178,26 @@ struct query_again {
 	void (*on_answer)(struct query *parent, struct query *child, void *arg);
 	void *arg;
 	struct query **child; /* set before anything is asked; valid until on_answer */
+	/* Another message to ask instead of q's: a query with one question, at most QUERY_BUF. */
+	const uint8_t *wire;
+	size_t wire_len;
+	bool is_foreground; /* on behalf of q's client, as if it had sent that */
 };
 
 /*
  * Ask q's question again: of the plugins below the one whose query hook runs, for nobody. The
  * reply hook of that plugin (a cache that refreshes what it has) and those below it see the
  * answer, the ones above do not. It goes on when q is long gone. 0, or -ENOBUFS when the pool is
- * empty.
+ * empty, -EINVAL for a message that is no query.
  */
 int query_again(struct query *q, const struct query_again *again);
 /* Nobody wants to hear of that child of query_again() any more; it goes on. */
 void query_disown(struct query *child);
+/*
+ * Answer q with the answer of a child that is released afterwards, all in q's memory, as record
+ * sets. Owners that are the child's question become q's.
+ */
+void query_adopt(struct query *q, const struct query *child);
 /* Prepare a fresh or reused query object for a new message on worker w. */
 void query_init(struct query *q, struct worker *w);
 /* Make a query that was answered at once ready for the next message, in place. */

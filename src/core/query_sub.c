@@ -84,12 +84,21 @@ static void on_again_done(struct query *child)
 	query_release(child);
 }
 
-static void copy_question(struct query *child, const struct query *q)
+/* Put the message into child; false when it is no question. */
+static bool set_question(struct query *child, const uint8_t *wire, size_t len)
 {
-	memcpy(child->buf, q->buf, q->msg.len);
-	memcpy(child->folded, q->folded, q->msg.qname_len);
-	child->msg = q->msg;
-	child->wire_len = q->msg.len;
+	if (len > sizeof(child->buf))
+		return false;
+	memcpy(child->buf, wire, len);
+	child->wire_len = len;
+	if (msg_parse(&child->msg, child->buf, len) != MSG_ANSWER)
+		return false;
+	name_fold(child->folded, query_name(child), child->msg.qname_len);
+	return true;
+}
+
+static void take_place(struct query *child, const struct query *q)
+{
 	child->server = q->server;
 	child->chain = q->chain;
 	child->group = q->group;
@@ -103,11 +112,16 @@ static void copy_question(struct query *child, const struct query *q)
 int query_again(struct query *q, const struct query_again *again)
 {
 	struct query *child = worker_query(q->worker);
+	const uint8_t *wire = again->wire != NULL ? again->wire : q->buf;
 
 	if (child == NULL)
 		return -ENOBUFS;
-	copy_question(child, q);
-	child->is_internal = true;
+	if (!set_question(child, wire, again->wire != NULL ? again->wire_len : q->msg.len)) {
+		query_release(child);
+		return -EINVAL;
+	}
+	take_place(child, q);
+	child->is_internal = !again->is_foreground || q->is_internal;
 	child->transport = TRANSPORT_TCP; /* no size limit between ourselves */
 	child->position = (uint16_t)(q->position + 1);
 	child->reply_floor = (uint16_t)chain_replies_above(
@@ -117,6 +131,9 @@ int query_again(struct query *q, const struct query_again *again)
 	child->on_done = on_again_done;
 	if (again->child != NULL)
 		*again->child = child;
+	vec_for_each (&child->chain->prefetch_hooks, l)
+		if (l->order > q->chain->query_hooks.at[q->position].order)
+			l->plugin->prefetch(child, l->instance);
 	if (query_run(child) != QUERY_PARKED)
 		on_again_done(child);
 	return 0;
@@ -125,4 +142,45 @@ int query_again(struct query *q, const struct query_again *again)
 void query_disown(struct query *child)
 {
 	child->on_sub = NULL;
+}
+
+/* True when p stands in the RDATA of a set of a: answer_keep() moves it along. */
+static bool is_in_set(const struct answer *a, const uint8_t *p)
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (p >= a->refs[i].set->wire &&
+		        p < a->refs[i].set->wire + a->refs[i].set->wire_len)
+			return true;
+	return false;
+}
+
+void query_adopt(struct query *q, const struct query *child)
+{
+	const struct answer *from = &child->answer;
+	struct answer *a = &q->answer;
+
+	answer_reset(a);
+	a->rcode = from->rcode;
+	a->ede = from->ede;
+	a->is_authoritative = from->is_authoritative;
+	a->has_recursion = from->has_recursion;
+	a->is_truncated = from->is_truncated;
+	a->is_authentic = from->is_authentic;
+	a->is_relayed = from->is_relayed;
+	a->is_full = from->is_full;
+	q->reason = child->reason == NULL ? NULL : arena_str(&q->arena, child->reason);
+	if (from->message != NULL) {
+		answer_set_message(a, from->message, from->message_len);
+		answer_open(a, &child->msg);
+		return;
+	}
+	for (unsigned i = 0; i < from->count; i++) {
+		const struct answer_ref *r = &from->refs[i];
+		const uint8_t *owner = r->owner;
+
+		if (owner != NULL && !is_in_set(from, owner))
+			owner = (uint8_t *)arena_dup(&q->arena, owner, name_len(owner));
+		answer_add_owned(a, (enum section)r->section, owner, r->set);
+	}
+	answer_keep(a);
 }

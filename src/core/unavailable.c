@@ -11,7 +11,7 @@ static const char *const names[] = {
 	"auto", "azure", "clouddns",
 	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
 	"https3", "nomad",
-	"ocp_dnsnameresolver", "on", "proxyproto", "quic", "rewrite",
+	"ocp_dnsnameresolver", "on", "proxyproto", "quic",
 	"route53", "secondary", "sign", "template", "timeouts", "tls", "trace",
 	"tsig", "view",
 };

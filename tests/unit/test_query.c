@@ -536,7 +536,7 @@ static void a_question_asked_again_is_seen_by_its_plugin_and_those_below(void **
 	q = prepared("web");
 	buf_clear(&trace);
 	assert_int_equal(query_run(q), QUERY_ANSWERED);
-	expect_trace("qa qb qd rc rb ra");
+	expect_trace("qa qb pd qd rc rb ra");
 	assert_int_equal(agains, 1);
 	query_release(q);
 	assert_int_equal(worker.in_use, 0);
