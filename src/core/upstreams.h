@@ -1,6 +1,6 @@
 /*
- * What a plugin that asks other servers (forward) offers to the plugins that watch over them (loop):
- * see core/offer.h. Control thread only.
+ * What a plugin that asks other servers (forward) offers to the plugins that watch over them
+ * (loop): see core/offer.h. Control thread only.
  */
 #pragma once
 
