@@ -381,17 +381,40 @@ static void random_service(struct buf *b, const char *ns, const char *name)
 			'0' + ns[0] - 'a', '0' + name[0] - 's', PICK("p", "q"));
 }
 
+static void random_import(struct buf *b, const char *ns, const char *name)
+{
+	buf_printf(b, "---\n{kind: ServiceImport, apiVersion: multicluster.x-k8s.io/v1beta1, "
+		      "metadata: {name: %s, namespace: %s, labels: {x: y%s}}, spec: {",
+		name, ns, some_labels());
+	if (rand_below(2) == 0)
+		buf_str(b, "type: Headless, ports: [{name: p, port: 80}]}}\n");
+	else
+		buf_printf(b, "type: ClusterSetIP, ips: [10.96.%c.%c], ports: [{name: %s, port: 80}]}}\n",
+			'0' + ns[0] - 'a', '0' + name[0] - 's', PICK("p", "q"));
+}
+
+/* Of a Service, of a ServiceImport, or of both. */
 static void random_slice(struct buf *b, const char *ns, const char *name)
 {
+	unsigned of = rand_below(4);
+
 	buf_printf(b, "---\n{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: "
-		      "{name: %s-%u, namespace: %s, labels: {kubernetes.io/service-name: %s%s}}, "
-		      "addressType: IPv4, ports: [{name: %s, port: %u}], endpoints: [",
-		name, rand_below(2), ns, name, some_labels(), PICK("p", "q"), 80 + rand_below(2));
+		      "{name: %s-%u, namespace: %s, labels: {x: y%s",
+		name, rand_below(3), ns, some_labels());
+	if (of != 0)
+		buf_printf(b, ", kubernetes.io/service-name: %s", name);
+	if (of < 2)
+		buf_printf(b, ", multicluster.kubernetes.io/service-name: %s%s%s",
+			PICK("s", "t", "u"), ", multicluster.kubernetes.io/source-cluster: ",
+			PICK("east", "west"));
+	buf_printf(b, "}}, addressType: IPv4, ports: [{name: %s, port: %u}], endpoints: [",
+		PICK("p", "q"), 80 + rand_below(2));
 	for (unsigned i = rand_below(4); i > 0; i--)
 		buf_printf(b, "{addresses: [10.1.0.%u], conditions: {ready: %s}, "
-			      "targetRef: {kind: Pod, name: pod-%u}%s}, ",
+			      "targetRef: {kind: Pod, name: pod-%u}%s%s}, ",
 			1 + rand_below(4), PICK("true", "true", "false"), rand_below(3),
-			PICK("", "", ", hostname: one", ", hostname: two"));
+			PICK("", "", ", hostname: one", ", hostname: two"),
+			PICK("", ", zone: eu-1", ", zone: eu-2"));
 	buf_str(b, "]}\n");
 }
 
@@ -411,9 +434,11 @@ static void random_change(struct rig *r)
 	for (unsigned i = 1 + rand_below(3); i > 0; i--) {
 		const char *ns = PICK("a", "b"), *name = PICK("s", "t", "u");
 
-		switch (rand_below(4)) {
-		case 0: random_service(&text, ns, name); break;
-		case 1: random_pod(&text, ns); break;
+		switch (rand_below(6)) {
+		case 0:
+		case 1: random_service(&text, ns, name); break;
+		case 2: random_pod(&text, ns); break;
+		case 3: random_import(&text, ns, name); break;
 		default: random_slice(&text, ns, name); break;
 		}
 	}
@@ -449,21 +474,33 @@ static void note_answer(struct rig *r, struct buf *out, const char *name, uint16
 	buf_char(out, '\n');
 }
 
+static void note_name(struct rig *r, struct buf *out, const char *name)
+{
+	size_t from = out->len;
+
+	note_answer(r, out, name, TYPE_CNAME);
+	if (strstr(out->at + from, " CNAME ") != NULL)
+		return; /* other types would be asked for elsewhere */
+	note_answer(r, out, name, TYPE_SRV);
+	note_answer(r, out, name, TYPE_A);
+}
+
 static void note_service(struct rig *r, struct buf *out, const char *service)
 {
 	static const char *const below[] = {"", "one.", "two.", "pod-0.", "10-1-0-1.", "10-1-0-2.",
-		"_tcp.", "_p._tcp.", "_q._tcp."};
+		"_tcp.", "_p._tcp.", "_q._tcp.", "eu-1.pin._zone.", "eu-2.prefer._zone.",
+		"pin._zone."};
+	static const char *const imported[] = {"", "one.east.", "pod-0.west.", "10-1-0-1.east.",
+		"east.", "west.", "_tcp.", "_p._tcp.", "_q._tcp."};
 	char name[128];
 
 	for (size_t i = 0; i < ARRAY_LEN(below); i++) {
-		size_t from = out->len;
-
 		snprintf(name, sizeof(name), "%s%s.svc.cluster.local", below[i], service);
-		note_answer(r, out, name, TYPE_CNAME);
-		if (strstr(out->at + from, " CNAME ") != NULL)
-			continue; /* other types would be asked for elsewhere */
-		note_answer(r, out, name, TYPE_SRV);
-		note_answer(r, out, name, TYPE_A);
+		note_name(r, out, name);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(imported); i++) {
+		snprintf(name, sizeof(name), "%s%s.svc.clusterset.local", imported[i], service);
+		note_name(r, out, name);
 	}
 }
 
@@ -507,8 +544,11 @@ static void any_history_ends_in_the_names_of_a_fresh_start(void **state)
 {
 	static const char *const options[] = {"", "ignore empty_service\n", "noendpoints\n",
 		"labels tier=a\n", "endpoint_pod_names\npods verified\n",
-		"namespaces a\npods insecure\n"};
-	const char *zones = "cluster.local in-addr.arpa";
+		"namespaces a\npods insecure\n", "zonal\n",
+		"multicluster clusterset.local\n",
+		"multicluster clusterset.local\nnamespaces a\nendpoint_pod_names\n",
+		"multicluster clusterset.local cluster.local\nlabels tier=a\n"};
+	const char *zones = "cluster.local clusterset.local in-addr.arpa";
 	struct rig r, fresh;
 
 	(void)state;
@@ -544,7 +584,7 @@ static void keep_log(void *arg, enum log_level level, const char *text)
 	buf_printf(&said, "%s\n", strstr(text, KUBE) == NULL ? text : strstr(text, KUBE));
 }
 
-/* 1.7: one line each half second, and one when the time is over. */
+/* One line each half second, and one when the time is over. */
 static void the_first_seconds_are_told_as_operators_know_it(void **state)
 {
 	static const struct {
@@ -675,7 +715,8 @@ int main(void)
 		{"1.12: requests to the API server are told as client-go does",
 			requests_are_told_as_client_go_does, NULL, NULL, NULL},
 		cmocka_unit_test(any_history_ends_in_the_names_of_a_fresh_start),
-		cmocka_unit_test(the_first_seconds_are_told_as_operators_know_it),
+		{"1.7: the first seconds are told as operators know it",
+			the_first_seconds_are_told_as_operators_know_it, NULL, NULL, NULL},
 		cmocka_unit_test(addresses_with_dashes_are_read_strictly),
 		NAMED_TEST("K44: the serial never goes back, whatever the clock does",
 			the_serial_never_goes_back),
