@@ -58,6 +58,8 @@ enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf
 	*body = (struct buf){0};
 	if (status == 504 || status == 429)
 		MHD_add_response_header(r, "Retry-After", "1");
+	if (status == 403)
+		MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	return send_response(status, "application/json", r);
 }
 

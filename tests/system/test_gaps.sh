@@ -63,6 +63,18 @@ ok "and one that was deleted"
 wait_for 20 healed
 ok "P7: it is counted"
 is "$(grep -c 'the watch of services has missed changes' "$workdir/gaps.log")" 1 "and said once"
+# A server that refuses protobuf is read as JSON, and a metric tells.
+fallback() {
+	curl -s "http://127.0.0.1:$http/metrics" | sed -n "s/^seamark_kubernetes_json_fallback{resource=\"$1\"} //p"
+}
+is "$(fallback services)" 0 "protobuf is read"
+ctl POST "http://127.0.0.1:$control/apisim/fault?status=406&resource=services"
+ctl POST "http://127.0.0.1:$control/apisim/close?resource=services"
+service web 10.96.0.11 | ctl POST --data-binary @- "http://127.0.0.1:$control/apisim/apply"
+"$await" "$port" web.shop.svc.cluster.local A 10.96.0.11 20 >/dev/null
+ok "who refuses it is asked for JSON"
+is "$(fallback services) $(fallback namespaces)" "1 0" "and a metric tells"
+
 stop_daemon "$daemon"
 ok "it stops cleanly"
 done_testing
