@@ -7,6 +7,21 @@
 #include "base/must.h"
 #include "base/vec.h"
 
+/* The SOA record that an IXFR client has (RFC 1995 3). */
+static void add_serial(ldns_pkt *p, const struct step *s)
+{
+	const char *serial = step_value(s, "serial");
+	struct buf text = {0};
+	ldns_rr *rr;
+
+	if (serial == NULL)
+		return;
+	buf_printf(&text, "%s 5 IN SOA . . %s 0 0 0 0", step_word(s, 1), serial);
+	must(ldns_rr_new_frm_str(&rr, buf_text(&text), 0, NULL, NULL) == LDNS_STATUS_OK);
+	ldns_pkt_push_rr(p, LDNS_SECTION_AUTHORITY, rr);
+	buf_free(&text);
+}
+
 size_t packet_ask(const struct step *s, uint16_t id, uint8_t *out)
 {
 	ldns_rdf *name = ldns_dname_new_frm_str(step_word(s, 1));
@@ -19,6 +34,7 @@ size_t packet_ask(const struct step *s, uint16_t id, uint8_t *out)
 	must(name != NULL && type != 0);
 	p = ldns_pkt_query_new(name, type, LDNS_RR_CLASS_IN, step_has(s, 3, "nord") ? 0 : LDNS_RD);
 	ldns_pkt_set_id(p, id);
+	add_serial(p, s);
 	if (edns != NULL)
 		ldns_pkt_set_edns_udp_size(p, (uint16_t)atoi(edns));
 	if (step_has(s, 3, "do")) {
