@@ -1,11 +1,11 @@
 #!/bin/sh
 # Every row of what a server in CoreDNS's place has to do has a test whose name begins with the row:
-# "1.9: ..." in a string of a test program, in the title of a part of a scenario, or at the head of a
-# test script. tests/lint/compat_rows is the list.
+# "1.9: ..." in a string of a test program or script, in the title of a part of a scenario, or at the
+# head of a test script. tests/lint/compat_rows is the list.
 . "${srcdir:-.}/tests/lint/lib.sh"
 bad=0
 row='1\.[0-9]+(\.[0-9]+)?'
-names=$(grep -rhoE --include='*.c' "\"$row: [^\"]*" "$root"/tests | cut -c2-
+names=$(grep -rhoE --include='*.c' --include='*.sh' "\"$row: [^\"]*" "$root"/tests | cut -c2-
 	grep -rhoE --include='*.scn' "^title $row: .*" "$root"/tests | cut -c7-
 	grep -rhoE --include='*.sh' "^# $row: .*" "$root"/tests/system | cut -c3-)
 pattern() { # a row, as grep reads it
