@@ -120,8 +120,8 @@ enum pod_phase { POD_PHASE_NONE, POD_PENDING, POD_RUNNING, POD_SUCCEEDED, POD_FA
 enum pod_ready { POD_READY_NONE, POD_READY_TRUE, POD_READY_FALSE };
 
 struct pod_data {
-	enum pod_phase phase;
-	enum pod_ready ready; /* condition Ready; NONE: no such condition */
+	enum pod_phase phase : 8;
+	enum pod_ready ready : 8; /* condition Ready; NONE: no such condition */
 	bool is_host_network;
 	const char *hostname, *subdomain;
 	const char *node; /* only while decoding */
@@ -130,13 +130,11 @@ struct pod_data {
 };
 
 struct object {
-	enum object_kind kind;
-	bool is_deleting; /* has a deletionTimestamp */
+	enum object_kind kind : 8;
+	bool is_deleting : 1; /* has a deletionTimestamp */
 	uint32_t dropped; /* elements left out because they were invalid or too many */
-	const char *problem; /* what was wrong with the first of those; only while decoding */
 	const char *name, *ns; /* ns is "" for kinds without a namespace */
-	const char *version; /* resourceVersion as sent; only while decoding */
-	uint64_t rv; /* the same as a number; 0: absent or opaque */
+	uint64_t rv; /* resourceVersion as a number; 0: absent or opaque */
 	uint8_t uid[16]; /* zero: absent */
 	struct labels labels;
 	union { /* a Namespace has none of these */
@@ -144,6 +142,9 @@ struct object {
 		struct slice_data slice;
 		struct pod_data pod;
 	};
+	/* only while decoding; objects of the store end before this */
+	const char *version; /* resourceVersion as sent */
+	const char *problem; /* what was wrong with the first element that was left out */
 };
 
 struct intern;
@@ -168,7 +169,8 @@ bool object_is_name(struct str s);
 /* The same with at most 63 bytes and no '.': one label of a DNS name. */
 bool object_is_label(struct str s);
 /*
- * A copy of o in one heap block; the object starts extra bytes (a multiple of 16) into it. Texts
+ * A copy of o in one heap block; the object starts extra bytes (a multiple of 8) into it, and its
+ * name is preceded by the namespace and a slash. Texts
  * that many objects share are kept in shared and given back by object_unshare(); NULL keeps all
  * texts in the block. problem, version and the names of nodes are not copied.
  */

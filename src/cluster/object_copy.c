@@ -189,16 +189,33 @@ static size_t object_size(enum object_kind kind)
 	}
 }
 
+/* "namespace/name": the key of the store, and in its end the name. */
+static const char *pack_name(struct packer *p, const struct object *o)
+{
+	size_t n = o->ns == NULL ? 0 : strlen(o->ns), m;
+	char *to;
+
+	if (o->name == NULL) /* what was refused is copied in tests */
+		return NULL;
+	m = strlen(o->name);
+	to = pack_room(p, n + m + 2, 1);
+	if (to == NULL)
+		return NULL;
+	memcpy(to, o->ns == NULL ? "" : o->ns, n);
+	to[n] = '/';
+	return memcpy(to + n + 1, o->name, m + 1);
+}
+
 static size_t pack_object(struct packer *p, const struct object *o, size_t extra)
 {
+	/* an object of the store ends behind the fields of its kind */
+	size_t kept = object_size(o->kind), size = p->shared == NULL ? sizeof(*o) : kept;
 	struct object copy = {.kind = OBJECT_NONE};
 
-	/* a copy that is copied again ends behind the fields of its kind */
-	memcpy(&copy, o, object_size(o->kind));
-	p->at = extra + object_size(o->kind);
-	copy.problem = copy.version = NULL;
+	memcpy(&copy, o, kept);
+	p->at = extra + size;
 	copy.ns = pack_shared(p, o->ns);
-	copy.name = pack_text(p, o->name);
+	copy.name = pack_name(p, o);
 	copy.labels.at = pack_labels(p, o->labels.at, o->labels.len);
 	if (o->kind == OBJECT_SERVICE || o->kind == OBJECT_IMPORT)
 		pack_service(p, &copy.service);
@@ -207,7 +224,7 @@ static size_t pack_object(struct packer *p, const struct object *o, size_t extra
 	else if (o->kind == OBJECT_POD)
 		pack_pod(p, &copy.pod);
 	if (p->base != NULL)
-		memcpy(p->base + extra, &copy, object_size(o->kind));
+		memcpy(p->base + extra, &copy, size);
 	return p->at;
 }
 
@@ -216,7 +233,7 @@ void *object_copy(const struct object *o, size_t extra, struct intern *shared)
 	struct packer p = {NULL, 0, shared};
 	size_t size = pack_object(&p, o, extra);
 
-	must(extra % 16 == 0);
+	must(extra % 8 == 0);
 	p.base = mem_alloc(size);
 	must(pack_object(&p, o, extra) == size);
 	return p.base;

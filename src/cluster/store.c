@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/ptrset.h"
 #include "base/vec.h"
 #include "cluster/intern.h"
 #include "cluster/ip_index.h"
@@ -16,16 +17,13 @@
 
 #define COMMIT_ROUNDS_MAX 16
 
-/* Stands right before each kept object in its block. */
+/* Stands before each kept object, at the beginning of its block. */
 struct node {
 	struct node *other; /* same key from a later source */
-	void *block;        /* what to free */
-	const char *key;    /* "ns/name", in the block */
 	uint32_t mark;      /* relist in which it was last seen */
 	uint32_t place;     /* index in the list of its namespace or service */
-	uint32_t key_len;
 	int source;
-	_Alignas(16) struct object object[];
+	struct object object[];
 };
 
 struct source {
@@ -46,7 +44,7 @@ struct stale_mark {
 
 struct store {
 	struct stale_mark stale;
-	struct map objects[OBJECT_KINDS]; /* key -> struct node, first source in front */
+	struct ptrset objects[OBJECT_KINDS]; /* struct node, first source in front */
 	struct map groups[OBJECT_KINDS];  /* namespace, or "ns/service" of slices -> struct group */
 	struct map imported;              /* "ns/import" of imported slices -> struct group */
 	struct ip_index ips[OBJECT_KINDS];
@@ -63,12 +61,21 @@ struct store {
 	VEC(struct node *) graveyard;
 };
 
+/* object_copy() puts the namespace before the name. */
+static struct str node_key(const void *element)
+{
+	const struct object *o = ((const struct node *)element)->object;
+	size_t n = strlen(o->ns) + 1;
+
+	return (struct str){o->name - n, n + strlen(o->name)};
+}
+
 struct store *store_new(void)
 {
 	struct store *st = mem_new(struct store);
 
 	for (int k = 0; k < OBJECT_KINDS; k++) {
-		map_init(&st->objects[k]);
+		ptrset_init(&st->objects[k], node_key);
 		map_init(&st->groups[k]);
 		ip_index_init(&st->ips[k]);
 	}
@@ -91,7 +98,7 @@ static void node_free(struct store *st, struct node *n)
 		return;
 	}
 	object_unshare(n->object, &st->texts);
-	free(n->block);
+	free(n);
 }
 
 void store_free(struct store *st)
@@ -103,12 +110,12 @@ void store_free(struct store *st)
 		struct node *n;
 		size_t pos = 0;
 
-		while ((n = map_next(&st->objects[k], &pos)) != NULL)
+		while ((n = ptrset_next(&st->objects[k], &pos)) != NULL)
 			for (struct node *next; n != NULL; n = next) {
 				next = n->other;
 				node_free(st, n);
 			}
-		map_fini(&st->objects[k]);
+		ptrset_fini(&st->objects[k]);
 		groups_fini(&st->groups[k]);
 		ip_index_fini(&st->ips[k]);
 	}
@@ -203,19 +210,11 @@ static void index_remove(struct store *st, const struct object *o)
 
 /* --- writing ----------------------------------------------------------------------------- */
 
-static struct node *node_new(
-        struct store *st, int source, const struct object *o, const struct key *k)
+static struct node *node_new(struct store *st, int source, const struct object *o)
 {
-	size_t head = (k->len + 1 + 15) & ~(size_t)15;
-	size_t extra = head + offsetof(struct node, object);
-	char *block = object_copy(o, extra, &st->texts);
-	struct node *n = (struct node *)(void *)(block + head);
+	struct node *n = object_copy(o, sizeof(*n), &st->texts);
 
-	memset(n, 0, offsetof(struct node, object));
-	memcpy(block, k->text, k->len + 1);
-	n->block = block;
-	n->key = block;
-	n->key_len = (uint32_t)k->len;
+	memset(n, 0, sizeof(*n));
 	n->source = source;
 	n->mark = st->sources[source].mark[o->kind];
 	return n;
@@ -236,9 +235,9 @@ static void show(
 		index_add(st, now);
 	touches_add_change(&st->touches, old, now);
 	if (now != NULL)
-		map_put(&st->objects[kind], (struct str){first->key, first->key_len}, first);
+		ptrset_put(&st->objects[kind], first);
 	else
-		map_del(&st->objects[kind], (struct str){old_first->key, old_first->key_len});
+		ptrset_del(&st->objects[kind], node_key(old_first));
 }
 
 /* Put n into the chain in the order of sources, in place of `old` when that is not NULL. */
@@ -255,7 +254,7 @@ static void link_node(struct store *st, struct node *first, struct node *old, st
 
 static struct node *find_first(const struct store *st, enum object_kind kind, const struct key *k)
 {
-	return map_get(&st->objects[kind], key_str(k));
+	return ptrset_get(&st->objects[kind], key_str(k));
 }
 
 static struct node *find_of_source(struct node *n, int source)
@@ -288,8 +287,8 @@ static bool is_stale(const struct store *st, int source, const struct object *ol
 static void unlink_node(struct store *st, struct node *n)
 {
 	enum object_kind kind = n->object->kind;
-	struct str key = {n->key, n->key_len};
-	struct node *first = map_get(&st->objects[kind], key), *head = first, **at = &head;
+	struct node *first = ptrset_get(&st->objects[kind], node_key(n));
+	struct node *head = first, **at = &head;
 
 	while (*at != n)
 		at = &(*at)->other;
@@ -366,7 +365,7 @@ enum store_result store_apply(struct store *st, int source, const struct object 
 	if (old != NULL && !is_other_uid(old->object, o) && object_is_same(old->object, o))
 		return refresh(st, old, o);
 	stand_in = is_provisional ? NULL : find_provisional(st, first);
-	link_node(st, first, old, node_new(st, source, o, &k));
+	link_node(st, first, old, node_new(st, source, o));
 	if (old != NULL)
 		node_free(st, old);
 	if (stand_in != NULL)
@@ -463,7 +462,7 @@ static void collect_nodes(const struct store *st, int source, enum object_kind k
 	struct node *n;
 	size_t pos = 0;
 
-	while ((n = map_next(&st->objects[kind], &pos)) != NULL) {
+	while ((n = ptrset_next(&st->objects[kind], &pos)) != NULL) {
 		struct node *mine = find_of_source(n, source);
 
 		if (mine != NULL && (all || mine->mark != mark))
@@ -606,7 +605,7 @@ const struct object *store_audit_next(
 	uint32_t mark = st->sources[source].mark[kind];
 	struct node *n;
 
-	while ((n = map_next(&st->objects[kind], pos)) != NULL) {
+	while ((n = ptrset_next(&st->objects[kind], pos)) != NULL) {
 		n = find_of_source(n, source);
 		if (n != NULL && n->mark != mark)
 			return n->object;
@@ -690,7 +689,7 @@ struct object_list store_in_namespace(
 
 const struct object *store_next(const struct store *st, enum object_kind kind, size_t *pos)
 {
-	const struct node *n = map_next(&st->objects[kind], pos);
+	const struct node *n = ptrset_next(&st->objects[kind], pos);
 
 	return n == NULL ? NULL : n->object;
 }
