@@ -97,6 +97,7 @@ start_daemon cluster -workers 2 <<END
 END
 wait_for 50 curl -s -o /dev/null "http://127.0.0.1:$ready/ready"
 is "$(ask_status "$port" web.shop.svc.cluster.local A)" SERVFAIL "K49: SERVFAIL before the API server was seen"
+like "$(_dig "$port" web.shop.svc.cluster.local A +edns)" 'EDE: 14' "P1: which says that it is not ready"
 is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 503 "not ready either"
 
 start_api "$workdir/world.yaml"

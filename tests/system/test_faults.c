@@ -34,6 +34,7 @@ struct rig {
 	unsigned nth;
 	struct peer_conn *watch; /* the last one that serve() left open */
 	size_t at; /* for the test */
+	uint64_t began_ms;
 };
 
 static uv_loop_t loop;
@@ -300,6 +301,33 @@ static void test_black_hole_and_slow_stream(void)
 	        "K23: an event at 10 octets a second is applied when it is whole");
 	rig_free(hole);
 	rig_free(slow);
+}
+
+/*
+ * A proxy keeps the connection open though the server behind it has forgotten the watch. This takes
+ * a minute and a half, so the other tests run meanwhile.
+ */
+static struct rig *begin_silence(void)
+{
+	struct rig *r = rig_new(serve_two);
+
+	until(is_synced, r, 5000);
+	r->began_ms = clock_ms();
+	return r;
+}
+
+static void end_silence(struct rig *r)
+{
+	bool is_found = until(has_b, r, 120000);
+	uint64_t took_ms = clock_ms() - r->began_ms;
+
+	printf("# a silent watch was replaced after %llu ms\n", (unsigned long long)took_ms);
+	check(is_found && took_ms <= 100000,
+	        "K04: a connection on which the server has fallen silent is replaced");
+	check(figures(r).lists == 1 && figures(r).watches == 1 && figures(r).audits >= 1 &&
+	                figures(r).errors[REFLECTOR_SILENT] == 1,
+	        "P9: after a comparison over a second connection, without a list");
+	rig_free(r);
 }
 
 /* Cut after r->at octets behind the head, then go on as a server does that still has b. */
@@ -724,12 +752,15 @@ static void test_descriptors(void)
 
 int main(void)
 {
+	struct rig *silent;
+
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	must(uv_loop_init(&loop) == 0);
 	must(uv_timer_init(&loop, &tick) == 0);
 	uv_timer_start(&tick, on_tick, 10, 10);
 	log_set_sink(on_log, NULL);
+	silent = begin_silence();
 	test_chunks();
 	test_cut_chunks();
 	test_garbage();
@@ -739,6 +770,7 @@ int main(void)
 	test_descriptors();
 	test_tls();
 	test_black_hole_and_slow_stream();
+	end_silence(silent);
 	uv_close((uv_handle_t *)&tick, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	must(uv_loop_close(&loop) == 0);

@@ -118,6 +118,7 @@ diag "first correct answer $ms ms after the start, without an API server"
 [ -n "$end" ] && [ "$ms" -le 200 ]
 ok "K49: the first correct answer comes within 200 ms"
 is "$(answers)" "$before" "P8: all answers are as before"
+like "$(_dig "$port" web.shop.svc.cluster.local A +edns)" 'EDE: 3' "P8: which says that it may be stale"
 wait_for 20 metric_is in_use 1
 ok "the metrics say where they come from"
 has_ede() { # NAME TYPE
