@@ -87,24 +87,50 @@ void build_version(struct build *b, struct str value)
 		num_u64(value, UINT64_MAX, &b->o->rv);
 }
 
+/* Values of the hexadecimal digits, plus one; 0 for what is none. */
+static const uint8_t hex_values[256] = {
+        ['0'] = 1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+        ['A'] = 11,
+        12,
+        13,
+        14,
+        15,
+        16,
+        ['a'] = 11,
+        12,
+        13,
+        14,
+        15,
+        16,
+};
+
+/* Five groups of 8, 4, 4, 4 and 12 digits. */
 static bool read_uuid(struct str value, uint8_t out[16])
 {
-	unsigned n = 0;
+	static const uint8_t places[16] = {
+	        0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
-	for (size_t i = 0; i < value.len && n < 32; i++) {
-		char c = value.at[i];
-		unsigned d = (unsigned)(c - '0');
+	if (value.len != 36 || value.at[8] != '-' || value.at[13] != '-' || value.at[18] != '-' ||
+	        value.at[23] != '-')
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		const char *at = value.at + places[i];
+		uint8_t high = hex_values[(uint8_t)at[0]], low = hex_values[(uint8_t)at[1]];
 
-		if (c == '-')
-			continue;
-		if (d > 9)
-			d = (unsigned)((c | 0x20) - 'a') + 10;
-		if (d > 15 || (d < 10 && c > '9'))
+		if (high == 0 || low == 0)
 			return false;
-		out[n / 2] = (uint8_t)((unsigned)out[n / 2] << 4 | d);
-		n++;
+		out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
-	return n == 32 && value.len == 36;
+	return true;
 }
 
 void build_uid(struct build *b, struct str value)
@@ -350,8 +376,7 @@ static void drop_wrong_family(struct build *b)
 /* Label values may have capitals, names of endpoints are compared without case. */
 static const char *source_cluster(struct build *b)
 {
-	const char *value =
-		labels_get(&b->o->labels, "multicluster.kubernetes.io/source-cluster");
+	const char *value = labels_get(&b->o->labels, "multicluster.kubernetes.io/source-cluster");
 	char *folded;
 
 	if (value == NULL)
@@ -368,10 +393,10 @@ static void finish_slice(struct build *b)
 	struct slice_data *s = &b->o->slice;
 	const struct labels *labels = &b->o->labels;
 
-	s->service = build_label(b, "service name",
-		str_from(labels_get(labels, "kubernetes.io/service-name")));
+	s->service = build_label(
+	        b, "service name", str_from(labels_get(labels, "kubernetes.io/service-name")));
 	s->import = build_label(b, "name of a ServiceImport",
-		str_from(labels_get(labels, "multicluster.kubernetes.io/service-name")));
+	        str_from(labels_get(labels, "multicluster.kubernetes.io/service-name")));
 	s->cluster = source_cluster(b);
 	drop_wrong_family(b);
 }

@@ -1,7 +1,5 @@
 #include "cluster/touches.h"
 
-#include <stdio.h>
-
 #include "cluster/ip_index.h"
 
 void touches_init(struct touches *t)
@@ -20,32 +18,40 @@ void touches_fini(struct touches *t)
 
 static char mark; /* the value of every key in seen */
 
-/* True the first time that key is seen; then it is kept. */
-static bool is_first(struct touches *t, const void *key, size_t len)
+/* The key in the arena the first time that it is seen, else NULL. */
+static char *keep_first(struct touches *t, const void *key, size_t len)
 {
+	char *kept;
+
 	if (map_get(&t->seen, (struct str){key, len}) != NULL)
-		return false;
-	map_put(&t->seen, (struct str){arena_dup(&t->arena, key, len), len}, &mark);
-	return true;
+		return NULL;
+	kept = arena_dup(&t->arena, key, len);
+	map_put(&t->seen, (struct str){kept, len}, &mark);
+	return kept;
 }
 
 void touches_add(struct touches *t, enum touch_kind kind, const char *ns, const char *name)
 {
-	char key[2 * OBJECT_MAX_NAME + 8];
-	int n = snprintf(key, sizeof(key), "%d/%s/%s", (int)kind, ns == NULL ? "" : ns,
-		name == NULL ? "" : name);
-	struct touch touch = {.kind = kind};
+	size_t n = ns == NULL ? 0 : strlen(ns), m = name == NULL ? 0 : strlen(name);
+	char key[2 * OBJECT_MAX_NAME + 3], *kept;
 
-	if (n < 0 || (size_t)n >= sizeof(key) || !is_first(t, key, (size_t)n))
+	/* what there is to say, in one piece: the kind and both texts with their ends */
+	if (n > OBJECT_MAX_NAME || m > OBJECT_MAX_NAME)
 		return;
-	touch.ns = ns == NULL ? NULL : arena_str(&t->arena, ns);
-	touch.name = name == NULL ? NULL : arena_str(&t->arena, name);
-	vec_push(&t->list, touch);
+	key[0] = (char)kind;
+	memcpy(key + 1, ns == NULL ? "" : ns, n + 1);
+	memcpy(key + n + 2, name == NULL ? "" : name, m + 1);
+	kept = keep_first(t, key, n + m + 3);
+	if (kept == NULL)
+		return;
+	vec_push(&t->list, (struct touch){.kind = kind,
+		.ns = ns == NULL ? NULL : kept + 1,
+		.name = name == NULL ? NULL : kept + n + 2});
 }
 
 void touches_add_ip(struct touches *t, const struct ip *ip)
 {
-	if (is_first(t, ip, sizeof(*ip)))
+	if (keep_first(t, ip, sizeof(*ip)) != NULL)
 		vec_push(&t->list, (struct touch){.kind = TOUCH_IP, .ip = *ip});
 }
 

@@ -56,6 +56,15 @@ static bool has_ip(const struct addr_table *t, const uint32_t *slot, const void 
 	return memcmp(slot + 1, ip, t->octets) == 0;
 }
 
+/* Into a slot that is free. */
+static void fill(const struct addr_table *t, struct addr_array *a, uint32_t *slot, const void *ip,
+	uint32_t number)
+{
+	memcpy(slot + 1, ip, t->octets);
+	store(slot, number);
+	a->used++;
+}
+
 /* Into the first free slot; there is one. */
 static void insert(
 	const struct addr_table *t, struct addr_array *a, const void *ip, uint32_t number)
@@ -64,9 +73,7 @@ static void insert(
 
 	while (*slot_of(a, i) != 0)
 		i++;
-	memcpy(slot_of(a, i) + 1, ip, t->octets);
-	store(slot_of(a, i), number);
-	a->used++;
+	fill(t, a, slot_of(a, i), ip, number);
 }
 
 static struct addr_array *array_new(const struct addr_table *t, size_t slots)
@@ -100,52 +107,61 @@ static void make_room(struct addr_table *t)
 	rcu_retire(old, free);
 }
 
-/* The slot of a pair (number GONE: a free place for that address), or NULL. */
-static uint32_t *find(
-	const struct addr_table *t, const uint8_t *ip, uint32_t number, unsigned *n_same)
+/* What stands where a pair is, or would be. */
+struct place {
+	uint32_t *pair; /* NULL: it is not there */
+	uint32_t *gone; /* the first pair of that address that was taken out, or NULL */
+	uint32_t *free; /* behind them */
+	unsigned n_same; /* other pairs of that address */
+};
+
+static struct place find(const struct addr_table *t, const uint8_t *ip, uint32_t number)
 {
+	struct place p = {NULL, NULL, NULL, 0};
+	size_t i = (size_t)hash_of(t, ip);
 	uint32_t *slot;
 
-	*n_same = 0;
-	if (t->array == NULL)
-		return NULL;
-	for (size_t i = (size_t)hash_of(t, ip); *(slot = slot_of(t->array, i)) != 0; i++) {
+	for (; *(slot = slot_of(t->array, i)) != 0; i++) {
 		if (!has_ip(t, slot, ip))
 			continue;
 		if (*slot == number)
-			return slot;
-		*n_same += *slot != GONE;
+			p.pair = slot;
+		else if (*slot != GONE)
+			p.n_same++;
+		else if (p.gone == NULL)
+			p.gone = slot;
 	}
-	return NULL;
+	p.free = slot;
+	return p;
 }
 
 bool addr_table_add(struct addr_table *t, const uint8_t *ip, uint32_t number)
 {
-	uint32_t *slot;
-	unsigned n_same;
+	struct place p;
 
 	must(number != 0 && number <= ADDR_TABLE_MAX);
-	if (find(t, ip, number, &n_same) != NULL || n_same >= ADDR_TABLE_SAME_MAX)
+	make_room(t);
+	p = find(t, ip, number);
+	if (p.pair != NULL || p.n_same >= ADDR_TABLE_SAME_MAX)
 		return false;
-	slot = find(t, ip, GONE, &n_same);
-	if (slot != NULL) {
-		store(slot, number);
-	} else {
-		make_room(t);
-		insert(t, t->array, ip, number);
-	}
+	if (p.gone != NULL)
+		store(p.gone, number);
+	else
+		fill(t, t->array, p.free, ip, number);
 	t->count++;
 	return true;
 }
 
 bool addr_table_remove(struct addr_table *t, const uint8_t *ip, uint32_t number)
 {
-	unsigned n_same;
-	uint32_t *slot = find(t, ip, number, &n_same);
+	struct place p;
 
-	if (slot == NULL)
+	if (t->array == NULL)
 		return false;
-	store(slot, GONE);
+	p = find(t, ip, number);
+	if (p.pair == NULL)
+		return false;
+	store(p.pair, GONE);
 	t->count--;
 	return true;
 }

@@ -140,9 +140,14 @@ static uint64_t *find_slot(const struct table_array *a, const struct table_entry
 		struct bucket *b = &a->buckets[i];
 
 		for (unsigned s = 0; s < SLOTS; s++) {
-			const struct table_entry *at = unpack(b->slots[s]);
+			uint64_t slot = b->slots[s];
+			const struct table_entry *at;
 
-			if (at != NULL && at->hash == e->hash && at->key_len == e->key_len &&
+			/* the tag first: the entries of the others need not come into the cache */
+			if (slot == 0 || (slot ^ e->hash) & ~POINTER_MASK)
+				continue;
+			at = unpack(slot);
+			if (at->hash == e->hash && at->key_len == e->key_len &&
 				memcmp(at->key, e->key, e->key_len) == 0)
 				return &b->slots[s];
 		}

@@ -21,7 +21,8 @@ enum {
 	KEEPALIVE_PROBES = 3,
 	USER_TIMEOUT_MS = 20000,
 	IDLE_CONNECTION_S = 30,
-	BODY_CHUNK_BYTES = 32 * 1024,
+	/* each costs a round of the loop and a commit of the store */
+	BODY_CHUNK_BYTES = 128 * 1024,
 	URL_MAX_BYTES = 8192,
 };
 

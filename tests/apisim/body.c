@@ -4,6 +4,7 @@
  */
 #include "sim.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,4 +61,15 @@ void body_unref(struct body *b)
 	free(b->selectors);
 	buf_free(&b->bytes);
 	free(b);
+}
+
+void body_pace(uint64_t start_ms, size_t sent)
+{
+	uint64_t due_ms = world.pace == 0 ? 0 : start_ms + sent / world.pace, now = now_ms();
+
+	if (due_ms <= now)
+		return;
+	pthread_mutex_unlock(&world.lock);
+	poll(NULL, 0, (int)(due_ms - now));
+	pthread_mutex_lock(&world.lock);
 }

@@ -17,6 +17,7 @@
  *   POST   raw[?resource=]  body                    bytes into the open watches
  *   POST   set?resource=[&absent=0|1][&forbidden=0|1]
  *   POST   bookmarks?ms=                            interval of bookmarks
+ *   POST   pace?mb=                                 MB/s of each large list; 0: no limit
  *   POST   generate?services=&endpoints=&pods=[&markers=]    fill the world
  *   POST   churn?rate=&seconds=[&marks=&markers=]   flip endpoints, rate a second, and change the
  *                                                   addresses of markers in turn, marks a second
@@ -220,6 +221,13 @@ static enum MHD_Result on_bookmarks(struct MHD_Connection *c, struct buf *body)
 	return done(c);
 }
 
+static enum MHD_Result on_pace(struct MHD_Connection *c, struct buf *body)
+{
+	(void)body;
+	world.pace = number(c, "mb", 0) * 1000;
+	return done(c);
+}
+
 static enum MHD_Result on_generate(struct MHD_Connection *c, struct buf *body)
 {
 	(void)body;
@@ -274,6 +282,7 @@ enum MHD_Result control_serve(
 	        {"POST", "raw", on_raw},
 	        {"POST", "set", on_set},
 	        {"POST", "bookmarks", on_bookmarks},
+	        {"POST", "pace", on_pace},
 	        {"POST", "generate", on_generate},
 	        {"POST", "churn", on_churn},
 	        {"POST", "storm", on_storm},

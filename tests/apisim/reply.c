@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
+enum { PACED_BYTES = 64 << 10 }; /* at once */
+
 /* What this thread answers when it has left the lock of the world. */
 static _Thread_local struct {
 	struct MHD_Response *response;
@@ -63,18 +67,44 @@ enum MHD_Result reply_json(struct MHD_Connection *c, unsigned status, struct buf
 	return send_response(status, "application/json", r);
 }
 
+/* A body on its way. */
+struct sending {
+	struct body *body;
+	uint64_t start_ms;
+};
+
+static ssize_t on_more(void *cls, uint64_t pos, char *to, size_t max)
+{
+	struct sending *s = cls;
+	size_t left = s->body->bytes.len - (size_t)pos, n = left < max ? left : max;
+
+	pthread_mutex_lock(&world.lock);
+	body_pace(s->start_ms, (size_t)pos);
+	pthread_mutex_unlock(&world.lock);
+	memcpy(to, s->body->bytes.at + pos, n);
+	return (ssize_t)n;
+}
+
 static void on_sent(void *cls)
 {
+	struct sending *s = cls;
+
 	pthread_mutex_lock(&world.lock);
-	body_unref(cls);
+	body_unref(s->body);
 	pthread_mutex_unlock(&world.lock);
+	free(s);
 }
 
 enum MHD_Result reply_body(struct body *b)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
-	        b->bytes.len, b->bytes.at, on_sent, b);
+	struct sending *s = mem_new(struct sending);
+	struct MHD_Response *r;
 
+	*s = (struct sending){b, now_ms()};
+	r = world.pace > 0 ? MHD_create_response_from_callback(
+	                             b->bytes.len, PACED_BYTES, on_more, s, on_sent)
+	                   : MHD_create_response_from_buffer_with_free_callback_cls(
+	                             b->bytes.len, b->bytes.at, on_sent, s);
 	world.protobuf_answers += b->protobuf;
 	return send_response(
 	        200, b->protobuf ? "application/vnd.kubernetes.protobuf" : "application/json", r);

@@ -97,6 +97,7 @@ struct world {
 	char cut_resource[64];
 	unsigned hide; /* changes to hide from watches */
 	uint64_t bookmark_ms;
+	uint64_t pace; /* bytes a ms of one large list, as a real server encodes; 0: at once */
 	struct watch *watch_list;
 	unsigned watch_count;
 	uint64_t requests, next_ip;
@@ -213,6 +214,8 @@ struct body *body_new(const struct ask *a, struct buf *bytes);
 void body_keep(const struct ask *a, bool is_watch, struct body *b);
 /* Give a reference back (NULL is ignored). */
 void body_unref(struct body *b);
+/* Wait until sent bytes of a body are due; may leave the lock meanwhile. */
+void body_pace(uint64_t start_ms, size_t sent);
 
 /* list.c */
 

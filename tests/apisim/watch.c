@@ -19,6 +19,7 @@ struct watch {
 	struct ask ask;
 	struct body *initial; /* events still to be sent, from initial_at on; or NULL */
 	size_t initial_at;
+	uint64_t start_ms;
 	uint64_t initial_rv;
 	bool wants_initial_end;
 	bool bookmarks;
@@ -103,6 +104,7 @@ static void feed_initial(struct watch *w)
 	if (left > 0) {
 		size_t n = left < BATCH_BYTES ? left : BATCH_BYTES;
 
+		body_pace(w->start_ms, w->initial_at);
 		buf_add(&w->out, w->initial->bytes.at + w->initial_at, n);
 		w->initial_at += n;
 		return;
@@ -286,6 +288,7 @@ static void start_with_state(struct watch *w)
 	w->initial = body_find(&w->ask, true);
 	if (w->initial == NULL)
 		w->initial = write_initial(w);
+	w->start_ms = now_ms();
 	w->initial_rv = world.rv;
 	w->after_rv = world.rv;
 	w->seq = world.seq_next;

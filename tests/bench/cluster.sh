@@ -5,7 +5,9 @@
 #
 # In one run:
 #   start     from the start of the daemon until names that do not exist are NXDOMAIN (everything is
-#             known), beside curl reading the same lists in protobuf, all at once, to /dev/null
+#             known), beside curl reading the same lists in protobuf, all at once, to /dev/null: from
+#             a server that has the bytes ready, and from one that sends PACE MB/s of each list, as
+#             a real one does that has to encode it (50 to 300)
 #   memory    resident when settled, at the peak of the start, and at the peak of listing all again;
 #             with and without `pods verified`
 #   ingest    CPU time of the control thread until ready, for each MB of the lists
@@ -20,14 +22,14 @@
 #   SERVICES=10000 ENDPOINTS=25 PODS=150000   size; ENDPOINTS are those of one Service
 #   CHANGES=1000 MARKS=100                    changes a second; MARKS of them are markers
 #   SECONDS_EACH=10 RATE=2000                 length of a measurement, questions a second
-#   ROUNDS=3                                  starts, of which the median counts
+#   PACE=100 ROUNDS=3                         starts of each sort, of which the median counts
 #   SEAMARK, BUILDDIR                         the daemon; where it and the tools were built
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 services=${SERVICES:-10000} endpoints=${ENDPOINTS:-25} pods=${PODS:-150000}
 changes=${CHANGES:-1000} marks=${MARKS:-100} markers=64
-each=${SECONDS_EACH:-10} rate=${RATE:-2000} rounds=${ROUNDS:-3}
+each=${SECONDS_EACH:-10} rate=${RATE:-2000} rounds=${ROUNDS:-3} pace=${PACE:-100}
 builddir=${BUILDDIR:-$top}
 seamark=${SEAMARK:-$builddir/seamark}
 apisim=$builddir/tests/apisim/apisim probe=$builddir/tests/bench/probe gen=$builddir/tests/bench/gen
@@ -165,51 +167,73 @@ lists_of() { # PODS-MODE
 	[ "$1" = verified ] && lists+=(/api/v1/pods)
 }
 
-# Median of several starts beside as many readings by curl, in turns.
-measure_start() { # PODS-MODE
+# Median of several starts beside as many readings by curl, in turns; sets curl, start and cpu.
+compare_starts() { # PODS-MODE
 	local n
-	lists_of "$1"
-	read_lists "${lists[@]}" # the server has them ready from then on
 	rm -f "$dir/curl" "$dir/start" "$dir/cpu"
 	for n in $(seq "$rounds"); do
+		[ -z "$daemon" ] || stop_daemon
 		read_lists "${lists[@]}"
 		echo "$took_ms" >>"$dir/curl"
 		start_daemon "$1"
 		echo "$started_ms" >>"$dir/start"
 		echo "$cpu_ms" >>"$dir/cpu"
-		[ "$n" = "$rounds" ] || stop_daemon
 	done
-	local curl start mb
-	curl=$(median "$dir/curl") start=$(median "$dir/start") mb=$(calc "$bytes / 1e6" 1)
+	curl=$(median "$dir/curl") start=$(median "$dir/start") cpu=$(median "$dir/cpu")
+}
+
+measure_start() { # PODS-MODE
+	local curl start cpu mb
+	lists_of "$1"
+	read_lists "${lists[@]}" # the server has them ready from then on
+	mb=$(calc "$bytes / 1e6" 1)
 	figure "lists in protobuf" "$mb" MB
-	figure "curl reads them in" "$curl" ms
-	figure "start until ready" "$start" ms
-	figure "  beside curl" "$(calc "$start / $curl")" x 1.3
-	figure "CPU of ingest" "$(calc "$(median "$dir/cpu") / $mb")" ms/MB
+	control "pace?mb=$pace"
+	compare_starts "$1"
+	control "pace?mb=0"
+	figure "start until ready, $pace MB/s of each list" "$start" ms
+	figure "  beside curl's $curl ms" "$(calc "$start / $curl")" x 1.3
+	compare_starts "$1"
+	figure "start until ready, bytes at hand" "$start" ms
+	figure "  beside curl's $curl ms" "$(calc "$start / $curl")" x 1.3
+	figure "CPU of ingest" "$(calc "$cpu / $mb")" ms/MB
 }
 
-# Answers that a metric of the daemon would give, without asking for metrics: apisim counts them.
-watches_opened() {
+watches_opened() { # RESOURCE
 	curl -s "http://127.0.0.1:$control/apisim/state" |
-		sed -n 's/.*"endpointslices":{[^}]*"watches":\([0-9]*\)}.*/\1/p'
+		sed -n "s/.*\"$1\":{[^}]*\"watches\":\([0-9]*\)}.*/\1/p"
 }
 
-# All watches end and their versions are forgotten: everything is listed again.
+# A change that no watch sees, then all watches end and their versions are forgotten: everything is
+# listed again.
+list_again() { # RESOURCE that takes longest
+	local before n
+	before=$(watches_opened "$1")
+	control "hide?count=1"
+	curl -s -o "$dir/answer" -X POST "http://127.0.0.1:$control/apisim/apply" --data-binary \
+		'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"hidden"}}'
+	control compact
+	control "close?reset=1"
+	for n in $(seq 100); do
+		# one is told that its version is too old, the next begins with the list
+		[ "$(watches_opened "$1")" -ge $((before + 2)) ] && return
+		sleep 0.1
+	done
+	note "the lists were not asked for again"
+}
+
 measure_memory() { # PODS-MODE GOAL
-	local steady before n
+	local steady again longest=endpointslices
+	[ "$1" = verified ] && longest=pods
 	figure "resident memory at the peak of the start" "$(status_mb VmHWM)" MB
 	settle
 	steady=$(status_mb VmRSS)
 	figure "resident memory when settled" "$steady" MB "$2"
-	before=$(watches_opened)
 	echo 5 >"/proc/$daemon/clear_refs" 2>/dev/null || return
-	control compact && control "close?reset=1"
-	for n in $(seq 100); do
-		[ "$(watches_opened)" -gt "$before" ] && break
-		sleep 0.1
-	done
+	list_again "$longest"
 	settle
-	figure "  at the peak of listing all again" "$(calc "$(status_mb VmHWM) - $steady" 1)" "MB more"
+	again=$(awk -v a="$(status_mb VmHWM)" -v b="$steady" 'BEGIN { printf "%.1f", (a > b ? a - b : 0) }')
+	figure "  more when all is listed again" "$again" MB
 }
 
 # --- changes and questions

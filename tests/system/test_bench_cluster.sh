@@ -23,10 +23,11 @@ between() {
 }
 
 between "lists in protobuf" 0.1 10
-between "curl reads them in" 1 30000
-between "start until ready" 1 60000
+between "start until ready, 100 MB/s of each list" 1 60000
+between "start until ready, bytes at hand" 1 60000
 between "CPU of ingest" 0.1 1000
 between "resident memory when settled" 1 2000
+between "  more when all is listed again" 0 500
 between "changes followed" 10 100
 between "from change to answer, half" 0.01 2000
 between "control thread" 0.1 100
