@@ -283,6 +283,17 @@ const struct rrset *kube_owners_ptr(const struct kube *k, const struct ip *ip, s
 	return rrset_build_in(&b, arena);
 }
 
+bool kube_owners_is_local(const struct kube *k, const struct ip *ip)
+{
+	const struct kube_entry *entry;
+
+	for (struct addr_walk w = {NULL, 0};
+		(entry = kube_owners_next(&k->owners, ip, &w)) != NULL;)
+		if (claim_of(entry, ip) <= ENDPOINT)
+			return true;
+	return false;
+}
+
 bool kube_owners_has_below(
 	const struct kube_owners *o, const uint8_t *prefix, unsigned octets, unsigned bits)
 {

@@ -50,6 +50,8 @@ const struct rrset *kube_owners_ptr(
  */
 const struct kube_entry *kube_owners_next(
 	const struct kube_owners *o, const struct ip *ip, struct addr_walk *w);
+/* True when the PTR records of an address are of this cluster, not imported. Control thread. */
+bool kube_owners_is_local(const struct kube *k, const struct ip *ip);
 /* True when an address with PTR records has the first bits, fewer than all, of prefix. */
 bool kube_owners_has_below(
 	const struct kube_owners *o, const uint8_t *prefix, unsigned octets, unsigned bits);

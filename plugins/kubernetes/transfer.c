@@ -11,11 +11,18 @@
 
 /* --- images ----------------------------------------------------------------------------------- */
 
+struct ips {
+	struct ip *at; /* sorted */
+	size_t n;
+};
+
 /* Entries of one table. Of a reverse zone, those that its PTR records point to. */
 struct part {
 	struct kube_walk walk;
 	struct kube_entry **entries; /* referenced */
 	size_t n;
+	/* of a reverse zone: addresses whose records are those of services, and of others */
+	struct ips services, foreign;
 };
 
 struct image {
@@ -23,9 +30,7 @@ struct image {
 	struct name zone;
 	struct rrset *ns; /* or NULL */
 	bool is_reverse;
-	struct part parts[2];
-	struct ip *services; /* of a reverse zone: addresses of Services, sorted */
-	size_t n_services;
+	struct part parts[2]; /* of a reverse zone, the second one is imported */
 };
 
 static int compare_ip(const void *a, const void *b)
@@ -35,12 +40,17 @@ static int compare_ip(const void *a, const void *b)
 	return x->len != y->len ? x->len - y->len : memcmp(x->bytes, y->bytes, sizeof(x->bytes));
 }
 
-static bool has_service(const void *arg, const struct ip *ip)
+static bool has_ip(const struct ips *ips, const struct ip *ip)
 {
-	const struct image *i = arg;
+	return ips->n > 0 && bsearch(ip, ips->at, ips->n, sizeof(*ip), compare_ip) != NULL;
+}
 
-	return i->n_services > 0 &&
-		bsearch(ip, i->services, i->n_services, sizeof(*ip), compare_ip) != NULL;
+/* What this cluster calls an address counts most, and a service more than its endpoints. */
+static bool is_hidden(const void *arg, const struct ip *ip, bool is_own)
+{
+	const struct part *p = arg;
+
+	return has_ip(&p->foreign, ip) || (!is_own && has_ip(&p->services, ip));
 }
 
 static bool walk_unit(const struct image *i, struct zone_cursor *c, struct buf *row, size_t enough)
@@ -80,8 +90,9 @@ static void fini(struct zone_image *image)
 		for (size_t n = 0; n < p->n; n++)
 			kube_entry_free(p->entries[n]);
 		free(p->entries);
+		free(p->services.at);
+		free(p->foreign.at);
 	}
-	free(i->services);
 	free(i->ns);
 	free(i);
 }
@@ -104,43 +115,57 @@ static void take_entries(struct part *p, const struct kube_zone *z)
 	}
 }
 
-static void add_addresses(struct image *i, const struct rrset *set, uint8_t len)
+typedef VEC(struct ip) ip_list;
+
+static void add_addresses(ip_list *list, const struct rrset *set, uint8_t len)
 {
 	for (unsigned n = 0; set != NULL && n < set->count; n++) {
-		struct ip *ip = &i->services[i->n_services++];
+		struct ip ip = {.len = len};
 		uint16_t octets;
 
-		ip->len = len;
-		memcpy(ip->bytes, rrset_rdata(set, n, &octets), len);
+		memcpy(ip.bytes, rrset_rdata(set, n, &octets), len);
+		vec_push(list, ip);
 	}
 }
 
-static size_t count_addresses(const struct kube_entry *entry)
+static struct ips sorted(const ip_list *list)
 {
-	if (entry->kind != ENTRY_SERVICE || entry->is_headless)
-		return 0;
-	return (entry->a == NULL ? 0u : entry->a->count) +
-		(entry->aaaa == NULL ? 0u : entry->aaaa->count);
+	if (list->len > 1)
+		qsort(list->at, list->len, sizeof(*list->at), compare_ip);
+	return (struct ips){list->at, list->len};
 }
 
-/* Addresses of Services: endpoints that have one have no PTR record of their own. */
-static void collect_services(struct image *i)
+/* Addresses of services: endpoints that have one have no PTR record of their own. */
+static void collect_services(struct part *p)
 {
-	size_t n = 0;
+	ip_list list = {NULL, 0, 0};
 
-	for (const struct part *p = i->parts; p < i->parts + 2; p++)
-		for (size_t at = 0; at < p->n; at++)
-			n += count_addresses(p->entries[at]);
-	i->services = mem_array(n, sizeof(*i->services));
-	for (const struct part *p = i->parts; p < i->parts + 2; p++)
-		for (size_t at = 0; at < p->n; at++) {
-			if (count_addresses(p->entries[at]) == 0)
-				continue;
-			add_addresses(i, p->entries[at]->a, 4);
-			add_addresses(i, p->entries[at]->aaaa, 16);
-		}
-	if (i->n_services > 1)
-		qsort(i->services, i->n_services, sizeof(*i->services), compare_ip);
+	for (size_t at = 0; at < p->n; at++) {
+		const struct kube_entry *entry = p->entries[at];
+
+		if (entry->kind != ENTRY_SERVICE || entry->is_headless)
+			continue;
+		add_addresses(&list, entry->a, 4);
+		add_addresses(&list, entry->aaaa, 16);
+	}
+	p->services = sorted(&list);
+}
+
+/* Addresses of imported services that mean something in this cluster. */
+static void collect_foreign(const struct kube *k, struct part *p)
+{
+	ip_list all = {NULL, 0, 0}, list = {NULL, 0, 0};
+
+	for (size_t i = 0; i < p->services.n; i++)
+		vec_push(&all, p->services.at[i]);
+	for (size_t at = 0; at < p->n; at++)
+		for (uint32_t i = 0; i < p->entries[at]->n_endpoints; i++)
+			vec_push(&all, p->entries[at]->endpoints[i].ip);
+	vec_for_each(&all, ip)
+		if (kube_owners_is_local(k, ip))
+			vec_push(&list, *ip);
+	vec_free(&all);
+	p->foreign = sorted(&list);
 }
 
 static struct kube_walk walk_of(const struct kube *k, const struct kube_zone *z)
@@ -161,24 +186,26 @@ static struct zone_image *make_image(const struct kube *k, struct kube_zone *z)
 	take_entries(&i->parts[0], z->is_reverse ? k->primary : z);
 	if (z->is_reverse && k->imported != NULL && k->imported != k->primary)
 		take_entries(&i->parts[1], k->imported);
-	if (z->is_reverse)
-		collect_services(i);
 	for (struct part *p = i->parts; p < i->parts + 2; p++) {
+		if (z->is_reverse)
+			collect_services(p);
 		p->walk.ttl = k->options.ttl;
 		p->walk.reverse = z->name;
-		p->walk.has_service = has_service;
-		p->walk.arg = i;
+		p->walk.is_hidden = is_hidden;
+		p->walk.arg = p;
 	}
+	collect_foreign(k, &i->parts[1]);
 	zone_history_see(&z->history);
 	return &i->image;
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-static bool has_no_service(const void *arg, const struct ip *ip)
+static bool is_never_hidden(const void *arg, const struct ip *ip, bool is_own)
 {
 	(void)arg;
 	(void)ip;
+	(void)is_own;
 	return false;
 }
 
@@ -244,7 +271,7 @@ static void note_ptr(struct kube *k, struct kube_zone *z, const struct kube_walk
 static void note_reverse(
 	struct kube *k, struct kube_walk *w, const struct kube_entry *const pair[2])
 {
-	w->has_service = has_no_service;
+	w->is_hidden = is_never_hidden;
 	vec_for_each(&k->zones, at) {
 		struct kube_zone *z = *at;
 

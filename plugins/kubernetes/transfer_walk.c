@@ -215,7 +215,8 @@ static void add_service_ptrs(const struct kube_walk *w, const struct kube_entry 
 			uint16_t len;
 
 			memcpy(ip.bytes, rrset_rdata(sets[i], n, &len), ip.len);
-			add_ptr(w, &ip, &service, row);
+			if (!w->is_hidden(w->arg, &ip, true))
+				add_ptr(w, &ip, &service, row);
 		}
 }
 
@@ -233,7 +234,7 @@ bool kube_walk_ptr(const struct kube_walk *w, const struct kube_entry *entry,
 	for (; c->at < entry->n_endpoints && row->len < enough; c->at++) {
 		const struct kube_endpoint *p = &entry->endpoints[c->at];
 
-		if (!w->has_service(w->arg, &p->ip) && endpoint_name(&name, &service, p))
+		if (!w->is_hidden(w->arg, &p->ip, false) && endpoint_name(&name, &service, p))
 			add_ptr(w, &p->ip, &name, row);
 	}
 	return c->at < entry->n_endpoints;
