@@ -444,6 +444,17 @@ static struct object_list slices_of(const struct store *st, const struct object 
 		: store_slices_of(st, service->ns, service->name);
 }
 
+/* Room for all at once: arrays that grow by doubling would be a tenth of the memory. */
+static void reserve(struct builder *b, struct object_list slices)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < slices.len; i++)
+		n += slices.at[i]->slice.n_endpoints;
+	vec_reserve(&b->endpoints, n);
+	vec_reserve(&b->ports, 2);
+}
+
 static void collect_endpoints(struct builder *b)
 {
 	const struct store *st = cluster_store(b->k->cluster);
@@ -451,6 +462,7 @@ static void collect_endpoints(struct builder *b)
 
 	if (b->k->options.no_endpoints || !store_is_synced(st, OBJECT_SLICE))
 		return;
+	reserve(b, slices);
 	for (size_t i = 0; i < slices.len; i++)
 		if (kube_is_selected(b->k, slices.at[i]))
 			add_slice(b, &slices.at[i]->slice);
@@ -533,6 +545,9 @@ static void finish_endpoints(struct builder *b, struct kube_entry *entry)
 			compare_endpoints);
 	for (size_t i = 0; i < b->endpoints.len; i++)
 		n = merge_endpoint(b, n, &b->endpoints.at[i]);
+	/* most were not ready, or of other zones */
+	if (n > 0 && n < b->endpoints.cap / 2)
+		b->endpoints.at = mem_resize(b->endpoints.at, n * sizeof(*b->endpoints.at));
 	entry->endpoints = b->endpoints.at;
 	entry->n_endpoints = (uint32_t)n;
 	while (entry->n_plain < n && entry->endpoints[entry->n_plain].label == NULL)
@@ -660,6 +675,7 @@ static struct kube_entry *build_service(struct builder *b, const uint8_t *key, s
 	const struct kube *k = b->k;
 
 	entry->is_headless = o->service.is_headless;
+	vec_reserve(&b->ports, 1);
 	vec_push(&b->ports, make_ports(&o->service.ports));
 	collect_endpoints(b);
 	finish_endpoints(b, entry);

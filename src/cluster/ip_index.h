@@ -1,19 +1,13 @@
 /*
- * From an address to the objects that have it. A multimap of 16 octets an entry: the address
+ * From an address to the objects that have it. A multimap of eight octets an entry: the address
  * itself is read from the object. Part of the store; control thread only.
  */
 #pragma once
 
 #include "cluster/store.h"
 
-struct ip_slot {
-	const struct object *object; /* NULL: free */
-	uint32_t item;
-	uint32_t hash;
-};
-
 struct ip_index {
-	struct ip_slot *slots;
+	uint64_t *slots; /* object, which of its addresses, some bits of the hash; 0: free */
 	size_t cap, len;
 	uint64_t seed;
 };
