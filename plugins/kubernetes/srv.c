@@ -174,8 +174,10 @@ static struct span name_run(const struct kube_endpoint *first, const struct kube
 static struct span find_span(const struct kube_srv *srv)
 {
 	const struct kube_entry *entry = srv->entry;
-	struct span all = {entry->endpoints, entry->endpoints + entry->n_endpoints};
+	struct span all = {entry->endpoints, entry->endpoints};
 
+	if (entry->n_endpoints > 0)
+		all.end += entry->n_endpoints;
 	return srv->endpoint == NULL ? all : name_run(srv->endpoint, all.end);
 }
 
