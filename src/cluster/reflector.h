@@ -10,6 +10,8 @@
  * - A new list is a mark and sweep in the store: nothing disappears before the list is complete.
  *   When it would delete more than half, or its version is lower than one seen before, it is asked
  *   for again as a quorum read and then believed.
+ * - What is older than the last version and unknown may have been deleted since, and come from a
+ *   server that lags behind: it waits for the version of its list, and is ignored in a watch.
  * - Failures back off from 0.8 s, doubling to 30 s, with jitter. 401, 403 and 404 may take 60 s; no
  *   connection 8 s, as that costs the server nothing, and it may be back. A watch that was open for
  *   10 s, or for 2 s and brought something, ends the row: a server that restarts each minute delays

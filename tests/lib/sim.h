@@ -35,6 +35,7 @@ struct sim_faults {
 	bool lists_stale; /* NotOlderThan is not heeded, and watches begin in the past */
 	bool loses_fillers; /* lists with a version leave most fillers out */
 	int next_status; /* of the next answer; 0: none */
+	bool lag_varies; /* many servers: each request may meet another one */
 	uint64_t lag; /* versions that all but quorum reads are behind */
 	uint64_t hidden; /* the event with this version is not sent; 0: none */
 	unsigned paused; /* mask of channels that are not served */

@@ -180,9 +180,11 @@ static uint64_t parameter(const char *query, const char *name)
 /* The version that this server knows, for reads that need no quorum. */
 static uint64_t view_rv(const struct sim *s)
 {
-	uint64_t least = s->world.compacted;
+	uint64_t least = s->world.compacted, lag = s->faults.lag;
 
-	return s->world.rv > least + s->faults.lag ? s->world.rv - s->faults.lag : least;
+	if (s->faults.lag_varies)
+		lag = rand_below((uint32_t)lag + 1);
+	return s->world.rv > least + lag ? s->world.rv - lag : least;
 }
 
 /* ---- answers ---- */

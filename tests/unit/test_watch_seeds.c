@@ -64,6 +64,7 @@ static void fault_lag(struct sim *s)
 {
 	s->faults.lag = s->faults.lag != 0 ? 0 : 1 + rand_below(8);
 	s->faults.lists_stale = rand_below(2) == 0;
+	s->faults.lag_varies = rand_below(2) == 0;
 	s->faults.expired = s->faults.lag != 0 ? rand_below(8) : 0;
 	sim_cut(s);
 }

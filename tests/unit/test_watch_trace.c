@@ -15,13 +15,15 @@
 
 enum { EVENTS = 200, TRACE = 11 };
 
-/* What happens at event number `at`, before time goes on; is_end: put it right. */
+/* What happens at an event, before time goes on. */
 struct pattern {
 	const char *name;
 	void (*begin)(struct sim *s);
 	unsigned lasts; /* events until the faults end */
 	uint64_t limit_ms; /* to know the world, from the end of the trace */
 	bool writes_file, has_fillers, refuses_audits;
+	void (*end)(
+	        struct sim *s); /* after the last of these events, instead of putting all right */
 };
 
 static void go_back(struct sim *s)
@@ -96,6 +98,13 @@ static void fall_silent(struct sim *s)
 	s->faults.is_silent = true;
 }
 
+/* After a while without news: lists that break off, from servers that lag behind each other. */
+static void break_lists(struct sim *s)
+{
+	s->faults = (struct sim_faults){.cuts = 2, .lag = 6, .lag_varies = true, .expired = 7};
+	sim_cut(s);
+}
+
 static void go_down(struct sim *s)
 {
 	s->faults.is_down = true;
@@ -115,24 +124,25 @@ static void delete_fillers(struct sim *s)
 }
 
 static const struct pattern patterns[] = {
-        {"stale", go_back, 30, 70000, false, false, false},
-        {"stale-list", go_back_with_lists, 30, 70000, false, false, false},
-        {"late", lag_behind, 30, 70000, false, false, false},
-        {"unobserved", hide_event, 1, 70000, false, false, false},
-        {"crash", crash, 0, 5000, false, false, false},
-        {"restart", crash_with_file, 0, 5000, true, false, false},
-        {"restart-down", crash_with_file_while_down, 10, 65000, true, false, false},
-        {"expired", expire, 0, 15000, false, false, false},
-        {"rewind", rewind_world, 0, 75000, false, false, false},
-        {"reorder", pause_some, 10, 5000, false, false, false},
-        {"double", double_events, 5, 5000, false, false, false},
-        {"cut", cut_pieces, 3, 30000, false, false, false},
-        {"silent", fall_silent, 120, 70000, false, false, false},
-        {"half-open", sim_deaden, 0, 125000, false, false, false},
-        {"half-open-alone", sim_deaden, 0, 125000, false, false, true},
-        {"down", go_down, 60, 65000, false, false, false},
-        {"shrink", lose_fillers, 5, 20000, false, true, false},
-        {"shrunk", delete_fillers, 0, 20000, false, true, false},
+        {"stale", go_back, 30, 70000, false, false, false, NULL},
+        {"stale-list", go_back_with_lists, 30, 70000, false, false, false, NULL},
+        {"late", lag_behind, 30, 70000, false, false, false, NULL},
+        {"unobserved", hide_event, 1, 70000, false, false, false, NULL},
+        {"crash", crash, 0, 5000, false, false, false, NULL},
+        {"restart", crash_with_file, 0, 5000, true, false, false, NULL},
+        {"restart-down", crash_with_file_while_down, 10, 65000, true, false, false, NULL},
+        {"expired", expire, 0, 15000, false, false, false, NULL},
+        {"rewind", rewind_world, 0, 75000, false, false, false, NULL},
+        {"reorder", pause_some, 10, 5000, false, false, false, NULL},
+        {"double", double_events, 5, 5000, false, false, false, NULL},
+        {"cut", cut_pieces, 3, 30000, false, false, false, NULL},
+        {"silent", fall_silent, 120, 70000, false, false, false, NULL},
+        {"half-open", sim_deaden, 0, 125000, false, false, false, NULL},
+        {"half-open-alone", sim_deaden, 0, 125000, false, false, true, NULL},
+        {"broken-lists", fall_silent, 12, 70000, false, false, false, break_lists},
+        {"down", go_down, 60, 65000, false, false, false, NULL},
+        {"shrink", lose_fillers, 5, 20000, false, true, false, NULL},
+        {"shrunk", delete_fillers, 0, 20000, false, true, false, NULL},
 };
 
 #define PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
@@ -155,7 +165,9 @@ static void run(const struct pattern *p, unsigned index)
 	                    .writes_file = p->writes_file,
 	                    .refuses_audits = p->refuses_audits});
 	for (unsigned i = 0; i < EVENTS; i++) {
-		if (i == index + p->lasts)
+		if (i == index + p->lasts && p->end != NULL)
+			p->end(s);
+		else if (i == index + p->lasts)
 			s->faults = (struct sim_faults){.is_down = false};
 		world_change(&s->world);
 		if (i == index)
