@@ -20,6 +20,7 @@
 enum {
 	ERROR_BODY_BYTES = 64 << 10,
 	PROTOBUF_TRIES = 2, /* answers in a row that may be broken before JSON is asked for */
+	PROTOBUF_RETRY_MS = 3600000, /* then protobuf is tried again */
 };
 
 static const struct {
@@ -56,7 +57,9 @@ struct channel {
 	int status;
 	bool is_watch;
 	uint64_t sent_ms;
-	bool is_json_only; /* the server has no protobuf for this kind, or a broken one */
+	bool is_json_only; /* a custom resource has no protobuf */
+	uint64_t json_until_ms; /* the server refuses protobuf, or breaks it */
+	bool is_json; /* is asked for in this request */
 	unsigned broken; /* protobuf answers in a row */
 };
 
@@ -92,7 +95,7 @@ static void show(struct source_api *s)
 			continue;
 		k->is_watched = true;
 		k->is_synced = reflector_is_synced(r);
-		k->is_json_fallback = s->channels[i].is_json_only && i != SOURCE_IMPORTS;
+		k->is_json_fallback = s->channels[i].json_until_ms > clock_ms();
 		k->figures = *reflector_stats(r);
 	}
 	uv_mutex_lock(&s->lock);
@@ -152,7 +155,7 @@ static void on_timer(uv_timer_t *t)
 /* 406 Not Acceptable: ask again for JSON, which every server has. */
 static bool is_refused_encoding(const struct channel *c)
 {
-	return c->status == 406 && !c->is_json_only;
+	return c->status == 406 && !c->is_json;
 }
 
 /* 404: perhaps the server knows the resource in an older version. */
@@ -163,7 +166,8 @@ static bool is_refused_version(const struct channel *c)
 
 static void use_json(struct channel *c, const char *why)
 {
-	c->is_json_only = true;
+	c->json_until_ms = clock_ms() + PROTOBUF_RETRY_MS;
+	c->broken = 0;
 	log_info(LOG_NAME, "%s are read as JSON: %s", kind_table[c->kind].name, why);
 }
 
@@ -270,7 +274,8 @@ static int send_query(struct channel *c, struct err *e)
 	as = access_credentials(s->access);
 	buf_printf(&url, "%s%s?%s", access_url(s->access), c->path, buf_text(&c->query));
 	o.url = buf_text(&url);
-	o.accept = c->is_json_only ? DECODER_ACCEPT_JSON : DECODER_ACCEPT;
+	c->is_json = c->is_json_only || clock_ms() < c->json_until_ms;
+	o.accept = c->is_json ? DECODER_ACCEPT_JSON : DECODER_ACCEPT;
 	o.bearer = as.token;
 	o.server_name = as.server_name;
 	o.ca_pem = as.ca_pem;
@@ -380,7 +385,7 @@ static void add_channel(
 	c->source = s;
 	c->kind = kind;
 	c->path = kind_table[kind].path;
-	c->is_json_only = kind == SOURCE_IMPORTS; /* a custom resource has no protobuf */
+	c->is_json_only = kind == SOURCE_IMPORTS;
 	c->reflector = reflector_new(&want, s->store, s->number, &ops);
 	c->audit = source_audit_new(&(struct source_audit_options){
 	        .http = s->http,

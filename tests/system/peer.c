@@ -68,7 +68,7 @@ static void pump(struct peer_conn *c)
 {
 	size_t left = c->out.len - c->out_at;
 	size_t n = c->piece > 0 && c->piece < left ? c->piece : left;
-	uv_buf_t b = uv_buf_init(c->out.at + c->out_at, (unsigned)n);
+	uv_buf_t b = uv_buf_init(n > 0 ? c->out.at + c->out_at : NULL, (unsigned)n);
 	int rc;
 
 	if (c->is_closing)
