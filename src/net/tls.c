@@ -1,0 +1,496 @@
+#include "net/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/rand.h"
+
+#define TICKET_EPOCH_S \
+	3600u /* after which new tickets have a new key; old ones hold as long again */
+#define TICKET_NAME 16u
+#define TICKET_KEY 32u
+#define PROBLEM_MAX 200u
+
+struct tls_context {
+	atomic_uint users;
+	SSL_CTX *ctx;
+	FILE *keylog;
+	uint8_t ticket_secret[32];
+	SSL_SESSION *last; /* client: what the next session resumes */
+};
+
+struct tls_session {
+	struct tls_context *context;
+	SSL *ssl;
+	BIO *in, *out; /* memory; owned by ssl */
+	enum tls_state state;
+	char problem[PROBLEM_MAX];
+};
+
+static const uint8_t alpn[] = "\3dot";
+
+/* --- errors --- */
+
+/* The first sentence of OpenSSL's queue, which is emptied. */
+static const char *openssl_text(char out[PROBLEM_MAX])
+{
+	unsigned long code = ERR_peek_error();
+	const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
+
+	snprintf(out, PROBLEM_MAX, "%s", reason != NULL ? reason : "unknown error");
+	ERR_clear_error();
+	return out;
+}
+
+static void fail(struct tls_session *s)
+{
+	long verified = SSL_get_verify_result(s->ssl);
+
+	s->state = TLS_FAILED;
+	openssl_text(s->problem);
+	if (verified != X509_V_OK)
+		snprintf(s->problem, PROBLEM_MAX, "%s", X509_verify_cert_error_string(verified));
+}
+
+/* --- tickets --- */
+
+/* The key material of an epoch: name, cipher key, MAC key, from a secret that never leaves. */
+static bool derive(
+        const struct tls_context *c, uint64_t epoch, uint8_t out[TICKET_NAME + 2 * TICKET_KEY])
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+	        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+	        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
+	                (void *)(uintptr_t)c->ticket_secret, sizeof(c->ticket_secret)),
+	        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, &epoch, sizeof(epoch)),
+	        OSSL_PARAM_construct_end(),
+	};
+	bool is_made =
+	        ctx != NULL && EVP_KDF_derive(ctx, out, TICKET_NAME + 2 * TICKET_KEY, params) == 1;
+
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+	return is_made;
+}
+
+static bool set_mac(EVP_MAC_CTX *mac, uint8_t *key)
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+	        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key, TICKET_KEY),
+	        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+	        OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+static uint64_t epoch_now(void)
+{
+	return clock_wall_s() / TICKET_EPOCH_S;
+}
+
+static int seal_ticket(const struct tls_context *c, uint8_t *name, uint8_t *iv,
+        EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+	uint8_t keys[TICKET_NAME + 2 * TICKET_KEY];
+
+	if (!derive(c, epoch_now(), keys))
+		return -1;
+	memcpy(name, keys, TICKET_NAME);
+	rand_secure(iv, EVP_MAX_IV_LENGTH);
+	return EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys + TICKET_NAME, iv) == 1 &&
+	                       set_mac(mac, keys + TICKET_NAME + TICKET_KEY)
+	               ? 1
+	               : -1;
+}
+
+/* 1: good; 2: good, but give out a new one; 0: unknown, do a full handshake. */
+static int open_ticket(const struct tls_context *c, const uint8_t *name, const uint8_t *iv,
+        EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+	uint8_t keys[TICKET_NAME + 2 * TICKET_KEY];
+
+	for (uint64_t age = 0; age < 2; age++) {
+		if (!derive(c, epoch_now() - age, keys))
+			return -1;
+		if (memcmp(name, keys, TICKET_NAME) != 0)
+			continue;
+		if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys + TICKET_NAME, iv) !=
+		                1 ||
+		        !set_mac(mac, keys + TICKET_NAME + TICKET_KEY))
+			return -1;
+		return age == 0 ? 1 : 2;
+	}
+	return 0;
+}
+
+/* The parameters are those that OpenSSL's callback has. */
+static int on_ticket(
+        SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int is_new)
+{
+	const struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	return is_new ? seal_ticket(c, name, iv, cipher, mac)
+	              : open_ticket(c, name, iv, cipher, mac);
+}
+
+/* A client keeps the newest session; TLS 1.3 tickets are for one use. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	SSL_SESSION_free(c->last);
+	c->last = session;
+	return 1;
+}
+
+/* --- contexts --- */
+
+/* A client that speaks of other protocols only is not for us (RFC 7301 3.2). */
+static int on_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_len, const uint8_t *in,
+        unsigned in_len, void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	for (unsigned at = 0; at < in_len; at += 1u + in[at]) {
+		if (in[at] + 1u > in_len - at)
+			break;
+		if (in[at] + 1u == sizeof(alpn) - 1 &&
+		        memcmp(in + at, alpn, sizeof(alpn) - 1) == 0) {
+			*out = in + at + 1;
+			*out_len = in[at];
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void on_keylog(const SSL *ssl, const char *line)
+{
+	const struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	fprintf(c->keylog, "%s\n", line);
+	fflush(c->keylog);
+}
+
+static struct tls_context *context_new(const SSL_METHOD *method)
+{
+	struct tls_context *c = mem_new(struct tls_context);
+
+	c->users = 1;
+	c->ctx = SSL_CTX_new(method);
+	must(c->ctx != NULL);
+	rand_secure(c->ticket_secret, sizeof(c->ticket_secret));
+	SSL_CTX_set_app_data(c->ctx, c);
+	SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION);
+	SSL_CTX_set_options(c->ctx,
+	        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
+	return c;
+}
+
+static int load_own(struct tls_context *c, const char *cert, const char *key, struct err *e)
+{
+	char why[PROBLEM_MAX];
+
+	if (SSL_CTX_use_certificate_chain_file(c->ctx, cert) != 1)
+		return err_set(
+		        e, -EINVAL, "cannot read the certificate %s: %s", cert, openssl_text(why));
+	if (SSL_CTX_use_PrivateKey_file(c->ctx, key, SSL_FILETYPE_PEM) != 1)
+		return err_set(
+		        e, -EINVAL, "cannot read the private key %s: %s", key, openssl_text(why));
+	if (SSL_CTX_check_private_key(c->ctx) != 1)
+		return err_set(e, -EINVAL, "the private key %s is not that of the certificate %s",
+		        key, cert);
+	return 0;
+}
+
+static int load_ca(struct tls_context *c, const char *ca, struct err *e)
+{
+	char why[PROBLEM_MAX];
+
+	if (ca == NULL) {
+		SSL_CTX_set_default_verify_paths(c->ctx);
+		return 0;
+	}
+	if (SSL_CTX_load_verify_locations(c->ctx, ca, NULL) == 1)
+		return 0;
+	return err_set(e, -EINVAL, "cannot read the CA certificates %s: %s", ca, openssl_text(why));
+}
+
+static int accept_any(int is_good, X509_STORE_CTX *ctx)
+{
+	(void)is_good;
+	(void)ctx;
+	return 1;
+}
+
+static int set_client_auth(struct tls_context *c, const struct tls_server_options *o, struct err *e)
+{
+	static const int modes[] = {
+	        [TLS_NO_CERT] = SSL_VERIFY_NONE,
+	        [TLS_REQUEST] = SSL_VERIFY_PEER,
+	        [TLS_REQUIRE] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+	        [TLS_VERIFY_IF_GIVEN] = SSL_VERIFY_PEER,
+	        [TLS_REQUIRE_AND_VERIFY] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+	};
+	bool verifies = o->auth >= TLS_VERIFY_IF_GIVEN;
+	int rc = verifies ? load_ca(c, o->ca, e) : 0;
+
+	if (rc == 0 && verifies && o->ca != NULL)
+		SSL_CTX_set_client_CA_list(c->ctx, SSL_load_client_CA_file(o->ca));
+	SSL_CTX_set_verify(c->ctx, modes[o->auth], verifies ? NULL : accept_any);
+	return rc;
+}
+
+static int open_keylog(struct tls_context *c, const char *path, struct err *e)
+{
+	if (path == NULL)
+		return 0;
+	c->keylog = fopen(path, "ae");
+	if (c->keylog == NULL)
+		return err_set(e, -errno, "cannot open the key log %s: %s", path, strerror(errno));
+	SSL_CTX_set_keylog_callback(c->ctx, on_keylog);
+	return 0;
+}
+
+struct tls_context *tls_server_context(const struct tls_server_options *o, struct err *e)
+{
+	static const uint8_t id[] = "seamark";
+	struct tls_context *c = context_new(TLS_server_method());
+	int rc = load_own(c, o->cert, o->key, e);
+
+	if (rc == 0)
+		rc = set_client_auth(c, o, e);
+	if (rc == 0)
+		rc = open_keylog(c, o->keylog, e);
+	if (rc != 0) {
+		tls_context_unref(c);
+		return NULL;
+	}
+	SSL_CTX_set_session_id_context(c->ctx, id, sizeof(id) - 1);
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF); /* tickets need no memory */
+	SSL_CTX_set_num_tickets(c->ctx, 1);
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ctx, on_ticket);
+	SSL_CTX_set_alpn_select_cb(c->ctx, on_alpn, NULL);
+	return c;
+}
+
+struct tls_context *tls_client_context(const struct tls_client_options *o, struct err *e)
+{
+	struct tls_context *c = context_new(TLS_client_method());
+	int rc = load_ca(c, o->ca, e);
+
+	if (rc == 0 && o->cert != NULL)
+		rc = load_own(c, o->cert, o->key, e);
+	if (rc != 0) {
+		tls_context_unref(c);
+		return NULL;
+	}
+	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_alpn_protos(c->ctx, alpn, sizeof(alpn) - 1);
+	SSL_CTX_set_session_cache_mode(
+	        c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);
+	return c;
+}
+
+struct tls_context *tls_context_ref(struct tls_context *c)
+{
+	atomic_fetch_add(&c->users, 1);
+	return c;
+}
+
+void tls_context_unref(struct tls_context *c)
+{
+	if (c == NULL || atomic_fetch_sub(&c->users, 1) > 1)
+		return;
+	SSL_SESSION_free(c->last);
+	SSL_CTX_free(c->ctx);
+	if (c->keylog != NULL)
+		fclose(c->keylog);
+	OPENSSL_cleanse(c->ticket_secret, sizeof(c->ticket_secret));
+	free(c);
+}
+
+/* --- sessions --- */
+
+static struct tls_session *session_new(struct tls_context *c)
+{
+	struct tls_session *s = mem_new(struct tls_session);
+
+	s->context = tls_context_ref(c);
+	s->ssl = SSL_new(c->ctx);
+	s->in = BIO_new(BIO_s_mem());
+	s->out = BIO_new(BIO_s_mem());
+	must(s->ssl != NULL && s->in != NULL && s->out != NULL);
+	BIO_set_mem_eof_return(s->in, -1); /* empty means: later */
+	SSL_set_bio(s->ssl, s->in, s->out);
+	return s;
+}
+
+struct tls_session *tls_accept(struct tls_context *c)
+{
+	struct tls_session *s = session_new(c);
+
+	SSL_set_accept_state(s->ssl);
+	return s;
+}
+
+/* Names are checked, and sent for the server to choose its certificate (RFC 6066 3). */
+static void expect_peer(struct tls_session *s, const char *name, const union addr *peer)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(s->ssl);
+	const uint8_t *ip;
+	size_t n;
+
+	if (name == NULL) {
+		ip = addr_ip(peer, &n);
+		must(X509_VERIFY_PARAM_set1_ip(param, ip, n) == 1);
+		return;
+	}
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	must(X509_VERIFY_PARAM_set1_host(param, name, 0) == 1);
+	must(SSL_set_tlsext_host_name(s->ssl, name) == 1);
+}
+
+static void shake_hands(struct tls_session *s)
+{
+	int rc = SSL_do_handshake(s->ssl), why;
+
+	if (rc == 1) {
+		s->state = TLS_OPEN;
+		return;
+	}
+	why = SSL_get_error(s->ssl, rc);
+	if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+		fail(s);
+}
+
+struct tls_session *tls_connect(struct tls_context *c, const char *name, const union addr *peer)
+{
+	struct tls_session *s = session_new(c);
+
+	SSL_set_connect_state(s->ssl);
+	expect_peer(s, name, peer);
+	if (c->last != NULL)
+		SSL_set_session(s->ssl, c->last);
+	shake_hands(s);
+	return s;
+}
+
+void tls_free(struct tls_session *s)
+{
+	if (s == NULL)
+		return;
+	if (s->state != TLS_FAILED) /* else OpenSSL would not let the session be resumed */
+		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(s->ssl);
+	tls_context_unref(s->context);
+	free(s);
+}
+
+enum tls_state tls_feed(struct tls_session *s, const uint8_t *data, size_t n)
+{
+	if (s->state == TLS_FAILED)
+		return s->state;
+	while (n > 0) {
+		int part = n > 1 << 20 ? 1 << 20 : (int)n;
+
+		must(BIO_write(s->in, data, part) == part);
+		data += part;
+		n -= (size_t)part;
+	}
+	if (s->state == TLS_HANDSHAKE)
+		shake_hands(s);
+	return s->state;
+}
+
+enum tls_state tls_state(const struct tls_session *s)
+{
+	return s->state;
+}
+
+size_t tls_read(struct tls_session *s, uint8_t *out, size_t n)
+{
+	int rc, why;
+
+	if (s->state != TLS_OPEN || n == 0)
+		return 0;
+	rc = SSL_read(s->ssl, out, n > INT32_MAX ? INT32_MAX : (int)n);
+	if (rc > 0)
+		return (size_t)rc;
+	why = SSL_get_error(s->ssl, rc);
+	if (why == SSL_ERROR_ZERO_RETURN)
+		s->state = TLS_CLOSED;
+	else if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+		fail(s);
+	return 0;
+}
+
+int tls_write(struct tls_session *s, const uint8_t *data, size_t n)
+{
+	if (s->state == TLS_HANDSHAKE)
+		return -EAGAIN;
+	if (s->state == TLS_FAILED || n > INT32_MAX)
+		return -EPIPE;
+	if (n == 0 || SSL_write(s->ssl, data, (int)n) == (int)n)
+		return 0;
+	fail(s);
+	return -EPIPE;
+}
+
+const uint8_t *tls_output(struct tls_session *s, size_t *n)
+{
+	char *at = NULL;
+	long len = BIO_get_mem_data(s->out, &at);
+
+	*n = len > 0 ? (size_t)len : 0;
+	return (const uint8_t *)at;
+}
+
+void tls_sent(struct tls_session *s, size_t n)
+{
+	uint8_t drain[4096];
+
+	while (n > 0) {
+		int part = BIO_read(s->out, drain, n < sizeof(drain) ? (int)n : (int)sizeof(drain));
+
+		must(part > 0);
+		n -= (size_t)part;
+	}
+}
+
+void tls_close(struct tls_session *s)
+{
+	if (s->state == TLS_OPEN || s->state == TLS_CLOSED)
+		SSL_shutdown(s->ssl);
+	ERR_clear_error();
+}
+
+const char *tls_problem(const struct tls_session *s)
+{
+	return s->problem;
+}
+
+bool tls_is_resumed(const struct tls_session *s)
+{
+	return SSL_session_reused(s->ssl) == 1;
+}
