@@ -50,6 +50,8 @@ static const char *openssl_text(char out[PROBLEM_MAX])
 	unsigned long code = ERR_peek_error();
 	const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
 
+	if (ERR_SYSTEM_ERROR(code))
+		reason = strerror(ERR_GET_REASON(code));
 	snprintf(out, PROBLEM_MAX, "%s", reason != NULL ? reason : "unknown error");
 	ERR_clear_error();
 	return out;
@@ -121,7 +123,7 @@ static int seal_ticket(const struct tls_context *c, uint8_t *name, uint8_t *iv,
 	               : -1;
 }
 
-/* 1: good; 2: good, but give out a new one; 0: unknown, do a full handshake. */
+/* 2: good, and give out a new one, because each is for one use (RFC 8446 C.4); 0: unknown. */
 static int open_ticket(const struct tls_context *c, const uint8_t *name, const uint8_t *iv,
         EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
@@ -136,7 +138,7 @@ static int open_ticket(const struct tls_context *c, const uint8_t *name, const u
 		                1 ||
 		        !set_mac(mac, keys + TICKET_NAME + TICKET_KEY))
 			return -1;
-		return age == 0 ? 1 : 2;
+		return 2;
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * TLS without sockets: what came from the network goes in, what has to go there comes out, and so do
- * the octets inside. Used by the stream server (DoT, RFC 7858) and by relays (tls:// upstreams).
+ * TLS without sockets: what came from the network goes in, what has to go there comes out, and so
+ * do the octets inside. Used by the stream server (DoT, RFC 7858) and by relays (tls:// upstreams).
  *
  *     network -> tls_feed() -> tls_read() -> messages
  *     messages -> tls_write() -> tls_output(), tls_sent() -> network
