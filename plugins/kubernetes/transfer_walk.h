@@ -12,8 +12,8 @@ struct kube_walk {
 	uint32_t ttl;
 	struct name reverse; /* of kube_walk_ptr(): the zone of the PTR records */
 	/*
-	 * Of kube_walk_ptr(): true when others have a better right to the PTR record of an address of
-	 * the service itself (is_own), or of an endpoint.
+	 * Of kube_walk_ptr(): true when others have a better right to the PTR record of an
+	 * address of the service itself (is_own), or of an endpoint.
 	 */
 	bool (*is_hidden)(const void *arg, const struct ip *ip, bool is_own);
 	const void *arg;

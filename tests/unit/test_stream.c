@@ -375,6 +375,89 @@ static void a_peer_that_does_not_read_is_held_then_closed_and_harms_nobody(void 
 	stop(&f);
 }
 
+/* Someone with more messages than a connection takes at once. */
+struct sender {
+	struct stream_waiter waiter;
+	struct stream *c;
+	unsigned left, calls;
+	bool saw_full, saw_closed;
+};
+
+static void on_room(struct stream_waiter *w)
+{
+	static uint8_t message[60000];
+	struct sender *s = container_of(w, struct sender, waiter);
+
+	s->calls++;
+	s->saw_full = s->saw_full || stream_is_full(s->c);
+	s->saw_closed = stream_is_closed(s->c);
+	if (s->saw_closed || s->left == 0) {
+		stream_done(s->c);
+		return;
+	}
+	s->left--;
+	stream_send(s->c, message, sizeof(message));
+	stream_wait_room(s->c, w);
+}
+
+static void begin_sending(struct fixture *f, struct sender *s, int fd)
+{
+	f->keeps = true;
+	ask(fd, 1);
+	run_until(f, f->n_kept == 1);
+	s->c = f->kept[0].c;
+	list_init(&s->waiter.node);
+	s->waiter.fn = on_room;
+	stream_wait_room(s->c, &s->waiter);
+	assert_int_equal(s->calls, 0); /* in a later turn */
+}
+
+static void who_waits_for_room_sends_more_than_there_is_memory_for(void **state)
+{
+	struct stream_limits l = patient();
+	struct sender s = {.left = 200};
+	struct fixture f;
+	int fd;
+
+	(void)state;
+	start(&f, &l);
+	fd = connected(&f);
+	begin_sending(&f, &s, fd);
+	for (unsigned turns = 0; s.calls < 201 && turns < 100000; turns++) {
+		unsigned before = s.calls;
+
+		turn(&f);
+		assert_true(s.calls <= before + 1);
+		empty_inbox();
+		is_closed(fd); /* reads */
+	}
+	assert_int_equal(s.calls, 201);
+	assert_false(s.saw_full);
+	assert_int_equal(f.counters.evicted, 0);
+	close(fd);
+	stop(&f);
+}
+
+static void who_waits_for_room_hears_of_a_peer_that_stops_reading(void **state)
+{
+	struct stream_limits l = patient();
+	struct sender s = {.left = 1000};
+	struct fixture f;
+	int fd;
+
+	(void)state;
+	l.write_ms = 100;
+	l.tick_ms = 10;
+	start(&f, &l);
+	fd = connected(&f);
+	begin_sending(&f, &s, fd);
+	run_until(&f, s.saw_closed);
+	assert_true(s.left > 0 && s.left < 1000);
+	assert_int_equal(f.counters.timeouts, 1);
+	close(fd);
+	stop(&f);
+}
+
 static void output_beyond_the_bound_closes_the_connection(void **state)
 {
 	struct fixture f;
@@ -567,6 +650,8 @@ int main(void)
 	        cmocka_unit_test(two_thousand_queries_on_one_connection_are_answered),
 	        cmocka_unit_test(the_longest_messages_pass_both_ways),
 	        cmocka_unit_test(a_peer_that_does_not_read_is_held_then_closed_and_harms_nobody),
+	        cmocka_unit_test(who_waits_for_room_sends_more_than_there_is_memory_for),
+	        cmocka_unit_test(who_waits_for_room_hears_of_a_peer_that_stops_reading),
 	        cmocka_unit_test(output_beyond_the_bound_closes_the_connection),
 	        cmocka_unit_test(answers_to_a_peer_that_has_gone_are_thrown_away),
 	        cmocka_unit_test(writing_to_a_reset_connection_raises_no_signal),
