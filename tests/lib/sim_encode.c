@@ -88,7 +88,7 @@ static void put_json(const struct world *w, struct buf *b, const struct world_it
 static void put_varint(struct buf *b, uint64_t n)
 {
 	for (; n > 127; n >>= 7)
-		buf_char(b, (char)(n & 127) - 128);
+		buf_char(b, (char)(uint8_t)(n | 128));
 	buf_char(b, (char)n);
 }
 

@@ -165,7 +165,7 @@ static uint64_t seeds(void)
 
 	if (text != NULL)
 		return strtoull(text, NULL, 10);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SEAMARK_CHECKED /* a sanitizer */
 	return SEEDS / 20;
 #endif
 	return getenv("CI") != NULL ? SEEDS / 5 : SEEDS;

@@ -195,7 +195,7 @@ static unsigned step(void)
 
 	if (text != NULL && atoi(text) > 0)
 		return (unsigned)atoi(text);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SEAMARK_CHECKED /* a sanitizer */
 	return 10;
 #endif
 	return getenv("CI") != NULL ? 4 : 1;
