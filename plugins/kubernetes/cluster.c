@@ -44,6 +44,8 @@ static struct buf scope_text(const struct cluster_config *c)
 	buf_printf(&b, "|%d%d", c->api.no_endpoints, c->api.pods);
 	if (c->api.imports)
 		buf_str(&b, "|imports");
+	if (c->has_pod_labels)
+		buf_str(&b, "|pod_labels");
 	return b;
 }
 
@@ -73,6 +75,8 @@ static bool start_api(struct cluster *c, const struct cluster_config *config, st
 	c->api = source_api_new(config->loop, c->store, &config->api, e);
 	if (c->api == NULL)
 		return false;
+	if (!config->has_pod_labels)
+		store_slim_pods(c->store);
 	if (config->state_file != NULL) {
 		scope = scope_text(config);
 		c->state = source_state_new(config->loop, c->store,

@@ -23,6 +23,7 @@ struct cluster_config {
 	enum cluster_source source;
 	const char *directory; /* of manifests */
 	struct source_api_options api;
+	bool has_pod_labels; /* somebody asks for labels of pods */
 	const char *state_file; /* of the API source; NULL: none */
 	uint64_t state_max_age_s;
 	struct uv_loop_s *loop;

@@ -486,6 +486,7 @@ static void finish_config(struct kube *k)
 		c->api.labels = selector_text(k->options.labels);
 	if (k->options.namespace_labels != NULL)
 		c->api.namespace_labels = selector_text(k->options.namespace_labels);
+	c->has_pod_labels = k->options.labels != NULL || k->clients.labels.len > 0;
 	k->cluster_key = cluster_key(c);
 }
 

@@ -56,6 +56,7 @@ struct store {
 	struct touches touches;
 	struct list readers;
 	struct store_stats stats;
+	bool has_slim_pods;
 	bool is_held; /* deleted nodes go to the graveyard */
 	VEC(const struct object *) held;
 	VEC(struct node *) graveyard;
@@ -341,8 +342,30 @@ static bool may_stand_in(
 	return true;
 }
 
-enum store_result store_apply(struct store *st, int source, const struct object *o)
+void store_slim_pods(struct store *st)
 {
+	st->has_slim_pods = true;
+}
+
+/* What is kept of an object: it, or a pod without what nobody asks for in *room. */
+static const struct object *slim(
+	const struct store *st, const struct object *o, struct object *room)
+{
+	if (!st->has_slim_pods || o->kind != OBJECT_POD)
+		return o;
+	/* an object of a store ends behind its kind */
+	memcpy(room, o, offsetof(struct object, pod) + sizeof(o->pod));
+	room->version = room->problem = NULL;
+	room->labels = (struct labels){NULL, 0};
+	room->pod.hostname = room->pod.subdomain = NULL;
+	room->pod.ports = (struct port_list){NULL, 0};
+	return room;
+}
+
+enum store_result store_apply(struct store *st, int source, const struct object *given)
+{
+	struct object room;
+	const struct object *o = slim(st, given, &room);
 	bool is_provisional = st->sources[source].is_provisional;
 	struct node *first, *old, *stand_in;
 	struct key k;

@@ -41,6 +41,11 @@ enum store_result {
 
 /* An empty store without sources. */
 struct store *store_new(void);
+/*
+ * From now on keep no labels, ports and host names of pods: nobody will ask for them, and of the
+ * pods of a large cluster they would be a third.
+ */
+void store_slim_pods(struct store *st);
 /* Free it with all objects; readers must have left. NULL is ignored. */
 void store_free(struct store *st);
 

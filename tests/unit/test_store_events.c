@@ -163,6 +163,30 @@ static void a_pod_touches_the_addresses_that_it_had_and_has(void **state)
 	teardown(&f);
 }
 
+#define POD(labels) \
+	"{'metadata':{'name':'p','namespace':'web','labels':{" labels "}}," \
+	"'spec':{'hostname':'h','containers':[{'ports':[{'name':'x','containerPort':1}]}]}," \
+	"'status':{'phase':'Running','podIP':'10.1.0.1'}}"
+
+static void slim_pods_differ_by_what_is_kept_of_them(void **state)
+{
+	const struct object *o;
+	struct fixture f;
+
+	(void)state;
+	setup(&f);
+	store_slim_pods(f.st);
+	assert_int_equal(put(&f, OBJECT_POD, POD("'a':'1'")), STORE_CHANGED);
+	o = store_get(f.st, OBJECT_POD, "web", "p");
+	assert_int_equal(o->labels.len, 0);
+	assert_int_equal(o->pod.ports.len, 0);
+	assert_null(o->pod.hostname);
+	assert_int_equal(o->pod.ips.len, 1);
+	assert_int_equal(o->pod.phase, POD_RUNNING);
+	assert_int_equal(put(&f, OBJECT_POD, POD("'a':'2'")), STORE_SAME);
+	teardown(&f);
+}
+
 static void a_slice_that_moves_touches_both_services(void **state)
 {
 	struct fixture f;
@@ -547,6 +571,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(changes_are_told_once_and_only_when_something_changed),
 	        cmocka_unit_test(a_pod_touches_the_addresses_that_it_had_and_has),
+	        cmocka_unit_test(slim_pods_differ_by_what_is_kept_of_them),
 	        cmocka_unit_test(a_slice_that_moves_touches_both_services),
 	        NAMED_TEST("K32: every order of arrival of the kinds gives the same state",
 	        	order_of_kinds_does_not_matter),

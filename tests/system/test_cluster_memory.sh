@@ -1,0 +1,91 @@
+#!/bin/bash
+# Memory of the daemon with a tenth of the largest cluster: 1000 Services with 25 endpoints each and
+# 15,000 pods. The goals are those of README.md in proportion: 60 MB with 250,000 endpoints, 90 MB
+# with 150,000 verified pods on top, of which the idle daemon has 12; reading takes little more.
+. "$(dirname "$0")/lib.sh"
+
+endpoints_limit_kb=4800 pods_limit_kb=7800 # more than an empty cluster takes
+slack_kb=700 # arenas of the allocator; a tenth of a large cluster would not notice
+
+command -v curl >/dev/null || skip_all "curl is not installed"
+command -v dig >/dev/null || skip_all "dig is not installed"
+[ -x "$seamark" ] || skip_all "$seamark is not built"
+apisim=$(realpath "$builddir/tests/apisim/apisim")
+[ -x "$apisim" ] || skip_all "apisim is not built"
+
+field_kb() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$daemon/status"; }
+
+# A cluster, and a daemon that has read it: NAME SERVICES ENDPOINTS PODS PODS_MODE
+settle() {
+	api=$(free_port) control=$(free_port) port=$(free_port)
+	rm -f "$workdir/ports"
+	spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" \
+		--ports "$workdir/ports" --bookmark-ms 1000
+	sim=$spawned
+	wait_for 50 test -s "$workdir/ports"
+	curl -s -o /dev/null -X POST \
+		"http://127.0.0.1:$control/apisim/generate?services=$2&endpoints=$3&pods=$4"
+	start_daemon "$1" -workers 2 <<END
+.:$port {
+	bind 127.0.0.1
+	kubernetes cluster.local in-addr.arpa {
+		endpoint http://127.0.0.1:$api
+		pods $5
+	}
+}
+END
+	wait_for 300 log_has "$1" 'cluster state is complete'
+	ok "$1: the cluster is known" || diag "$(cat "$workdir/$1.log")"
+	sleep 0.5 # what was replaced is freed
+	resident=$(field_kb VmRSS) peak=$(field_kb VmHWM)
+}
+log_has() { grep -q -- "$2" "$workdir/$1.log"; }
+
+leave() {
+	stop_daemon "$daemon"
+	kill "$sim"
+	wait_gone "$sim" 50
+}
+
+# limit GOT MAX DESCRIPTION
+limit() {
+	[ "$1" -le "$2" ]
+	ok "$3: $1 kB, at most $2 kB"
+}
+
+settle empty 0 0 0 verified
+sanitized=$(grep -cE 'lib(a|t)san' "/proc/$daemon/maps")
+empty=$resident
+leave
+[ "$sanitized" = 0 ] || { diag "built with a sanitizer: figures mean nothing"; slack_kb=999999999; }
+
+settle endpoints 1000 25 0 disabled
+limit "$((resident - empty))" $((endpoints_limit_kb + slack_kb)) "25000 endpoints"
+limit "$peak" $((resident * 120 / 100 + slack_kb)) "at the peak of the start"
+is "$(ask "$port" svc-777.ns-7.svc.cluster.local A | wc -l)" 1 "a Service is answered"
+is "$(ask "$port" 1.0.128.10.in-addr.arpa PTR)" 10-128-0-1.svc-0.ns-0.svc.cluster.local. \
+	"and so is an address"
+leave
+
+settle pods 1000 25 15000 verified
+limit "$((resident - empty))" $((pods_limit_kb + slack_kb)) "15000 pods more"
+limit "$peak" $((resident * 120 / 100 + slack_kb)) "at the peak of the start"
+# A change that no watch sees, then all watches end and their versions are forgotten.
+ctl() { curl -s -o /dev/null -X POST "$@"; }
+ctl "http://127.0.0.1:$control/apisim/hide?count=1"
+ctl "http://127.0.0.1:$control/apisim/apply" \
+	--data-binary '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"hidden"}}'
+ctl "http://127.0.0.1:$control/apisim/compact"
+ctl "http://127.0.0.1:$control/apisim/close?reset=1"
+# the watch that is too old, and the one that begins with everything
+relisted() {
+	curl -s "http://127.0.0.1:$control/apisim/state" |
+		grep -Eq '"endpointslices":\{"objects":1000,"lists":[0-9]+,"watches":([3-9]|[1-9][0-9])'
+}
+wait_for 200 relisted
+ok "everything is listed again"
+sleep 1
+limit "$(field_kb VmHWM)" $((resident * 120 / 100 + slack_kb)) "at the peak of listing it again"
+limit "$(($(field_kb VmRSS) - empty))" $((pods_limit_kb + slack_kb)) "and after it"
+leave
+done_testing
