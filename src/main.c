@@ -16,6 +16,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "cli/check.h"
+#include "cli/doctor.h"
 #include "cli/explain.h"
 #include "cli/flags.h"
 #include "cli/names.h"
@@ -202,7 +203,8 @@ static int subcommand(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(int argc, char **argv);
-	} all[] = {{"check", cli_check}, {"explain", cli_explain}, {"names", cli_names}};
+	} all[] = {{"check", cli_check}, {"doctor", cli_doctor}, {"explain", cli_explain},
+	        {"names", cli_names}};
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (strcmp(argv[0], all[i].name) == 0)

@@ -38,6 +38,7 @@ const char *flags_usage(void)
 {
 	return "Usage: seamark [flags]\n"
 	       "       seamark check FILE     read and set up FILE without serving it\n"
+	       "       seamark doctor         examine the DNS of this host, and repair it\n"
 	       "       seamark explain NAME   say how a name is answered, and why\n"
 	       "       seamark names          list the names that are served\n"
 	       "\n"
