@@ -272,6 +272,8 @@ static bool has_all_endpoints(const struct kube *k)
 	return store_is_synced(cluster_store(k->cluster), OBJECT_SLICE);
 }
 
+#define RETIRED_MAX 128u /* old entries beside the new ones when all are compiled again */
+
 static void compile_services(struct kube *k)
 {
 	const struct store *st = cluster_store(k->cluster);
@@ -279,8 +281,12 @@ static void compile_services(struct kube *k)
 	size_t pos = 0;
 
 	k->has_all_endpoints = has_all_endpoints(k);
-	while ((o = store_next(st, OBJECT_NAMESPACE, &pos)) != NULL)
+	while ((o = store_next(st, OBJECT_NAMESPACE, &pos)) != NULL) {
 		compile_namespace(k, o->name);
+		/* what is replaced makes room for what comes next, instead of being left as holes */
+		if (rcu_pending() >= RETIRED_MAX)
+			rcu_reclaim();
+	}
 }
 
 void kube_compile_all(struct kube *k)

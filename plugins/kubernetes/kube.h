@@ -80,10 +80,10 @@ struct kube_ports {
  * imported services have names of two labels; here they are one text, "CLUSTER.ENDPOINT".
  */
 struct kube_endpoint {
-	struct ip ip;
-	uint16_t ports;    /* index of its list in the entry */
 	const char *label; /* folded; NULL: the address with dashes */
-};
+	struct ip ip;
+	uint16_t ports; /* index of its list in the entry */
+} __attribute__((packed, aligned(4))); /* there may be a quarter of a million */
 
 /*
  * An entry of a zone's table.

@@ -124,10 +124,13 @@ struct pod_data {
 	enum pod_ready ready : 8; /* condition Ready; NONE: no such condition */
 	bool is_host_network;
 	const char *hostname, *subdomain;
-	const char *node; /* only while decoding */
 	struct ip_list ips; /* podIPs, and podIP if it is not among them, first */
 	struct port_list ports; /* of all containers, those with a name only */
+	const char *node; /* only while decoding; pods of the store end before this */
 };
+
+/* Octets of a pod's fields in the store. */
+#define POD_DATA_KEPT offsetof(struct pod_data, node)
 
 struct object {
 	enum object_kind kind : 8;

@@ -173,7 +173,6 @@ static void pack_pod(struct packer *p, struct pod_data *d)
 {
 	d->hostname = pack_text(p, d->hostname);
 	d->subdomain = pack_shared(p, d->subdomain);
-	d->node = NULL;
 	pack_ports(p, &d->ports);
 	pack_ips(p, &d->ips);
 }
@@ -184,7 +183,7 @@ static size_t object_size(enum object_kind kind)
 	case OBJECT_SERVICE:
 	case OBJECT_IMPORT: return offsetof(struct object, service) + sizeof(struct service_data);
 	case OBJECT_SLICE: return offsetof(struct object, slice) + sizeof(struct slice_data);
-	case OBJECT_POD: return offsetof(struct object, pod) + sizeof(struct pod_data);
+	case OBJECT_POD: return offsetof(struct object, pod) + POD_DATA_KEPT;
 	default: return offsetof(struct object, service);
 	}
 }

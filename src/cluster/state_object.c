@@ -336,7 +336,7 @@ static void take_fields(struct object *to, const struct object *from)
 	case OBJECT_SERVICE:
 	case OBJECT_IMPORT: to->service = from->service; break;
 	case OBJECT_SLICE: to->slice = from->slice; break;
-	case OBJECT_POD: to->pod = from->pod; break;
+	case OBJECT_POD: memcpy(&to->pod, &from->pod, POD_DATA_KEPT); break;
 	default: break;
 	}
 }

@@ -354,8 +354,8 @@ static const struct object *slim(
 	if (!st->has_slim_pods || o->kind != OBJECT_POD)
 		return o;
 	/* an object of a store ends behind its kind */
-	memcpy(room, o, offsetof(struct object, pod) + sizeof(o->pod));
-	room->version = room->problem = NULL;
+	memcpy(room, o, offsetof(struct object, pod) + POD_DATA_KEPT);
+	room->pod.node = room->version = room->problem = NULL;
 	room->labels = (struct labels){NULL, 0};
 	room->pod.hostname = room->pod.subdomain = NULL;
 	room->pod.ports = (struct port_list){NULL, 0};
