@@ -21,8 +21,9 @@ enum {
 	KEEPALIVE_PROBES = 3,
 	USER_TIMEOUT_MS = 20000,
 	IDLE_CONNECTION_S = 30,
-	/* each costs a round of the loop and a commit of the store */
-	BODY_CHUNK_BYTES = 128 * 1024,
+	/* libcurl reads up to 100 of them in a turn, while other requests wait */
+	BODY_CHUNK_BYTES = 32 * 1024,
+	AGAIN_MS = 1,
 	URL_MAX_BYTES = 8192,
 };
 
@@ -163,6 +164,12 @@ static int on_set_timer(CURLM *multi, long timeout_ms, void *arg)
 	(void)multi;
 	if (c->closing)
 		return 0;
+	/*
+	 * A fast transfer wants to go on at once. Timers of no time that start each other are all
+	 * that the loop of libuv 1.44 would run, so that the other sockets would starve.
+	 */
+	if (timeout_ms == 0 && c->depth > 0)
+		timeout_ms = AGAIN_MS;
 	if (timeout_ms < 0)
 		uv_timer_stop(&c->timer);
 	else

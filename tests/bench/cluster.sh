@@ -257,7 +257,7 @@ measure_changes() {
 		grep -q ready "$dir/lag" && break
 		sleep 0.1
 	done
-	control "churn?rate=$((changes - marks))&marks=$marks&markers=$markers&seconds=$((each + 3))"
+	control "churn?prefix=ns-&rate=$((changes - marks))&marks=$marks&markers=$markers&seconds=$((each + 3))"
 	before=$(control_cpu) from=$EPOCHREALTIME
 	ask_for "$each" "$dir/busy"
 	after=$(control_cpu) to=$EPOCHREALTIME
