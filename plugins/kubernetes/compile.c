@@ -272,7 +272,8 @@ static bool has_all_endpoints(const struct kube *k)
 	return store_is_synced(cluster_store(k->cluster), OBJECT_SLICE);
 }
 
-#define RETIRED_MAX 128u /* old entries beside the new ones when all are compiled again */
+/* Old entries beside the new ones when all are compiled again. */
+#define RETIRED_MAX 128u
 
 static void compile_services(struct kube *k)
 {
