@@ -5,11 +5,13 @@
 #include "base/hash.h"
 #include "base/rand.h"
 #include "base/rcu.h"
+#include "dns/wire.h"
 
 /* A client's query that waits for the relay; in the query's arena. */
 struct waiting {
 	struct relay_waiter waiter;
 	struct query *query;
+	struct forward *forward;
 	struct forward_rule *rule;
 	uint16_t *waits; /* where the client is counted */
 };
@@ -107,16 +109,22 @@ static void detach(void *instance, struct worker *w)
 
 /* --- questions --- */
 
-static struct forward_rule *match(struct forward *f, const uint8_t *folded)
+/* The first rule from number i on that takes the name. */
+static struct forward_rule *match_from(const struct forward *f, size_t i, const uint8_t *folded)
 {
-	vec_for_each (&f->rules, at) {
-		struct forward_rule *rule = *at;
+	for (; i < f->rules.len; i++) {
+		struct forward_rule *rule = f->rules.at[i];
 
 		if (name_is_under(folded, rule->from.wire) &&
 		        zone_list_match(&rule->except, folded) < 0)
 			return rule;
 	}
 	return NULL;
+}
+
+static struct forward_rule *match(const struct forward *f, const uint8_t *folded)
+{
+	return match_from(f, 0, folded);
 }
 
 /* Count the query in when there is a limit; false when it is reached. */
@@ -152,6 +160,30 @@ static uint16_t *waits_of(struct forward_worker *fw, const union addr *client)
 	return &fw->waits[hash_bytes(fw->seed, ip, n) % FORWARD_CLIENT_SLOTS];
 }
 
+static enum verdict refuse(struct query *q, const char *why)
+{
+	q->reason = why;
+	return query_fail(q, RCODE_REFUSED);
+}
+
+/* Ask the servers of a rule; REFUSED when it has too much to do. */
+static enum verdict ask(struct query *q, struct waiting *waiting, struct forward_rule *rule)
+{
+	struct forward_worker *fw = &rule->workers[q->worker->index];
+	uint16_t *waits = waits_of(fw, &q->client);
+
+	if (*waits >= FORWARD_CLIENT_MAX)
+		return refuse(q, "too many queries of this client wait for upstream servers");
+	if (!admit(rule))
+		return refuse(q, "concurrent queries exceeded maximum");
+	(*waits)++;
+	waiting->rule = rule;
+	waiting->waits = waits;
+	q->plugin_data = waiting;
+	relay_ask(current_relay(fw), q->buf, &q->msg, &waiting->waiter);
+	return WAIT;
+}
+
 /* An error of the network in the words that CoreDNS's logs have, so that searches still find it. */
 static const char *network_text(int error)
 {
@@ -162,6 +194,7 @@ static const char *network_text(int error)
 	case -ENETUNREACH: return "network is unreachable";
 	case -EHOSTUNREACH: return "no route to host";
 	case -EPERM: return "operation not permitted";
+	case -EADDRNOTAVAIL: return "cannot assign requested address";
 	default: return strerror(-error);
 	}
 }
@@ -174,7 +207,7 @@ static const char *failure_text(struct query *q, const struct relay_reply *reply
 	if (reply->ede == EDE_NONE)
 		return NULL;
 	if (reply->from == NULL)
-		return "no upstream server";
+		return reply->error == -EHOSTDOWN ? "no healthy proxies" : "no upstream server";
 	return arena_printf(&q->arena, "read udp %s: %s", addr_to_text(to, reply->from),
 	        network_text(reply->error));
 }
@@ -198,13 +231,34 @@ static void tell_upstream(struct query *q, const struct relay_reply *reply)
 		metadata_put(q, STR("forward/upstream"), str_from(addr_to_text(to, reply->from)));
 }
 
+static bool is_nodata(const struct relay_reply *reply)
+{
+	return reply->rcode == RCODE_NOERROR && !reply->is_truncated &&
+	       (reply->message == NULL || get16(reply->message + 6) == 0);
+}
+
+/* The rule to ask after a reply that `next` or `next_on_nodata` name; NULL: this is the answer. */
+static struct forward_rule *rule_after(
+        const struct waiting *waiting, const struct relay_reply *reply)
+{
+	const struct forward_rule *rule = waiting->rule;
+	bool is_named = reply->rcode < 32 && (rule->next >> reply->rcode & 1u) != 0;
+
+	if (reply->ede != EDE_NONE || (!is_named && !(rule->next_on_nodata && is_nodata(reply))))
+		return NULL;
+	return match_from(waiting->forward, rule->number + 1, waiting->query->folded);
+}
+
 static void on_reply(struct relay_waiter *w, const struct relay_reply *reply)
 {
 	struct waiting *waiting = container_of(w, struct waiting, waiter);
+	struct forward_rule *next = rule_after(waiting, reply);
 	struct query *q = waiting->query;
 
 	leave(waiting);
 	q->plugin_data = NULL;
+	if (next != NULL && ask(q, waiting, next) == WAIT)
+		return;
 	answer_reset(&q->answer);
 	q->answer.rcode = reply->rcode;
 	q->answer.ede = reply->ede;
@@ -219,39 +273,21 @@ static void on_reply(struct relay_waiter *w, const struct relay_reply *reply)
 	query_resume(q, DONE);
 }
 
-static enum verdict refuse(struct query *q, const char *why)
-{
-	q->reason = why;
-	return query_fail(q, RCODE_REFUSED);
-}
-
 static enum verdict query(struct query *q, void *instance)
 {
 	struct forward_rule *rule = match(instance, q->folded);
-	struct forward_worker *fw;
 	struct waiting *waiting;
-	uint16_t *waits;
 
 	if (rule == NULL)
 		return NEXT;
 	/* without recursion desired only what is here may be told (RFC 1034 4.3.1) */
 	if ((q->msg.flags & FLAG_RD) == 0 && !q->is_internal)
 		return refuse(q, NULL);
-	fw = &rule->workers[q->worker->index];
-	waits = waits_of(fw, &q->client);
-	if (*waits >= FORWARD_CLIENT_MAX)
-		return refuse(q, "too many queries of this client wait for upstream servers");
-	if (!admit(rule))
-		return refuse(q, "concurrent queries exceeded maximum");
-	(*waits)++;
 	waiting = arena_new(&q->arena, struct waiting);
 	waiting->waiter.on_reply = on_reply;
 	waiting->query = q;
-	waiting->rule = rule;
-	waiting->waits = waits;
-	q->plugin_data = waiting;
-	relay_ask(current_relay(fw), q->buf, &q->msg, &waiting->waiter);
-	return WAIT;
+	waiting->forward = instance;
+	return ask(q, waiting, rule);
 }
 
 static void cancel(struct query *q, void *instance)

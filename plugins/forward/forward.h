@@ -23,8 +23,8 @@
 #define FORWARD_WHO "plugin/forward"
 #define FORWARD_CLIENT_SLOTS 1024u
 #define FORWARD_CLIENT_MAX 1000u /* questions of one client that may wait, for each worker */
-#define FORWARD_SERVERS_MAX 64 /* addresses a rule may have had; later ones share the last entry \
-	                        */
+/* Addresses that a rule may have had; later ones are not used. */
+#define FORWARD_SERVERS_MAX 64
 
 /*
  * Lifetime: made by the control thread, never changed after it is linked in, freed with the rule;
@@ -67,12 +67,15 @@ struct forward_file {
 
 struct forward_rule {
 	struct forward *forward;
+	size_t number; /* its place among the rules */
 	struct name from;
 	const char *from_text;
 	struct zone_list except;
 	bool is_started; /* the files have been read once: changes are logged */
 	bool has_policy; /* set by the Corefile: `options rotate` does not change it */
 	uint32_t max_concurrent; /* 0: no limit */
+	uint32_t next; /* bit n: after a reply with RCODE n the next rule is asked */
+	bool next_on_nodata; /* and after one without an answer */
 	struct relay_config config;
 	VEC(union addr) addresses;
 	VEC(struct forward_file *) files;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "dns/rr.h"
 #include "forward/forward.h"
 
 #define DNS_PORT 53
@@ -103,6 +104,112 @@ static int set_health_check(void *arg, const struct directive *o, struct err *e)
 	return rc;
 }
 
+static int set_max_age(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+	uint64_t ms = 0;
+	int rc = args_duration_ms(o, 0, ARGS_RANGE(0, UINT32_MAX), &ms, e);
+
+	rule->config.max_age_ms = (uint32_t)ms;
+	return rc;
+}
+
+static int set_max_idle_conns(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	return args_u32(o, 0, ARGS_RANGE(0, UINT32_MAX), &rule->config.max_idle, e);
+}
+
+static int set_max_connect_attempts(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	return args_u32(o, 0, ARGS_RANGE(0, UINT32_MAX), &rule->config.max_attempts, e);
+}
+
+static int set_read_timeout(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+	uint64_t ms = 0;
+	int rc = args_duration_ms(o, 0, ARGS_RANGE(10, 3600000), &ms, e);
+
+	rule->config.read_timeout_ms = (uint32_t)ms;
+	return rc;
+}
+
+/* RCODE names as a set of bits. */
+static int read_rcodes(const struct directive *o, uint32_t *bits, struct err *e)
+{
+	for (size_t i = 0; i < o->arg_count; i++) {
+		int rcode = rcode_from_text(str_from(directive_arg(o, i)));
+
+		if (rcode < 0)
+			return args_error(o, e,
+			        "%s: '%s' is not a response code, such as NXDOMAIN or SERVFAIL",
+			        o->name, directive_arg(o, i));
+		*bits |= 1u << rcode;
+	}
+	return 0;
+}
+
+static int set_next(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	return read_rcodes(o, &rule->next, e);
+}
+
+static int set_next_on_nodata(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	(void)o;
+	(void)e;
+	rule->next_on_nodata = true;
+	return 0;
+}
+
+static int set_failover(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+	int rc = read_rcodes(o, &rule->config.failover, e);
+
+	if (rc == 0 && (rule->config.failover & 1u << RCODE_NOERROR) != 0)
+		return args_error(o, e, "failover: NOERROR is no reason to ask another server");
+	return rc;
+}
+
+static int set_failfast(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	(void)o;
+	(void)e;
+	rule->config.fails_fast = true;
+	return 0;
+}
+
+static int set_randomize_case(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	(void)o;
+	(void)e;
+	rule->config.has_random_case = true;
+	return 0;
+}
+
+static int set_source_address(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+	const char *text = directive_arg(o, 0);
+
+	if (addr_from_text(&rule->config.source, str_from(text), 0) != 0)
+		return args_error(o, e, "source_address: '%s' is not an IP address", text);
+	return 0;
+}
+
 static int not_supported(void *arg, const struct directive *o, struct err *e)
 {
 	(void)arg;
@@ -120,17 +227,21 @@ static const struct arg_option options[] = {
         {.name = "health_check", .min_args = 1, .max_args = 4, .set = set_health_check},
         {.name = "tls", .max_args = ARGS_ANY, .set = not_supported},
         {.name = "tls_servername", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "next", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "next_on_nodata", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "failover", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "failfast_all_unhealthy_upstreams", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "max_idle_conns", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "max_connect_attempts", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "max_age", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "read_timeout", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "source_address", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "next", .min_args = 1, .max_args = ARGS_ANY, .set = set_next},
+        {.name = "next_on_nodata", .set = set_next_on_nodata},
+        {.name = "failover", .min_args = 1, .max_args = ARGS_ANY, .set = set_failover},
+        {.name = "failfast_all_unhealthy_upstreams", .set = set_failfast},
+        {.name = "max_idle_conns", .min_args = 1, .max_args = 1, .set = set_max_idle_conns},
+        {.name = "max_connect_attempts",
+                .min_args = 1,
+                .max_args = 1,
+                .set = set_max_connect_attempts},
+        {.name = "max_age", .min_args = 1, .max_args = 1, .set = set_max_age},
+        {.name = "read_timeout", .min_args = 1, .max_args = 1, .set = set_read_timeout},
+        {.name = "source_address", .min_args = 1, .max_args = 1, .set = set_source_address},
         {.name = "resolver", .max_args = ARGS_ANY, .set = not_supported},
         {.name = "doh_method", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "randomize_case", .set = set_randomize_case},
         {.name = NULL},
 };
 
@@ -200,6 +311,28 @@ static int add_to(struct forward_rule *rule, const struct directive *d, size_t i
 	        "'%s' is not an IP address or file; servers given by name are not supported", text);
 }
 
+/* What only the whole directive shows. */
+static int check_rule(const struct forward_rule *rule, const struct directive *d, struct err *e)
+{
+	const struct relay_config *c = &rule->config;
+
+	if (c->max_age_ms != 0 && c->max_age_ms < c->expire_ms)
+		return args_error(d, e, "max_age (%u ms) must not be below expire (%u ms)",
+		        c->max_age_ms, c->expire_ms);
+	if (c->source.sa.sa_family == AF_UNSPEC)
+		return 0;
+	vec_for_each (&rule->addresses, a) {
+		char text[ADDR_TEXT_MAX];
+
+		if (a->sa.sa_family != c->source.sa.sa_family)
+			return args_error(d, e,
+			        "%s cannot be reached from source_address: one is IPv4, the other "
+			        "IPv6",
+			        addr_to_text(text, a));
+	}
+	return 0;
+}
+
 static int read_rule(struct forward_rule *rule, const struct directive *d, struct err *e)
 {
 	int rc = args_count(d, 2, ARGS_ANY, e);
@@ -211,7 +344,9 @@ static int read_rule(struct forward_rule *rule, const struct directive *d, struc
 	if (rc == 0 && rule->addresses.len + rule->files.len > RELAY_TARGETS_MAX)
 		rc = args_error(d, e, "more than %u TOs configured: %zu", RELAY_TARGETS_MAX,
 		        rule->addresses.len + rule->files.len);
-	return rc == 0 ? args_options(d, options, rule, e) : rc;
+	if (rc == 0)
+		rc = args_options(d, options, rule, e);
+	return rc == 0 ? check_rule(rule, d, e) : rc;
 }
 
 static struct forward_rule *rule_new(struct forward *f)
@@ -224,6 +359,7 @@ static struct forward_rule *rule_new(struct forward *f)
 	must(rule->workers != NULL);
 	memset(rule->workers, 0, f->workers * sizeof(*rule->workers));
 	relay_config_init(&rule->config);
+	rule->number = f->rules.len;
 	vec_push(&f->rules, rule);
 	return rule;
 }

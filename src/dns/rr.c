@@ -90,3 +90,11 @@ const char *rcode_text(uint16_t rcode, char out[16])
 	snprintf(out, 16, "RCODE%u", rcode);
 	return out;
 }
+
+int rcode_from_text(struct str text)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rcodes); i++)
+		if (str_eq_nocase(text, str_from(rcodes[i].text)))
+			return rcodes[i].number;
+	return -1;
+}

@@ -83,3 +83,5 @@ uint16_t rr_type_from_text(struct str text);
 const char *rr_class_text(uint16_t rr_class, char out[16]);
 /* Mnemonic of a response code, or "RCODEnnn" written to out; returns it. */
 const char *rcode_text(uint16_t rcode, char out[16]);
+/* Number of a response code's mnemonic, any case; -1 when unknown. */
+int rcode_from_text(struct str text);

@@ -12,6 +12,7 @@
 #define WAITERS_MAX 4096u
 #define SETTLE_MS 1000u /* what slower servers get after another one said no */
 #define TCP_WAIT_MS 1000u
+#define KEPT_MAX 4096u /* a longer answer is given at once, whatever its RCODE */
 
 /* Time from one query to the next for the same question; the last one repeats. */
 static const uint16_t schedule_ms[] = {400, 600, 1000};
@@ -162,6 +163,8 @@ void exchange_drop(struct exchange *x)
 {
 	if (!x->is_done)
 		detach(x);
+	free(x->kept);
+	x->kept = NULL;
 	list_push(&x->relay->free_exchanges, &x->node);
 }
 
@@ -191,12 +194,32 @@ static bool is_unreachable(const struct exchange *x)
 	return !list_is_empty(&x->attempts);
 }
 
+/* An answer of which another server might have had a better one. */
+static void give_kept(struct exchange *x)
+{
+	const struct kept_reply *k = x->kept;
+	struct relay_reply reply = {
+	        .rcode = k->rcode,
+	        .ede = EDE_NONE,
+	        .is_authentic = k->is_authentic,
+	        .message = k->message,
+	        .len = k->len,
+	        .from = &k->from,
+	};
+
+	finish(x, &reply);
+}
+
 /* No server gave an answer: pass on the best of what they said, or say so ourselves. */
 static void fail(struct exchange *x)
 {
 	union addr asked = x->asked;
 	struct relay_reply reply = {.rcode = RCODE_SERVFAIL, .ede = EDE_NONE};
 
+	if (x->kept != NULL && !x->has_truncated) {
+		give_kept(x);
+		return;
+	}
 	reply.from = list_is_empty(&x->attempts) ? NULL : &asked;
 	if (x->has_truncated) {
 		reply.rcode = RCODE_NOERROR;
@@ -213,7 +236,7 @@ static void fail(struct exchange *x)
 static void succeed(struct exchange *x, const struct upstream *up)
 {
 	const struct reply *r = &x->relay->reply;
-	union addr from = up->addr;
+	union addr from = up->way.to;
 	struct relay_reply reply = {
 	        .rcode = r->rcode,
 	        .ede = EDE_NONE,
@@ -234,7 +257,7 @@ static bool send_to(struct exchange *x, struct upstream *up, bool is_tcp, bool h
 	struct attempt *a = attempt_new(x, up, is_tcp, has_edns);
 	int rc = attempt_send(a);
 
-	x->asked = up->addr;
+	x->asked = up->way.to;
 	if (rc == 0)
 		return true;
 	x->error = rc;
@@ -247,9 +270,11 @@ static bool try_next(struct exchange *x, bool is_scheduled)
 {
 	struct upstream *up;
 
-	while ((up = upstream_pick(x, is_scheduled)) != NULL)
+	while ((up = upstream_pick(x, is_scheduled)) != NULL) {
+		x->tries++;
 		if (send_to(x, up, x->relay->config.force_tcp, true))
 			return true;
+	}
 	return false;
 }
 
@@ -266,9 +291,10 @@ static uint64_t next_step(struct exchange *x)
 {
 	unsigned last = ARRAY_LEN(schedule_ms) - 1;
 	unsigned step = x->sends < last ? x->sends : last;
+	uint32_t limit = x->relay->config.read_timeout_ms, wait = schedule_ms[step];
 
 	x->sends++;
-	return schedule_ms[step];
+	return limit != 0 && limit < wait ? limit : wait;
 }
 
 /* An attempt that may still be answered. */
@@ -283,6 +309,13 @@ static bool is_waiting(const struct exchange *x)
 	return false;
 }
 
+/* All servers were asked and one said no: the others get a little time, no more. */
+static void settle(struct exchange *x)
+{
+	x->is_settling = true;
+	set_timer(x, SETTLE_MS);
+}
+
 /*
  * Go on with the next server. When there is none: wait for slower ones, or for the schedule to ask
  * again where the network failed, or end.
@@ -292,10 +325,8 @@ static void try_or_give_up(struct exchange *x, bool is_scheduled)
 	if (try_next(x, is_scheduled))
 		return;
 	if (is_waiting(x)) {
-		if (x->has_failure && !x->is_settling) {
-			x->is_settling = true;
-			set_timer(x, SETTLE_MS);
-		}
+		if (x->has_failure && !x->is_settling)
+			settle(x);
 		return;
 	}
 	if (x->has_failure || x->has_truncated || upstream_pick(x, true) == NULL)
@@ -325,10 +356,12 @@ static void on_exchange_timer(struct wheel_node *n)
 	}
 	if (try_next(x, true))
 		set_timer(x, next_step(x));
-	else if (is_waiting(x))
-		set_timer(x, r->config.deadline_ms);
-	else
+	else if (!is_waiting(x))
 		fail(x);
+	else if (x->has_failure)
+		settle(x);
+	else
+		set_timer(x, r->config.deadline_ms);
 }
 
 /* --- replies --- */
@@ -395,6 +428,37 @@ static void note_failure(struct attempt *a, uint16_t rcode)
 	try_or_give_up(x, is_only);
 }
 
+/*
+ * An answer that the others may improve on: keep it, ask them. False when it is the answer, for it
+ * is too long to keep.
+ */
+static bool note_weak_answer(struct attempt *a)
+{
+	struct exchange *x = a->exchange;
+	const struct reply *reply = &x->relay->reply;
+	struct kept_reply *k;
+
+	if (reply->len > KEPT_MAX)
+		return false;
+	k = mem_alloc(sizeof(*k) + reply->len);
+	k->from = a->upstream->way.to;
+	k->rcode = reply->rcode;
+	k->is_authentic = reply->is_authentic;
+	k->len = reply->len;
+	memcpy(k->message, reply->wire, reply->len);
+	free(x->kept);
+	x->kept = k;
+	x->has_failure = true;
+	a->is_refused = true;
+	try_or_give_up(x, false);
+	return true;
+}
+
+static bool is_weak(const struct relay *r, uint16_t rcode)
+{
+	return rcode < 32 && (r->config.failover >> rcode & 1u) != 0;
+}
+
 /* RCODEs after which another server may know better. */
 static bool is_failure(uint16_t rcode)
 {
@@ -414,18 +478,37 @@ static void take_reply(struct attempt *a)
 		note_failure(a, RCODE_SERVFAIL);
 	else if (is_failure(reply->rcode))
 		note_failure(a, reply->rcode);
-	else
+	else if (!is_weak(a->upstream->relay, reply->rcode) || !note_weak_answer(a))
 		succeed(a->exchange, a->upstream);
+}
+
+/*
+ * The right question in other letters than it was sent: a forgery, or a server that changes the
+ * case. A connection tells: it is hard to forge, so letters do not matter there.
+ */
+static bool retry_without_case(struct attempt *a, const uint8_t *data, size_t n)
+{
+	struct exchange *x = a->exchange;
+	struct reply_question q = question_view(&x->question);
+
+	if (!a->has_random_case || !reply_is_for(&q, data, n))
+		return false;
+	stat_add(&a->upstream->stats->bad[BAD_QUESTION], 1);
+	if (!was_sent(x, a, true, a->has_edns) && send_to(x, a->upstream, true, a->has_edns))
+		set_timer(x, TCP_WAIT_MS);
+	return true;
 }
 
 /*
  * The right ID, but not the question. Old servers answer FORMERR without a question to EDNS: a
  * hint, which anybody could forge, so the attempt stays open.
  */
-static void on_other_question(struct attempt *a, const uint8_t *data)
+static void on_other_question(struct attempt *a, const uint8_t *data, size_t n)
 {
 	uint16_t rcode = get16(data + 2) & FLAG_RCODE;
 
+	if (retry_without_case(a, data, n))
+		return;
 	if (get16(data + 4) == 0 && a->exchange->probed == NULL &&
 	        (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
 		retry_plain(a);
@@ -453,8 +536,8 @@ void attempt_reply(struct attempt *a, const uint8_t *data, size_t n, bool is_cut
 	struct reply_question q = question_view(&x->question);
 	uint8_t head[RELAY_QUERY_MAX];
 
-	if (!reply_is_for(&q, data, n)) {
-		on_other_question(a, data);
+	if (!question_is_answered(&x->question, a, data, n)) {
+		on_other_question(a, data, n);
 		return;
 	}
 	if (is_cut) {
@@ -501,9 +584,10 @@ struct exchange *exchange_probe(struct upstream *up)
 
 /* --- what callers use --- */
 
-static void answer_at_once(struct relay_waiter *w, uint16_t ede)
+static void answer_at_once(struct relay_waiter *w, int error)
 {
-	struct relay_reply reply = {.rcode = RCODE_SERVFAIL, .ede = ede, .error = -EDESTADDRREQ};
+	struct relay_reply reply = {
+	        .rcode = RCODE_SERVFAIL, .ede = EDE_NO_REACHABLE, .error = error};
 
 	w->on_reply(w, &reply);
 }
@@ -557,7 +641,12 @@ void relay_ask(struct relay *r, const uint8_t *wire, const struct msg *m, struct
 	list_init(&w->node);
 	w->exchange = NULL;
 	if (r->upstreams_len == 0) {
-		answer_at_once(w, EDE_NO_REACHABLE);
+		answer_at_once(w, -EDESTADDRREQ);
+		return;
+	}
+	if (r->config.fails_fast && upstreams_are_down(r)) {
+		stat_add(&r->totals->all_down, 1);
+		answer_at_once(w, -EHOSTDOWN);
 		return;
 	}
 	question_make(&q, wire, m, r->seed);
@@ -609,7 +698,7 @@ static struct upstream *take_out(struct upstream **list, size_t n, const union a
 	for (size_t i = 0; i < n; i++) {
 		struct upstream *up = list[i];
 
-		if (up != NULL && addr_equal(&up->addr, a)) {
+		if (up != NULL && addr_equal(&up->way.to, a)) {
 			list[i] = NULL;
 			return up;
 		}
@@ -631,6 +720,7 @@ void relay_set(
 
 		r->upstreams[i] = up != NULL ? up : upstream_new(r, &targets[i]);
 		r->upstreams[i]->stats = targets[i].stats;
+		r->upstreams[i]->way.from = c->source;
 	}
 	r->upstreams_len = (unsigned)n;
 	for (size_t i = 0; i < old_len; i++)

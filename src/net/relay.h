@@ -37,6 +37,14 @@ struct relay_config {
 	uint32_t expire_ms; /* age at which a socket is retired, idle time of TCP */
 	uint32_t deadline_ms; /* SERVFAIL after that */
 	uint32_t in_flight_max; /* distinct questions; the oldest gives way */
+	uint32_t read_timeout_ms; /* silence after which the next one is asked; 0: the schedule's */
+	uint32_t max_age_ms; /* age at which a TCP connection takes no more queries; 0: any */
+	uint32_t max_idle; /* UDP sockets a server that stay open unused; 0: all */
+	uint32_t max_attempts; /* servers asked for one question, repetitions included; 0: any */
+	uint32_t failover; /* bit n: RCODE n of one server is no answer while there are others */
+	bool fails_fast; /* when all servers are down nobody is asked */
+	bool has_random_case; /* letters of names are sent in random case (0x20) */
+	union addr source; /* where queries leave from, port 0; AF_UNSPEC: the kernel chooses */
 	struct name probe_name; /* asked for NS */
 };
 

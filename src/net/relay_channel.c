@@ -65,6 +65,7 @@ static struct channel *channel_new(struct upstream *up, void (*on_timer)(struct 
 	list_init(&ch->attempts);
 	ch->upstream = up;
 	ch->number = up->relay->next_number++;
+	ch->opened_ms = relay_now_ms(up->relay);
 	wheel_node_init(&ch->timer, on_timer);
 	return ch;
 }
@@ -155,7 +156,7 @@ static int udp_channel(struct upstream *up, struct channel **out)
 	}
 	stat_add(&up->stats->cache_misses_udp, 1);
 	ch = channel_new(up, on_channel_timer);
-	rc = relay_udp_open(up->relay->io, &up->addr, ch, &ch->udp);
+	rc = relay_udp_open(up->relay->io, &up->way, ch, &ch->udp);
 	if (rc != 0) {
 		free(ch);
 		return rc;
@@ -166,11 +167,22 @@ static int udp_channel(struct upstream *up, struct channel **out)
 	return 0;
 }
 
+static bool is_too_old(const struct channel *ch)
+{
+	const struct relay *r = ch->upstream->relay;
+
+	return r->config.max_age_ms != 0 && relay_now_ms(r) >= ch->opened_ms + r->config.max_age_ms;
+}
+
 static int tcp_channel(struct upstream *up, struct channel **out)
 {
 	struct channel *ch = up->tcp;
 	int rc;
 
+	if (ch != NULL && is_too_old(ch)) {
+		channel_retire(ch);
+		ch = NULL;
+	}
 	if (ch != NULL) {
 		stat_add(&up->stats->cache_hits_tcp, 1);
 		wheel_cancel(&up->relay->wheel, &ch->timer);
@@ -179,7 +191,7 @@ static int tcp_channel(struct upstream *up, struct channel **out)
 	}
 	stat_add(&up->stats->cache_misses_tcp, 1);
 	ch = channel_new(up, on_channel_timer);
-	rc = relay_tcp_open(up->relay->io, &up->addr, ch, &ch->tcp);
+	rc = relay_tcp_open(up->relay->io, &up->way, ch, &ch->tcp);
 	if (rc != 0) {
 		free(ch);
 		return rc;
@@ -202,7 +214,10 @@ int attempt_send(struct attempt *a)
 	if (rc != 0)
 		return rc;
 	attach(a, ch);
-	n = question_write(&a->exchange->question, a->id, a->has_edns, wire);
+	a->has_random_case = r->config.has_random_case && !a->is_tcp && a->exchange->probed == NULL;
+	if (a->has_random_case)
+		rand_secure(&a->letter_case, sizeof(a->letter_case));
+	n = question_write(&a->exchange->question, a, wire);
 	if (a->is_tcp) {
 		stat_add(&up->stats->sends_tcp, 1);
 		relay_tcp_send(ch->tcp, wire, n);
@@ -214,6 +229,18 @@ int attempt_send(struct attempt *a)
 	if (ch->uses >= SOCKET_USES)
 		channel_retire(ch);
 	return 0;
+}
+
+/* More sockets of the server are open without a question than max_idle allows. */
+static bool has_too_many_idle(const struct upstream *up)
+{
+	unsigned idle = 0;
+
+	if (up->relay->config.max_idle == 0)
+		return false;
+	for (unsigned i = 0; i < SOCKETS; i++)
+		idle += up->udp[i] != NULL && list_is_empty(&up->udp[i]->attempts);
+	return idle > up->relay->config.max_idle;
 }
 
 void attempt_close(struct attempt *a)
@@ -229,6 +256,8 @@ void attempt_close(struct attempt *a)
 		channel_close(ch);
 	else if (ch->tcp != NULL)
 		relay_timer(ch->upstream->relay, &ch->timer, ch->upstream->relay->config.expire_ms);
+	else if (has_too_many_idle(ch->upstream))
+		channel_retire(ch);
 }
 
 /* --- what the sockets report --- */

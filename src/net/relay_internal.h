@@ -42,6 +42,7 @@ struct channel {
 	uint32_t number; /* never used twice: with the ID the key of an attempt */
 	uint32_t uses;
 	bool is_retired, is_closed;
+	uint64_t opened_ms;
 	uint8_t *in; /* TCP: length and octets of the message that is arriving */
 	size_t in_len;
 };
@@ -54,12 +55,22 @@ struct attempt {
 	struct upstream *upstream;
 	struct channel *channel; /* NULL when it is not open any more */
 	uint64_t sent_ns;
+	uint64_t letter_case; /* of the letters of the name, when has_random_case */
 	uint16_t id;
-	bool is_tcp, has_edns;
+	bool is_tcp, has_edns, has_random_case;
 	bool has_error; /* the kernel reported one: do not wait for it */
 	bool is_unhandled; /* such an error, not yet acted upon */
 	bool is_second; /* of a TCP query: sent again on a fresh connection */
 	bool is_refused; /* the server answered that it cannot */
+};
+
+/* An answer with an RCODE of relay_config.failover, until the others have been asked. */
+struct kept_reply {
+	union addr from;
+	uint16_t rcode;
+	bool is_authentic;
+	size_t len;
+	uint8_t message[];
 };
 
 struct exchange {
@@ -77,6 +88,8 @@ struct exchange {
 	bool is_settling; /* all servers were asked, one said no: a little time for the others */
 	bool has_failure, has_truncated;
 	uint16_t failure; /* RCODE to pass on */
+	struct kept_reply *kept; /* an answer to give when no other server has a better one */
+	unsigned tries; /* servers asked, repetitions included */
 	int error; /* last one of the network, 0: none */
 	union addr asked; /* the last server */
 	struct question question;
@@ -85,7 +98,7 @@ struct exchange {
 struct upstream {
 	struct list node; /* in relay->gone when it is no longer configured */
 	struct relay *relay;
-	union addr addr;
+	struct relay_route way;
 	struct relay_stats *stats;
 	struct channel *udp[SOCKETS];
 	unsigned slot; /* the one that is used until the next flush */
@@ -133,8 +146,11 @@ void question_make(struct question *q, const uint8_t *wire, const struct msg *m,
 void question_probe(struct question *q, const struct name *name, bool is_recursive);
 /* Equal questions that may share one reply. */
 bool question_equal(const struct question *a, const struct question *b);
-/* Write what leaves: with the ID, with or without OPT. Returns its length. */
-size_t question_write(const struct question *q, uint16_t id, bool has_edns, uint8_t *out);
+/* Write what leaves for the attempt: its ID, its case, with or without OPT. Returns its length. */
+size_t question_write(const struct question *q, const struct attempt *a, uint8_t *out);
+/* True when the reply carries the question of the attempt, in the case that it was sent in. */
+bool question_is_answered(
+        const struct question *q, const struct attempt *a, const uint8_t *data, size_t n);
 /* What reply_is_for() and reply_clean() want to know. */
 struct reply_question question_view(const struct question *q);
 
@@ -161,6 +177,8 @@ void upstream_heard(struct upstream *up);
 void upstream_suspect(struct upstream *up);
 /* Stop its probes. */
 void upstream_quiet(struct upstream *up);
+/* True when all servers are down. */
+bool upstreams_are_down(const struct relay *r);
 /* A server that is configured from now on. */
 struct upstream *upstream_new(struct relay *r, const struct relay_target *t);
 /* It is no longer configured: sockets close when their last attempt has ended. */

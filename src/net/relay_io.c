@@ -162,25 +162,37 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		s->io->handlers.on_udp_error(s->arg, -error);
 }
 
-static int connect_udp(const union addr *to)
+/* Bind to the configured source address; the port is chosen when the socket is connected. */
+static int bind_source(int fd, const union addr *from)
 {
-	int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), rc;
+	static const int on = 1;
+
+	if (from->sa.sa_family == AF_UNSPEC)
+		return 0;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(fd, &from->sa, addr_len(from)) == 0 ? 0 : -errno;
+}
+
+static int connect_udp(const struct relay_route *way)
+{
+	int fd = socket(way->to.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), rc;
 
 	if (fd < 0)
 		return -errno;
+	rc = bind_source(fd, &way->from);
 	/* the kernel binds it to a random port */
-	if (connect(fd, &to->sa, addr_len(to)) == 0)
+	if (rc == 0 && connect(fd, &way->to.sa, addr_len(&way->to)) == 0)
 		return fd;
-	rc = -errno;
+	rc = rc == 0 ? -errno : rc;
 	close(fd);
 	return rc;
 }
 
-int relay_udp_open(
-        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out)
+int relay_udp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
+        struct relay_udp **out)
 {
 	struct relay_udp *s;
-	int fd = connect_udp(to), rc;
+	int fd = connect_udp(way), rc;
 
 	if (fd < 0)
 		return fd;
@@ -358,8 +370,24 @@ static void on_tcp_closed(uv_handle_t *handle)
 	free(s);
 }
 
-int relay_tcp_open(
-        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out)
+/* A socket of its own where there is a source address to bind; else libuv makes one. */
+static int start_tcp(struct relay_tcp *s, const struct relay_route *way)
+{
+	int fd = -1, rc = 0;
+
+	if (way->from.sa.sa_family != AF_UNSPEC) {
+		fd = socket(way->to.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		rc = fd < 0 ? -errno : bind_source(fd, &way->from);
+		if (rc == 0)
+			rc = uv_tcp_open(&s->tcp, fd);
+		if (rc != 0 && fd >= 0)
+			close(fd);
+	}
+	return rc == 0 ? uv_tcp_connect(&s->connect, &s->tcp, &way->to.sa, on_connect) : rc;
+}
+
+int relay_tcp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
+        struct relay_tcp **out)
 {
 	struct relay_tcp *s = mem_new(struct relay_tcp);
 	int rc = uv_tcp_init(io->host.loop, &s->tcp);
@@ -373,7 +401,7 @@ int relay_tcp_open(
 	s->arg = socket_arg;
 	s->tcp.data = s;
 	s->connect.data = s;
-	rc = uv_tcp_connect(&s->connect, &s->tcp, &to->sa, on_connect);
+	rc = start_tcp(s, way);
 	if (rc != 0) {
 		relay_tcp_close(s);
 		return rc;

@@ -36,6 +36,12 @@ struct relay_host {
 	void *arg;
 };
 
+/* Which way to an upstream server. */
+struct relay_route {
+	union addr to;
+	union addr from; /* source address, port 0; AF_UNSPEC: the kernel chooses */
+};
+
 struct relay_io_handlers {
 	/* A datagram from the upstream; is_cut when it was longer than RELAY_DATAGRAM_MAX. */
 	void (*on_datagram)(void *socket_arg, const uint8_t *data, size_t n, bool is_cut);
@@ -60,11 +66,11 @@ void relay_io_free(struct relay_io *io);
 void relay_io_arm(struct relay_io *io, uint64_t ms);
 
 /*
- * Open a UDP socket with a random port of the kernel, connected to `to`. 0, or a negative errno
- * (-ENETUNREACH, -EMFILE...).
+ * Open a UDP socket with a random port of the kernel, connected to way->to. 0, or a negative errno
+ * (-ENETUNREACH, -EMFILE, -EADDRNOTAVAIL for a source address that this host has not...).
  */
-int relay_udp_open(
-        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out);
+int relay_udp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
+        struct relay_udp **out);
 /* Queue a copy of n (at most RELAY_QUERY_MAX) octets; they leave with relay_io_flush(). */
 void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n);
 /* Close it; what is queued on it is dropped and no handler is called any more. */
@@ -75,9 +81,9 @@ void relay_udp_close(struct relay_udp *s);
  */
 void relay_io_flush(struct relay_io *io);
 
-/* Begin a TCP connection to `to`. 0, or a negative errno. */
-int relay_tcp_open(
-        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out);
+/* Begin a TCP connection to way->to. 0, or a negative errno. */
+int relay_tcp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
+        struct relay_tcp **out);
 /* Send n (at most RELAY_QUERY_MAX) octets with their length before them; allowed at once. */
 void relay_tcp_send(struct relay_tcp *s, const uint8_t *data, size_t n);
 /* Close it; no handler is called any more. */

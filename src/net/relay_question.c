@@ -91,14 +91,46 @@ bool question_equal(const struct question *a, const struct question *b)
 	       name_equal(a->wire + MSG_HEADER, b->wire + MSG_HEADER);
 }
 
-size_t question_write(const struct question *q, uint16_t id, bool has_edns, uint8_t *out)
+/*
+ * Give the first 64 letters the case that the bits say: as many bits more that a forger has to
+ * guess. Octets of length are below those of letters.
+ */
+static void spread_case(uint8_t *name, size_t n, uint64_t bits)
 {
-	size_t n = has_edns ? q->len : q->end;
+	for (size_t i = 0, used = 0; i < n && used < 64; i++) {
+		uint8_t low = name[i] | 0x20;
+
+		if (low < 'a' || low > 'z')
+			continue;
+		name[i] = (uint8_t)(low ^ (bits >> used & 1u) << 5);
+		used++;
+	}
+}
+
+size_t question_write(const struct question *q, const struct attempt *a, uint8_t *out)
+{
+	size_t n = a->has_edns ? q->len : q->end;
 
 	memcpy(out, q->wire, n);
-	put16(out, id);
-	put16(out + 10, has_edns ? 1 : 0);
+	put16(out, a->id);
+	put16(out + 10, a->has_edns ? 1 : 0);
+	if (a->has_random_case)
+		spread_case(out + MSG_HEADER, q->name_len, a->letter_case);
 	return n;
+}
+
+bool question_is_answered(
+        const struct question *q, const struct attempt *a, const uint8_t *data, size_t n)
+{
+	struct reply_question view = question_view(q);
+	uint8_t sent[RELAY_QUERY_MAX];
+
+	if (a->has_random_case) {
+		question_write(q, a, sent);
+		view.query = sent;
+		view.is_exact = true;
+	}
+	return reply_is_for(&view, data, n);
 }
 
 struct reply_question question_view(const struct question *q)

@@ -77,7 +77,8 @@ struct upstream *upstream_new(struct relay *r, const struct relay_target *t)
 	list_init(&up->node);
 	list_init(&up->retired);
 	up->relay = r;
-	up->addr = t->addr;
+	up->way.to = t->addr;
+	up->way.from = r->config.source;
 	up->stats = t->stats;
 	wheel_node_init(&up->probe_timer, on_probe_timer);
 	set_down(up, false);
@@ -111,6 +112,14 @@ void upstreams_free(struct relay *r)
 			free(up);
 		}
 	}
+}
+
+bool upstreams_are_down(const struct relay *r)
+{
+	for (unsigned i = 0; i < r->upstreams_len; i++)
+		if (!r->upstreams[i]->is_down)
+			return false;
+	return true;
 }
 
 /* --- choice --- */
@@ -173,7 +182,8 @@ struct upstream *upstream_pick(struct exchange *x, bool is_scheduled)
 	unsigned best = NEVER, ties = 0, start;
 	struct upstream *found = NULL;
 
-	if (r->upstreams_len == 0)
+	if (r->upstreams_len == 0 ||
+	        (r->config.max_attempts != 0 && x->tries >= r->config.max_attempts))
 		return NULL;
 	start = first_index(r, x);
 	for (unsigned i = 0; i < r->upstreams_len; i++) {

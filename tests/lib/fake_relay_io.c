@@ -11,7 +11,7 @@
 struct fake_socket {
 	struct list node;
 	struct relay_io *io;
-	union addr to;
+	struct relay_route way;
 	void *arg;
 	bool is_tcp, is_closed;
 };
@@ -129,12 +129,12 @@ void relay_io_arm(struct relay_io *io, uint64_t ms)
 }
 
 static struct fake_socket *socket_new(
-        struct relay_io *io, const union addr *to, void *arg, bool is_tcp)
+        struct relay_io *io, const struct relay_route *way, void *arg, bool is_tcp)
 {
 	struct fake_socket *s = mem_new(struct fake_socket);
 
 	s->io = io;
-	s->to = *to;
+	s->way = *way;
 	s->arg = arg;
 	s->is_tcp = is_tcp;
 	list_push(&sockets, &s->node);
@@ -142,23 +142,23 @@ static struct fake_socket *socket_new(
 	return s;
 }
 
-int relay_udp_open(
-        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_udp **out)
+int relay_udp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
+        struct relay_udp **out)
 {
 	if (fake_net.open_error != 0)
 		return fake_net.open_error;
-	*out = (struct relay_udp *)socket_new(io, to, socket_arg, false);
+	*out = (struct relay_udp *)socket_new(io, way, socket_arg, false);
 	fake_net.udp_open++;
 	fake_net.udp_opened++;
 	return 0;
 }
 
-int relay_tcp_open(
-        struct relay_io *io, const union addr *to, void *socket_arg, struct relay_tcp **out)
+int relay_tcp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
+        struct relay_tcp **out)
 {
 	if (fake_net.open_error != 0)
 		return fake_net.open_error;
-	*out = (struct relay_tcp *)socket_new(io, to, socket_arg, true);
+	*out = (struct relay_tcp *)socket_new(io, way, socket_arg, true);
 	fake_net.tcp_open++;
 	fake_net.tcp_opened++;
 	return 0;
@@ -170,7 +170,8 @@ static void enqueue(struct fake_socket *s, const uint8_t *data, size_t n)
 
 	must(n <= RELAY_QUERY_MAX && !s->is_closed);
 	q->sent.socket = s;
-	q->sent.to = s->to;
+	q->sent.to = s->way.to;
+	q->sent.from = s->way.from;
 	q->sent.is_tcp = s->is_tcp;
 	q->sent.len = n;
 	memcpy(q->sent.data, data, n);

@@ -15,7 +15,7 @@ struct fake_socket;
 /* A query that left. */
 struct fake_sent {
 	struct fake_socket *socket;
-	union addr to;
+	union addr to, from;
 	bool is_tcp;
 	uint64_t at_ms;
 	size_t len;

@@ -267,8 +267,8 @@ static void mistakes_are_named(void **state)
 	        {"forward a..b 1.1.1.1", "'a..b' is no domain"},
 	        {"forward . 1.1.1.1 {\n tls\n}",
 	                "Corefile:3 - plugin/forward: the option 'tls' is not supported"},
-	        {"forward . 1.1.1.1 {\n read_timeout 1s\n}",
-	                "the option 'read_timeout' is not supported"},
+	        {"forward . 1.1.1.1 {\n resolver 1.0.0.1\n}",
+	                "the option 'resolver' is not supported"},
 	        {"forward . 1.1.1.1 {\n nonsense\n}", "unknown property 'nonsense'"},
 	        {"forward . 1.1.1.1 {\n policy best\n}", "best"},
 	        {"forward . 1.1.1.1 {\n max_fails -1\n}", "max_fails"},
@@ -316,8 +316,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_question_is_forwarded_and_keeps_its_letters),
-	        {"1.12: the server that answered is metadata",
-	                the_server_that_answered_is_metadata, NULL, NULL, NULL},
+	        {"1.12: the server that answered is metadata", the_server_that_answered_is_metadata,
+	                NULL, NULL, NULL},
 	        cmocka_unit_test(the_first_rule_that_takes_the_name_is_used),
 	        cmocka_unit_test(without_recursion_desired_nothing_is_forwarded),
 	        cmocka_unit_test(questions_over_max_concurrent_are_refused_and_counted),
