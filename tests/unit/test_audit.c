@@ -385,6 +385,35 @@ static void lists_that_do_not_help_become_rare(void **state)
 	end(&b);
 }
 
+/*
+ * The backup was restored and the server has come past the version that we know before we asked:
+ * our b is of the history that was lost. (The list that answer() sends has version 99.)
+ */
+static void an_object_of_a_lost_history_is_found(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	event(&b, "MODIFIED", "b", 90);
+	next_look(&b);
+	answer(&b, "a10 b20");
+	next_look(&b);
+	answer(&b, "a10 b20");
+	assert_int_equal(stats(&b)->gaps_healed, 1);
+	/* the list is contradicted, asked for again, and then believed */
+	for (int i = 0; i < 2; i++) {
+		assert_true(b.is_watching);
+		reflector_on_head(b.r, b.now, 200, -1);
+		event(&b, "ADDED", "a", 10);
+		event(&b, "ADDED", "b", 20);
+		initial_end(&b, 120);
+	}
+	assert_int_equal(store_service(b.store, "d", "b")->rv, 20);
+	assert_true(stats(&b)->is_connected);
+	end(&b);
+}
+
 /* ---- a silent watch ---- */
 
 /* As the loop of the driver: until that time, each look answered with objects (NULL: nobody). */
@@ -584,6 +613,8 @@ int main(void)
 	                nothing_is_done_while_both_are_the_same),
 	        NAMED_TEST("K36: a change that was left out is healed within 60 s",
 	                a_change_that_was_left_out_is_healed_within_60_s),
+	        NAMED_TEST("K34: an object of a lost history is found",
+	                an_object_of_a_lost_history_is_found),
 	        cmocka_unit_test(what_was_only_late_is_no_gap),
 	        cmocka_unit_test(pages_are_one_list),
 	        cmocka_unit_test(a_server_without_such_lists_is_left_alone),
