@@ -284,7 +284,7 @@ static void compile_services(struct kube *k)
 	k->has_all_endpoints = has_all_endpoints(k);
 	while ((o = store_next(st, OBJECT_NAMESPACE, &pos)) != NULL) {
 		compile_namespace(k, o->name);
-		/* what is replaced makes room for what comes next, instead of being left as holes */
+		/* what is replaced makes room for what comes next, instead of leaving holes */
 		if (rcu_pending() >= RETIRED_MAX)
 			rcu_reclaim();
 	}
