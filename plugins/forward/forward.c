@@ -117,7 +117,7 @@ static struct forward_rule *match_from(const struct forward *f, size_t i, const 
 
 		if (name_is_under(folded, rule->from.wire) &&
 		        zone_list_match(&rule->except, folded) < 0)
-			return rule;
+			return forward_route(rule, folded);
 	}
 	return NULL;
 }

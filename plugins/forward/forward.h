@@ -21,6 +21,7 @@
 #include "plugin.h"
 
 #define FORWARD_WHO "plugin/forward"
+#define FORWARD_ROUTES_MAX 32u /* domains with servers of their own that a directive follows */
 #define FORWARD_CLIENT_SLOTS 1024u
 #define FORWARD_CLIENT_MAX 1000u /* questions of one client that may wait, for each worker */
 /* Addresses that a rule may have had; later ones are not used. */
@@ -57,6 +58,8 @@ struct forward_worker {
 	uint16_t waits[FORWARD_CLIENT_SLOTS]; /* questions that wait, by hash of the client's IP */
 } __attribute__((aligned(64)));
 
+struct forward_split; /* split.c */
+
 /* A file of resolv.conf form among the TO arguments. */
 struct forward_file {
 	struct forward_rule *rule;
@@ -80,6 +83,9 @@ struct forward_rule {
 	VEC(union addr) addresses;
 	VEC(struct forward_file *) files;
 	struct resolvconf_watch *systemd;
+	struct forward_split *split; /* of `systemd-resolved`; else NULL */
+	VEC(union addr) routed; /* servers that it gives to these names */
+	char route_text[NAME_TEXT_MAX]; /* from_text of a rule that is lent to a domain */
 	struct forward_set *set; /* published */
 	struct forward_server *servers; /* all that there ever were, newest first; published */
 	unsigned servers_len;
@@ -99,6 +105,18 @@ struct forward {
 
 /* setup.c: read the directives. */
 int forward_setup(struct setup *s, struct err *e);
+/* setup.c: add a rule without servers. */
+struct forward_rule *forward_rule_new(struct forward *f);
+/* split.c: let the rule ask the servers that systemd-resolved knows from its files below run. */
+void forward_split_new(struct forward_rule *rule, const char *run);
+/* split.c: make the rules of its domains, once all options are read. */
+void forward_split_setup(struct forward_rule *rule);
+/* split.c: begin to follow the files. */
+void forward_split_start(struct forward_rule *rule);
+/* split.c: stop following them, and free what forward_split_new() made. */
+void forward_split_free(struct forward_rule *rule);
+/* split.c: the rule whose servers are asked for a lower-case name that rule matches. Workers. */
+struct forward_rule *forward_route(struct forward_rule *rule, const uint8_t *folded);
 /* upstreams.c: begin to follow the files, and publish the servers. */
 int forward_start(void *instance, struct err *e);
 /* upstreams.c: publish the servers of the rule when they have changed. */

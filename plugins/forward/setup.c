@@ -3,6 +3,7 @@
 
 #include "dns/rr.h"
 #include "forward/forward.h"
+#include "net/resolved_watch.h"
 
 #define DNS_PORT 53
 
@@ -289,6 +290,32 @@ static int add_path(struct forward_rule *rule, const struct directive *d, size_t
 	return 0;
 }
 
+/* `systemd-resolved`, or `systemd-resolved:DIR` where its files are seen at another place. */
+static int add_resolved(
+        struct forward_rule *rule, const struct directive *d, size_t i, struct err *e)
+{
+	struct str run = str_from(d->args[i].text);
+
+	str_cut(&run, ':');
+	if (run.at != NULL && (run.len == 0 || run.len > 400 || run.at[0] != '/'))
+		return args_error(d, e,
+		        "'%s': behind the colon goes the directory where /run/systemd of the host "
+		        "is seen, such as /host/run/systemd",
+		        d->args[i].text);
+	if (rule->split != NULL)
+		return args_error(d, e, "systemd-resolved is named twice");
+	forward_split_new(rule, run.at == NULL ? RESOLVED_RUN
+	                                       : arena_str(&rule->forward->arena, run.at));
+	return 0;
+}
+
+static bool is_resolved(const char *text)
+{
+	struct str rest = str_from(text);
+
+	return str_is(str_cut(&rest, ':'), "systemd-resolved");
+}
+
 /* TO: IP, IP:port, [IPv6]:port, dns://..., or a file. */
 static int add_to(struct forward_rule *rule, const struct directive *d, size_t i, struct err *e)
 {
@@ -297,6 +324,8 @@ static int add_to(struct forward_rule *rule, const struct directive *d, size_t i
 	enum scheme scheme = SCHEME_DNS;
 	union addr a;
 
+	if (is_resolved(text))
+		return add_resolved(rule, d, i, e);
 	if (scheme_cut(&rest, &scheme) != 0 || scheme != SCHEME_DNS)
 		return args_error(d, e,
 		        "'%s': only servers that speak plain DNS are supported, by UDP and TCP",
@@ -349,7 +378,7 @@ static int read_rule(struct forward_rule *rule, const struct directive *d, struc
 	return rc == 0 ? check_rule(rule, d, e) : rc;
 }
 
-static struct forward_rule *rule_new(struct forward *f)
+struct forward_rule *forward_rule_new(struct forward *f)
 {
 	struct forward_rule *rule = mem_new(struct forward_rule);
 
@@ -375,11 +404,13 @@ int forward_setup(struct setup *s, struct err *e)
 	f->generation = s->generation;
 	for (const struct directive *d = s->first; d != NULL && rc == 0;
 	        d = block_find(s->block, "forward", d)) {
-		struct forward_rule *rule = rule_new(f);
+		struct forward_rule *rule = forward_rule_new(f);
 
 		rc = read_rule(rule, d, e);
 		if (rc == 0)
 			forward_publish(rule);
+		if (rc == 0 && rule->split != NULL)
+			forward_split_setup(rule);
 	}
 	if (rc != 0) {
 		forward_free(f);

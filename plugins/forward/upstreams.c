@@ -165,6 +165,9 @@ void forward_publish(struct forward_rule *rule)
 	set->config = rule->config;
 	look_around(a, rule);
 	add_addresses(rule, set, a);
+	vec_for_each (&rule->routed, addr)
+		if (!addr_is_stub(addr) && !upstream_is_self(&a->in, addr))
+			add_server(rule, set, addr);
 	vec_for_each (&rule->files, file)
 		add_file(*file, set, a);
 	free(a);
@@ -199,6 +202,8 @@ static void start_rule(struct forward_rule *rule)
 		        rule->forward->loop, file->path, FORWARD_WHO, on_file, rule);
 		needs_systemd = needs_systemd || strcmp(file->path, RESOLVCONF_SYSTEMD) != 0;
 	}
+	if (rule->split != NULL)
+		forward_split_start(rule);
 	if (needs_systemd)
 		rule->systemd = resolvconf_watch_start(
 		        rule->forward->loop, RESOLVCONF_SYSTEMD, NULL, on_file, rule);
@@ -219,6 +224,7 @@ int forward_start(void *instance, struct err *e)
 void forward_rule_free(struct forward_rule *rule)
 {
 	resolvconf_watch_stop(rule->systemd);
+	forward_split_free(rule);
 	vec_for_each (&rule->files, file)
 		resolvconf_watch_stop((*file)->watch);
 	while (rule->servers != NULL) {
@@ -230,6 +236,7 @@ void forward_rule_free(struct forward_rule *rule)
 	}
 	zone_list_free(&rule->except);
 	vec_free(&rule->addresses);
+	vec_free(&rule->routed);
 	vec_free(&rule->files);
 	free(rule->workers);
 	free(rule->set);
