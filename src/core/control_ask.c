@@ -87,7 +87,8 @@ static void do_describe(struct control *c, void *arg)
 			if (!server_group_has(&(*l)->group, s) ||
 				(is_wildcard && (*l)->addr.sa.sa_family == AF_INET6))
 				continue;
-			buf_printf(out, "%s:%u", s->zone_text, s->port);
+			buf_printf(out, "%s%s:%u", s->has_tls ? "tls://" : "", s->zone_text,
+				s->port);
 			if (!is_wildcard)
 				buf_printf(out, " on %s", addr_ip_to_text(ip, &(*l)->addr));
 			buf_char(out, '\n');
@@ -112,7 +113,7 @@ static void find_address(struct control *c, void *arg)
 
 	f->is_found = f->i < c->sockets.open.len;
 	if (f->is_found)
-		*f->out = c->sockets.open.at[f->i];
+		*f->out = c->sockets.open.at[f->i].addr;
 }
 
 bool control_listen_address(struct control *c, unsigned i, union addr *out)

@@ -62,11 +62,10 @@ static int read_keys(struct build *b, struct err *e)
 			return err_prefix(e, rc, "%s:%u - Error during parsing", t->file, t->line);
 	}
 	vec_for_each(&b->keys.list, k) {
-		if (k->scheme != SCHEME_DNS)
+		if (k->scheme != SCHEME_DNS && k->scheme != SCHEME_TLS)
 			return err_set(e, -ENOTSUP,
 			        "%s:%u - Error during parsing: %s:// is not part of this version "
-			        "of "
-			        "Seamark; serve this block over plain DNS",
+			        "of Seamark; serve this block over dns:// or tls://",
 			        block->file, block->line, scheme_name(k->scheme));
 		vec_push(&b->setup.zones, k->zone);
 	}
@@ -76,12 +75,14 @@ static int read_keys(struct build *b, struct err *e)
 
 static const char *server_label(struct build *b)
 {
+	const char *scheme = scheme_name(b->keys.list.at[0].scheme);
 	char text[ADDR_TEXT_MAX];
 
 	if (b->setup.binds.len == 0)
-		return arena_printf(&b->g->arena, "dns://:%u", b->setup.port);
+		return arena_printf(&b->g->arena, "%s://:%u", scheme, b->setup.port);
 	addr_set_port(&b->setup.binds.at[0], b->setup.port);
-	return arena_printf(&b->g->arena, "dns://%s", addr_to_text(text, &b->setup.binds.at[0]));
+	return arena_printf(
+		&b->g->arena, "%s://%s", scheme, addr_to_text(text, &b->setup.binds.at[0]));
 }
 
 static void add_link(struct chain *c, struct link l)
@@ -132,6 +133,15 @@ static int link_plugins(const struct chain *c, struct err *e)
 	return 0;
 }
 
+const struct listen *generation_find_listen(
+	const struct generation *g, const union addr *addr, bool has_tls)
+{
+	vec_for_each(&g->listens, at)
+		if (addr_equal(&(*at)->addr, addr) && ((*at)->tls != NULL) == has_tls)
+			return *at;
+	return NULL;
+}
+
 static struct listen *take_listen(struct generation *g, const union addr *addr)
 {
 	struct listen *l;
@@ -141,29 +151,72 @@ static struct listen *take_listen(struct generation *g, const union addr *addr)
 			return *at;
 	l = mem_new(struct listen);
 	l->addr = *addr;
+	l->limits = stream_limits_default;
 	vec_push(&g->listens, l);
 	return l;
 }
 
+/* What the connections of an address are like is for one block to say: the first that does. */
+static int join_listen(struct build *b, struct listen *l, struct server *s, struct err *e)
+{
+	char text[ADDR_TEXT_MAX];
+	bool is_new = l->group.servers.len == 0;
+
+	if (!is_new && (l->tls != NULL) != s->has_tls)
+		return err_set(e, -EINVAL,
+			"%s:%u - Error during parsing: %s is served with TLS and without; give one "
+			"of them another port",
+			b->block->file, b->block->line, addr_to_text(text, &l->addr));
+	if (is_new && s->has_tls)
+		l->tls = b->setup.tls;
+	else if (l->tls != NULL && l->tls != b->setup.tls)
+		log_warning("tls",
+			"%s:%u - %s has the certificate of another server block already, which is "
+			"used for all",
+			b->block->file, b->block->line, addr_to_text(text, &l->addr));
+	if (b->setup.has_limits && !l->has_limits) {
+		l->limits = b->setup.limits;
+		l->has_limits = true;
+	}
+	vec_push(&l->group.servers, s);
+	return 0;
+}
+
 /* Serve s on every address of the block, or on both wildcards. */
-static void add_listens(struct build *b, struct server *s)
+static int add_listens(struct build *b, struct server *s, struct err *e)
 {
 	static const char *const wildcards[] = {"0.0.0.0", "::"};
 	union addr addr;
+	int rc = 0;
 
 	vec_for_each(&b->setup.binds, bind) {
 		addr = *bind;
 		addr_set_port(&addr, s->port);
-		vec_push(&take_listen(b->g, &addr)->group.servers, s);
+		if (rc == 0)
+			rc = join_listen(b, take_listen(b->g, &addr), s, e);
 	}
-	for (size_t i = 0; i < 2 && b->setup.binds.len == 0; i++) {
+	for (size_t i = 0; i < 2 && b->setup.binds.len == 0 && rc == 0; i++) {
 		must(addr_from_text(&addr, str_from(wildcards[i]), s->port) == 0);
-		vec_push(&take_listen(b->g, &addr)->group.servers, s);
+		rc = join_listen(b, take_listen(b->g, &addr), s, e);
 	}
+	return rc;
 }
 
-static void add_servers(struct build *b, unsigned block_index)
+static int check_tls(const struct build *b, struct err *e)
 {
+	vec_for_each(&b->keys.list, k)
+		if (k->scheme == SCHEME_TLS && b->setup.tls == NULL)
+			return err_set(e, -EINVAL,
+				"%s:%u - Error during parsing: tls:// needs a certificate; add "
+				"'tls CERT KEY' to the block",
+				b->block->file, b->block->line);
+	return 0;
+}
+
+static int add_servers(struct build *b, unsigned block_index, struct err *e)
+{
+	int rc = check_tls(b, e);
+
 	vec_for_each(&b->keys.list, k) {
 		struct server *s = arena_new(&b->g->arena, struct server);
 
@@ -172,11 +225,14 @@ static void add_servers(struct build *b, unsigned block_index)
 		s->zone_text = arena_str(&b->g->arena, k->zone);
 		s->label = arena_str(&b->g->arena, b->setup.server_label);
 		s->port = k->port;
+		s->has_tls = k->scheme == SCHEME_TLS;
 		s->block_index = block_index;
 		s->chain = b->setup.chain;
 		vec_push(&b->g->servers, s);
-		add_listens(b, s);
+		if (rc == 0)
+			rc = add_listens(b, s, e);
 	}
+	return rc;
 }
 
 static struct served served_entry(struct build *b, const struct zone_key *k)
@@ -207,6 +263,7 @@ static int build_block(struct build *b, served_list *served, struct err *e)
 	s->loop = g->options.loop;
 	s->shared = g->options.shared;
 	s->control = g->options.control;
+	s->limits = stream_limits_default;
 	s->chain = mem_new(struct chain);
 	vec_push(&g->chains, s->chain);
 	rc = read_keys(b, e);
@@ -214,11 +271,10 @@ static int build_block(struct build *b, served_list *served, struct err *e)
 		rc = setup_plugins(b, e);
 	if (rc == 0)
 		rc = link_plugins(s->chain, e);
-	if (rc == 0) {
-		add_servers(b, (unsigned)g->chains.len - 1);
-		vec_for_each(&b->keys.list, k)
-			vec_push(served, served_entry(b, k));
-	}
+	if (rc == 0)
+		rc = add_servers(b, (unsigned)g->chains.len - 1, e);
+	vec_for_each(&b->keys.list, k)
+		vec_push(served, served_entry(b, k));
 	vec_free(&b->keys.list);
 	vec_free(&s->zones);
 	vec_free(&s->binds);

@@ -13,6 +13,7 @@
 #include "core/server.h"
 #include "core/setup.h"
 #include "net/addr.h"
+#include "net/stream.h"
 
 struct corefile;
 struct metrics;
@@ -22,6 +23,9 @@ struct worker;
 struct listen {
 	union addr addr;
 	struct server_group group;
+	struct stream_limits limits; /* of the first of its blocks that sets any */
+	bool has_limits;
+	struct tls_files *tls; /* DNS over TLS, with this certificate; NULL: UDP and TCP */
 };
 
 /* What the embedding program or the command line chose. */
@@ -53,6 +57,9 @@ struct generation *generation_new(
 	struct corefile *corefile, const struct generation_options *options, struct err *e);
 /* Run the start hooks in chain order. On failure the caller frees g, which stops the rest. */
 int generation_start(struct generation *g, struct err *e);
+/* The listener of g on addr, with or without TLS, or NULL. */
+const struct listen *generation_find_listen(
+	const struct generation *g, const union addr *addr, bool has_tls);
 /* Run attach hooks on worker w's thread. */
 void generation_attach(struct generation *g, struct worker *w);
 /* Run detach hooks on worker w's thread; no query of g is left there. */

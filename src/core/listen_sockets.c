@@ -11,10 +11,10 @@ void listen_sockets_fini(struct listen_sockets *l)
 	vec_free(&l->held);
 }
 
-static bool is_listening(const struct listen_sockets *l, const union addr *addr)
+static bool is_listening(const struct listen_sockets *l, const struct listen *want)
 {
 	vec_for_each(&l->open, a)
-		if (addr_equal(a, addr))
+		if (addr_equal(&a->addr, &want->addr) && a->has_tls == (want->tls != NULL))
 			return true;
 	return false;
 }
@@ -22,7 +22,8 @@ static bool is_listening(const struct listen_sockets *l, const union addr *addr)
 void socket_list_close(struct socket_list *list)
 {
 	vec_for_each(list, s) {
-		udp_close(&s->udp);
+		if (s->udp.fd >= 0)
+			udp_close(&s->udp);
 		if (s->tcp >= 0)
 			close(s->tcp);
 	}
@@ -61,22 +62,24 @@ static void remember_held(struct listen_sockets *l, const union addr *addr)
 }
 
 /* Fail when another process holds addr. */
-static int probe_address(const struct listen_sockets *l, const union addr *addr, struct err *e)
+static int probe_address(const struct listen_sockets *l, const struct listen *want, struct err *e)
 {
-	int rc;
+	int rc = 0;
 
-	if (conflicts_with_ours(l, addr))
+	if (conflicts_with_ours(l, &want->addr))
 		return 0;
-	rc = socket_probe(addr, SOCK_DGRAM, e);
-	return rc != 0 ? rc : socket_probe(addr, SOCK_STREAM, e);
+	if (want->tls == NULL)
+		rc = socket_probe(&want->addr, SOCK_DGRAM, e);
+	return rc != 0 ? rc : socket_probe(&want->addr, SOCK_STREAM, e);
 }
 
 /* The sockets of one worker, appended to out. */
-static int open_pair(const union addr *addr, struct socket_list *out, struct err *e)
+static int open_pair(const struct listen *want, struct socket_list *out, struct err *e)
 {
-	struct worker_sockets s = {.addr = *addr, .tcp = -1};
-	union addr bound = *addr;
-	int rc = udp_open(&s.udp, &bound, e);
+	struct worker_sockets s = {
+		.addr = want->addr, .has_tls = want->tls != NULL, .udp.fd = -1, .tcp = -1};
+	union addr bound = want->addr;
+	int rc = s.has_tls ? 0 : udp_open(&s.udp, &bound, e);
 
 	if (rc != 0)
 		return rc;
@@ -92,13 +95,13 @@ int listen_sockets_open(const struct listen_sockets *l, const struct generation 
 	unsigned workers, struct socket_list *out, struct err *e)
 {
 	vec_for_each(&g->listens, at) {
-		const union addr *addr = &(*at)->addr;
-		int rc = is_listening(l, addr) ? 0 : probe_address(l, addr, e);
+		const struct listen *want = *at;
+		int rc = is_listening(l, want) ? 0 : probe_address(l, want, e);
 
-		if (is_listening(l, addr) || (rc != 0 && may_skip(addr, rc)))
+		if (is_listening(l, want) || (rc != 0 && may_skip(&want->addr, rc)))
 			continue;
 		for (unsigned i = 0; i < workers && rc == 0; i++)
-			rc = open_pair(addr, out, e);
+			rc = open_pair(want, out, e);
 		if (rc != 0) {
 			socket_list_close(out);
 			return rc;
@@ -113,15 +116,15 @@ void listen_sockets_note(struct listen_sockets *l, const struct generation *g,
 	__typeof__(l->open) now = {NULL, 0, 0};
 
 	vec_for_each(&g->listens, at) {
-		const union addr *addr = &(*at)->addr;
-		bool is_open = is_listening(l, addr);
+		struct listen_address a = {(*at)->addr, (*at)->tls != NULL};
+		bool is_open = is_listening(l, *at);
 
 		vec_for_each(opened, o)
-			is_open = is_open || addr_equal(&o->addr, addr);
+			is_open = is_open || addr_equal(&o->addr, &a.addr);
 		if (!is_open)
 			continue;
-		vec_push(&now, *addr);
-		remember_held(l, addr);
+		vec_push(&now, a);
+		remember_held(l, &a.addr);
 	}
 	vec_free(&l->open);
 	l->open = now;

@@ -17,8 +17,14 @@ struct socket_list {
 	size_t len, cap;
 };
 
+/* What the workers listen on. */
+struct listen_address {
+	union addr addr;
+	bool has_tls;
+};
+
 struct listen_sockets {
-	VEC(union addr) open; /* addresses that the workers listen on */
+	VEC(struct listen_address) open;
 	VEC(union addr) held; /* the same since the start: some may be closing yet */
 };
 

@@ -48,6 +48,7 @@ struct server {
 	char *zone_text;       /* "." or "cluster.local." */
 	char *label;           /* "dns://:53": the server label of metrics */
 	uint16_t port;
+	bool has_tls;          /* of a tls:// key */
 	unsigned block_index;
 	struct chain *chain;
 };

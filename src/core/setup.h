@@ -8,12 +8,14 @@
 #include "base/vec.h"
 #include "core/server.h"
 #include "net/addr.h"
+#include "net/stream.h"
 
 struct control;
 struct directive;
 struct server_block;
 struct generation;
 struct shared;
+struct tls_files;
 struct uv_loop_s;
 
 struct setup {
@@ -29,5 +31,8 @@ struct setup {
 	struct uv_loop_s *loop;                  /* of the control thread; NULL in plain checks */
 	struct shared *shared;                   /* what survives reloads */
 	struct control *control;                 /* NULL in tests and where nothing is served */
+	struct stream_limits limits;             /* of connections: timeouts sets them */
+	bool has_limits;
+	struct tls_files *tls;                   /* of tls:// keys: tls sets it, and owns it */
 	void *instance;                          /* result */
 };

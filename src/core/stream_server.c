@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "dns/rr.h"
 #include "net/stream.h"
+#include "net/tls_files.h"
 
 /* Answers of upstream servers take at most a few seconds. */
 #define CLOSE_GRACE_MS 5000u
@@ -86,7 +87,7 @@ static void on_message(struct stream *c, const uint8_t *message, size_t len, voi
 		stream_done(c);
 		return;
 	}
-	q->transport = TRANSPORT_TCP;
+	q->transport = stream_has_tls(c) ? TRANSPORT_TLS : TRANSPORT_TCP;
 	q->client = *stream_client(c);
 	q->local = *stream_local(c);
 	q->generation = s->serving->generation;
@@ -130,11 +131,25 @@ static void on_stopped(void *arg)
 	free(s);
 }
 
+static struct tls_context *get_tls(void *arg)
+{
+	struct stream_server *s = arg;
+
+	return s->serving == NULL ? NULL : tls_files_context(s->serving->tls);
+}
+
+static const struct stream_limits *limits_of(const struct serving *serving)
+{
+	return serving->limits != NULL ? serving->limits : &stream_limits_default;
+}
+
 struct stream_server *stream_server_open(struct worker *w, int fd, const struct serving *serving)
 {
 	struct stream_server *s = mem_new(struct stream_server);
 	struct stream_config config = {
 	        .loop = w->loop,
+	        .limits = limits_of(serving),
+	        .tls = serving->tls != NULL ? get_tls : NULL,
 	        .callbacks = {on_turn, on_message, flush_later, on_stopped, s},
 	        .counters = &w->streams,
 	};
@@ -147,6 +162,11 @@ struct stream_server *stream_server_open(struct worker *w, int fd, const struct 
 	s->pool = stream_pool_new(fd, &config);
 	must(s->pool != NULL); /* a listening socket can always be watched */
 	return s;
+}
+
+void stream_server_update(struct stream_server *s)
+{
+	stream_pool_limit(s->pool, limits_of(s->serving));
 }
 
 static void close_within(struct stream_server *s, uint32_t grace_ms)

@@ -1,6 +1,6 @@
 /*
- * DNS over TCP on one address for one worker (RFC 7766): the listening socket and its
- * connections, with pipelining and answers out of order.
+ * DNS over TCP (RFC 7766) or TLS (RFC 7858) on one address for one worker: the listening socket and
+ * its connections, with pipelining and answers out of order.
  *
  * Lifetime: owned by the worker thread that opened it.
  */
@@ -10,8 +10,13 @@
 
 struct stream_server;
 
-/* Serve the listening descriptor fd (taken over) on w; serving must live until it is closed. */
+/*
+ * Serve the listening descriptor fd (taken over) on w; serving must live until it is closed. With
+ * serving->tls it is a listener with TLS, and remains one.
+ */
 struct stream_server *stream_server_open(struct worker *w, int fd, const struct serving *serving);
+/* What s serves has other limits now. */
+void stream_server_update(struct stream_server *s);
 /*
  * Stop accepting, close idle connections, let queries in flight be answered for a few seconds;
  * memory is freed when the last connection is closed. Messages that wait behind others are not

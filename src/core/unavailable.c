@@ -12,7 +12,7 @@ static const char *const names[] = {
 	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
 	"https3", "nomad",
 	"ocp_dnsnameresolver", "on", "proxyproto", "quic",
-	"route53", "secondary", "sign", "timeouts", "tls", "trace",
+	"route53", "secondary", "sign", "trace",
 	"tsig", "view",
 };
 

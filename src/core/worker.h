@@ -19,6 +19,7 @@
 /* Queries that a worker has in hand at once; more are dropped, oldest first (water torture). */
 #define WORKER_QUERIES_MAX 4096u
 
+struct tls_files;
 struct uv_loop_s;
 
 /* Something with packets to send at the end of the loop's turn: a relay socket, the UDP socket. */
@@ -34,6 +35,8 @@ struct worker_flush {
 struct serving {
 	const struct server_group *group;
 	struct generation *generation;
+	const struct stream_limits *limits; /* of connections; NULL: the defaults */
+	struct tls_files *tls; /* certificate of a listener with TLS; NULL: without */
 };
 
 struct worker {

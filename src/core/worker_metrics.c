@@ -12,6 +12,11 @@ static const struct metric_family streams = {"seamark_tcp_connections_total",
 static const struct metric_family stream_messages = {
         "seamark_tcp_messages_total", "Messages received over TCP.", METRIC_COUNTER};
 
+static const struct metric_family tls_handshakes = {"seamark_tls_handshakes_total",
+        "TLS handshakes with clients: completed with certificates (full), with a ticket "
+        "(resumed), or broken off (failed).",
+        METRIC_COUNTER};
+
 static double count_of(const uint64_t *counter)
 {
 	return (double)__atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -29,4 +34,8 @@ void worker_metrics(const struct worker *w, struct metrics *m)
 	metrics_sample(m, &streams, "event=\"timeout\"", count_of(&s->timeouts));
 	metrics_sample(m, &streams, "event=\"bad\"", count_of(&s->bad));
 	metrics_sample(m, &stream_messages, "", count_of(&s->messages));
+	metrics_sample(m, &tls_handshakes, "result=\"full\"",
+	        count_of(&s->handshakes) - count_of(&s->resumed));
+	metrics_sample(m, &tls_handshakes, "result=\"resumed\"", count_of(&s->resumed));
+	metrics_sample(m, &tls_handshakes, "result=\"failed\"", count_of(&s->tls_failed));
 }

@@ -26,7 +26,7 @@ struct request {
 struct endpoint {
 	union addr addr;
 	struct serving serving;
-	struct udp_listener *udp;
+	struct udp_listener *udp; /* NULL with TLS */
 	struct stream_server *tcp;
 };
 
@@ -72,17 +72,15 @@ static void retire(struct worker_thread *t)
 /* Its sockets finish what they have taken, without it. */
 static void close_endpoint(struct endpoint *p)
 {
-	udp_listener_close(p->udp);
+	if (p->udp != NULL)
+		udp_listener_close(p->udp);
 	stream_server_close(p->tcp);
 	free(p);
 }
 
-static const struct listen *find_listen(const struct generation *g, const union addr *addr)
+static void set_serving(struct serving *s, const struct listen *l, struct generation *g)
 {
-	vec_for_each(&g->listens, l)
-		if (addr_equal(&(*l)->addr, addr))
-			return *l;
-	return NULL;
+	*s = (struct serving){&l->group, g, &l->limits, l->tls};
 }
 
 /* Point the listeners at the zones of g; those whose address is gone are closed. */
@@ -90,15 +88,15 @@ static void switch_endpoints(struct worker_thread *t, struct generation *g)
 {
 	for (size_t i = t->endpoints.len; i > 0; i--) {
 		struct endpoint *p = t->endpoints.at[i - 1];
-		const struct listen *l = find_listen(g, &p->addr);
+		const struct listen *l = generation_find_listen(g, &p->addr, p->udp == NULL);
 
 		if (l == NULL) {
 			close_endpoint(p);
 			vec_remove(&t->endpoints, i - 1);
 			continue;
 		}
-		p->serving.group = &l->group;
-		p->serving.generation = g;
+		set_serving(&p->serving, l, g);
+		stream_server_update(p->tcp);
 	}
 }
 
@@ -106,12 +104,12 @@ static void open_endpoint(
 	struct worker_thread *t, const struct worker_sockets *s, struct generation *g)
 {
 	struct endpoint *p = mem_new(struct endpoint);
-	const struct listen *l = find_listen(g, &s->addr);
+	const struct listen *l = generation_find_listen(g, &s->addr, s->has_tls);
 
 	must(l != NULL);
 	p->addr = s->addr;
-	p->serving = (struct serving){&l->group, g};
-	p->udp = udp_listener_open(&t->w, s->udp, &p->serving);
+	set_serving(&p->serving, l, g);
+	p->udp = s->has_tls ? NULL : udp_listener_open(&t->w, s->udp, &p->serving);
 	p->tcp = stream_server_open(&t->w, s->tcp, &p->serving);
 	vec_push(&t->endpoints, p);
 }

@@ -17,7 +17,8 @@ struct worker_thread;
 /* Sockets for one address that the worker does not listen on yet. */
 struct worker_sockets {
 	union addr addr;
-	struct udp_socket udp;
+	bool has_tls; /* TCP alone, with TLS inside */
+	struct udp_socket udp; /* fd -1: none */
 	int tcp; /* listening descriptor */
 };
 

@@ -33,6 +33,11 @@ bool stream_is_closed(const struct stream *c)
 	return c->is_closed;
 }
 
+bool stream_has_tls(const struct stream *c)
+{
+	return c->tls != NULL;
+}
+
 bool stream_is_full(const struct stream *c)
 {
 	return c->out.len > c->pool->limits.output_pause;
@@ -55,6 +60,7 @@ static void release(struct stream *c)
 		return;
 	fifo_fini(&c->in);
 	fifo_fini(&c->out);
+	tls_free(c->tls);
 	free(c);
 	stream_pool_unref(p);
 }
@@ -102,6 +108,7 @@ void stream_close(struct stream *c)
 	if (c->is_closed)
 		return;
 	c->is_closed = true;
+	stream_tls_end(c);
 	list_remove(&c->all);
 	list_remove(&c->bucket);
 	list_remove(&c->dirty);
@@ -134,8 +141,7 @@ void stream_mark_dirty(struct stream *c)
 		p->callbacks.flush_later(p->callbacks.arg);
 }
 
-/* Room for n more octets in one of c's buffers, within the memory of all; false: c is closed. */
-static bool make_room(struct stream *c, struct fifo *f, size_t n)
+bool stream_make_room(struct stream *c, struct fifo *f, size_t n)
 {
 	struct stream_pool *p = c->pool;
 	size_t before = f->cap;
@@ -199,11 +205,15 @@ void stream_send(struct stream *c, const uint8_t *message, size_t len)
 		stream_close(c);
 		return;
 	}
-	if (!make_room(c, &c->out, need))
+	stream_mark_dirty(c);
+	if (c->tls != NULL) {
+		stream_tls_put(c, message, len);
+		return;
+	}
+	if (!stream_make_room(c, &c->out, need))
 		return;
 	fifo_put(&c->out, prefix, sizeof(prefix));
 	fifo_put(&c->out, message, len);
-	stream_mark_dirty(c);
 }
 
 void stream_done(struct stream *c)
@@ -222,6 +232,11 @@ static bool is_held(const struct stream *c)
 	return c->in_flight >= c->pool->limits.in_flight || stream_is_full(c);
 }
 
+static bool has_had_enough(const struct stream *c)
+{
+	return c->pool->limits.messages > 0 && c->delivered >= c->pool->limits.messages;
+}
+
 /* Hand over the whole messages among len octets; how many octets are done with. */
 static size_t deliver(struct stream *c, const uint8_t *at, size_t len)
 {
@@ -232,6 +247,10 @@ static size_t deliver(struct stream *c, const uint8_t *at, size_t len)
 	while (!c->is_closed && !is_held(c)) {
 		enum frame_status status = frame_next(at + used, len - used, &f);
 
+		if (has_had_enough(c)) {
+			c->is_read_out = true;
+			return len;
+		}
 		if (status == FRAME_PARTIAL)
 			return used;
 		if (status == FRAME_BAD) {
@@ -265,8 +284,7 @@ static void deliver_kept(struct stream *c)
 		fifo_take(&c->in, deliver_once(c, fifo_head(&c->in), c->in.len));
 }
 
-/* Read once into at. Octets, or 0 when that was all for now or for ever. */
-static size_t receive(struct stream *c, uint8_t *at, size_t room)
+size_t stream_receive(struct stream *c, uint8_t *at, size_t room)
 {
 	ssize_t n;
 
@@ -282,17 +300,27 @@ static size_t receive(struct stream *c, uint8_t *at, size_t room)
 	return 0;
 }
 
-/* The usual case: nothing is kept, messages are handed over from the shared memory. */
+void stream_take(struct stream *c, size_t n)
+{
+	const uint8_t *at = c->pool->scratch;
+	size_t used = 0;
+
+	if (c->in.len == 0) /* the usual case: handed over from the shared memory */
+		used = deliver_once(c, at, n);
+	if (c->is_closed || used == n || !stream_make_room(c, &c->in, n - used))
+		return;
+	fifo_put(&c->in, at + used, n - used);
+	if (used == 0)
+		deliver_kept(c);
+}
+
+/* Nothing is kept. */
 static bool read_fresh(struct stream *c)
 {
 	struct stream_pool *p = c->pool;
-	size_t n = receive(c, p->scratch, sizeof(p->scratch));
-	size_t used = deliver_once(c, p->scratch, n);
+	size_t n = stream_receive(c, p->scratch, sizeof(p->scratch));
 
-	if (c->is_closed || used == n)
-		return n == sizeof(p->scratch);
-	if (make_room(c, &c->in, n - used))
-		fifo_put(&c->in, p->scratch + used, n - used);
+	stream_take(c, n);
 	return n == sizeof(p->scratch);
 }
 
@@ -301,10 +329,10 @@ static bool read_more(struct stream *c)
 {
 	size_t n, room;
 
-	if (!make_room(c, &c->in, frame_room(fifo_head(&c->in), c->in.len)))
+	if (!stream_make_room(c, &c->in, frame_room(fifo_head(&c->in), c->in.len)))
 		return false;
 	room = fifo_room(&c->in);
-	n = receive(c, fifo_tail(&c->in), room);
+	n = stream_receive(c, fifo_tail(&c->in), room);
 	if (c->is_closed)
 		return false;
 	c->in.len += n;
@@ -319,7 +347,10 @@ static void read_turn(struct stream *c)
 	for (unsigned i = 0; has_more && i < READS_PER_TURN; i++) {
 		if (c->is_closed || c->is_read_out || is_held(c))
 			return;
-		has_more = c->in.len == 0 ? read_fresh(c) : read_more(c);
+		if (c->tls != NULL)
+			has_more = stream_tls_read(c);
+		else
+			has_more = c->in.len == 0 ? read_fresh(c) : read_more(c);
 	}
 }
 
@@ -345,11 +376,16 @@ static void renew_deadlines(struct stream *c)
 {
 	struct stream_pool *p = c->pool;
 	uint64_t now = uv_now(p->loop);
-	bool has_part = c->in.len > 0 && !c->is_read_out && !is_held(c);
+	bool is_reading = !c->is_read_out && !is_held(c);
+	bool has_part = is_reading && (c->in.len > 0 || stream_is_shaking_hands(c));
 	bool is_new_part = list_is_empty(&c->partial.node) || c->message_mark != c->delivered;
 	/* who waits for room has more, although the kernel took all so far */
 	bool has_output = c->out.len > 0 || !list_is_empty(&c->waiters);
 	bool is_new_output = list_is_empty(&c->write.node) || c->taken >= FAIR_READ;
+	bool is_idle = c->in_flight == 0 && c->in.len == 0 && !has_output && !has_part;
+	/* records of TLS without messages keep nothing open */
+	bool is_new_idle = list_is_empty(&c->idle.node) || c->idle_mark != c->delivered ||
+	                   c->tls == NULL;
 
 	set_wait(&c->partial, &p->partial, has_part, is_new_part);
 	if (is_new_part) {
@@ -361,8 +397,11 @@ static void renew_deadlines(struct stream *c)
 		c->write.since_ms = now;
 		c->taken = 0;
 	}
-	set_wait(&c->idle, &p->idle, c->in_flight == 0 && c->in.len == 0 && !has_output, true);
-	c->idle.since_ms = now;
+	set_wait(&c->idle, &p->idle, is_idle, is_new_idle);
+	if (is_new_idle) {
+		c->idle.since_ms = now;
+		c->idle_mark = c->delivered;
+	}
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -427,8 +466,9 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 bool stream_open(struct stream_pool *p, int fd, const union addr *client)
 {
+	struct tls_context *tls = p->tls == NULL ? NULL : p->tls(p->callbacks.arg);
+	struct stream *c = p->tls != NULL && tls == NULL ? NULL : calloc(1, sizeof(*c));
 	socklen_t len = sizeof(union addr);
-	struct stream *c = calloc(1, sizeof(*c));
 
 	if (c == NULL || uv_poll_init(p->loop, &c->poll, fd) != 0) {
 		free(c);
@@ -446,6 +486,8 @@ bool stream_open(struct stream_pool *p, int fd, const union addr *client)
 	list_init(&c->idle.node);
 	list_init(&c->partial.node);
 	list_init(&c->write.node);
+	if (tls != NULL)
+		stream_tls_begin(c, tls);
 	list_push(&p->all, &c->all);
 	list_push(stream_bucket(p, client), &c->bucket);
 	p->open++;

@@ -6,6 +6,9 @@
  * A message that is handed over keeps its connection's memory until stream_done(), even when the
  * peer has gone meanwhile: answers to it are then thrown away. All on the thread of one loop.
  *
+ * The same over TLS (RFC 7858) when the owner gives certificates: below the framing, with the
+ * limits of TCP; the handshake counts as the first message, and only messages renew the idle time.
+ *
  * The callbacks may send at once, later, or never; what they send in a turn of the loop goes out
  * in one write when the owner calls stream_pool_flush() at the end of the turn.
  */
@@ -19,6 +22,7 @@
 #include "net/addr.h"
 
 struct uv_loop_s;
+struct tls_context;
 struct stream; /* a connection */
 struct stream_pool; /* a listening socket and its connections */
 
@@ -34,6 +38,7 @@ struct stream_limits {
 	uint32_t output_pause; /* octets that wait to be sent; above it a connection is not read */
 	uint32_t output_max; /* octets that wait to be sent; above it the connection is closed */
 	size_t memory; /* octets of all buffers of all connections */
+	uint32_t messages; /* of one connection, which is then closed; 0: any number */
 };
 
 /* Defaults; the reasons stand beside the numbers. */
@@ -47,6 +52,9 @@ struct stream_counters {
 	uint64_t timeouts; /* closed by a deadline */
 	uint64_t bad; /* impossible length field */
 	uint64_t messages;
+	uint64_t handshakes; /* of TLS, completed */
+	uint64_t resumed; /* of them without certificates */
+	uint64_t tls_failed; /* of TLS, not completed or broken later */
 };
 
 /* The owner's side. arg is given to each. */
@@ -71,6 +79,11 @@ struct stream_config {
 	const struct stream_limits *limits; /* NULL: the defaults */
 	struct stream_callbacks callbacks;
 	struct stream_counters *counters;
+	/*
+	 * With what the next connection begins TLS; borrowed for the turn of the loop, NULL turns
+	 * the peer away. Itself NULL: without TLS. Gets the argument of the callbacks.
+	 */
+	struct tls_context *(*tls)(void *arg);
 };
 /*
  * Serve the bound, listening, non-blocking socket fd, which then belongs to the pool. counters
@@ -83,6 +96,8 @@ struct stream_pool *stream_pool_new(int fd, const struct stream_config *config);
  * before this returns. May be called again with a shorter grace; 0 closes everything at once.
  */
 void stream_pool_stop(struct stream_pool *p, uint32_t grace_ms);
+/* Other limits from now on, for connections that are open too. */
+void stream_pool_limit(struct stream_pool *p, const struct stream_limits *limits);
 /* Send what was queued in this turn and go on with connections that were held back. */
 void stream_pool_flush(struct stream_pool *p);
 /* Open connections. */
@@ -112,6 +127,8 @@ struct stream_waiter {
 void stream_wait_room(struct stream *c, struct stream_waiter *w);
 /* True when the peer has gone, and with it the use of computing an answer. */
 bool stream_is_closed(const struct stream *c);
+/* True when the connection is inside TLS. */
+bool stream_has_tls(const struct stream *c);
 /* The peer's address. */
 const union addr *stream_client(const struct stream *c);
 /* The address that the peer connected to; family 0 when the kernel would not tell. */

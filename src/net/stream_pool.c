@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 #include "base/rand.h"
 #include "net/stream_private.h"
 
@@ -138,6 +139,15 @@ static bool evict_one(struct stream_pool *p)
 	return evict(p, longest(&p->idle, WAIT_NODE(idle))) || evict(p, oldest_unfinished(p));
 }
 
+/* A session takes memory before it has shown that it is good for anything. */
+static bool make_room_for_tls(struct stream_pool *p)
+{
+	while (p->tls != NULL && p->memory + STREAM_TLS_COST > p->limits.memory)
+		if (!evict_one(p))
+			return false;
+	return true;
+}
+
 bool stream_pool_shed_memory(struct stream_pool *p, const struct stream *c)
 {
 	struct stream *writer = longest(&p->write, WAIT_NODE(write));
@@ -160,7 +170,8 @@ static void pause_accepting(struct stream_pool *p)
 static void admit(struct stream_pool *p, int fd, const union addr *client)
 {
 	bool has_room = make_room_for_client(p, client) &&
-	                (p->open < p->limits.connections || evict_one(p));
+	                (p->open < p->limits.connections || evict_one(p)) &&
+	                make_room_for_tls(p);
 
 	if (has_room && stream_open(p, fd, client)) {
 		stream_count(&p->counters->accepted);
@@ -323,10 +334,16 @@ void stream_pool_watch_time(struct stream_pool *p)
 		uv_timer_start(&p->timer, on_tick, tick_ms, tick_ms);
 }
 
+void stream_pool_limit(struct stream_pool *p, const struct stream_limits *limits)
+{
+	p->limits = *limits;
+}
+
 void stream_pool_flush(struct stream_pool *p)
 {
 	struct list *node;
 
+	p->handshakes = 0;
 	while ((node = list_first(&p->dirty)) != NULL) {
 		list_remove(node);
 		stream_settle(container_of(node, struct stream, dirty));
@@ -362,6 +379,9 @@ struct stream_pool *stream_pool_new(int fd, const struct stream_config *config)
 	p->limits = config->limits != NULL ? *config->limits : stream_limits_default;
 	p->callbacks = config->callbacks;
 	p->counters = config->counters;
+	p->tls = config->tls;
+	if (p->tls != NULL)
+		p->tls_buf = mem_alloc(FRAME_PREFIX + FRAME_MESSAGE_MAX);
 	rand_secure(&p->seed, sizeof(p->seed));
 	init_lists(p);
 	/* accepted sockets inherit it; answers leave in one piece, waiting for more is pointless */
@@ -428,5 +448,6 @@ void stream_pool_unref(struct stream_pool *p)
 	if (p->alive > 0)
 		return;
 	p->callbacks.on_stopped(p->callbacks.arg);
+	free(p->tls_buf);
 	free(p);
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -312,6 +313,16 @@ struct tls_context *tls_client_context(const struct tls_client_options *o, struc
 	        c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);
 	return c;
+}
+
+uint64_t tls_context_expiry_s(const struct tls_context *c)
+{
+	const X509 *cert = SSL_CTX_get0_certificate(c->ctx);
+	struct tm tm;
+
+	if (cert == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
+		return 0;
+	return (uint64_t)timegm(&tm);
 }
 
 struct tls_context *tls_context_ref(struct tls_context *c)

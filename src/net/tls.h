@@ -49,6 +49,8 @@ struct tls_client_options {
 struct tls_context *tls_server_context(const struct tls_server_options *o, struct err *e);
 /* A context for a client; the server's certificate is always verified. NULL with e set. */
 struct tls_context *tls_client_context(const struct tls_client_options *o, struct err *e);
+/* When the certificate of a context ends, seconds since 1970; 0: it has none. */
+uint64_t tls_context_expiry_s(const struct tls_context *c);
 /* One more user; any thread. */
 struct tls_context *tls_context_ref(struct tls_context *c);
 /* One user fewer; sessions count as users. NULL is ignored. Any thread. */
