@@ -290,10 +290,10 @@ awk -v n="$(nproc)" '{ exit !($1 > n / 2) }' /proc/loadavg &&
 start_sim
 note "pods insecure: no pods are watched"
 measure_start insecure
-measure_memory insecure 40
+measure_memory insecure 60
 stop_daemon
 note "pods verified"
 measure_start verified
-measure_memory verified 60
+measure_memory verified 90
 measure_changes
 exit 0
