@@ -124,10 +124,7 @@ bool kube_read_dashed(struct ip *ip, const uint8_t *label)
 
 static int compare_ip(const void *x, const void *y)
 {
-	const struct ip *a = x, *b = y;
-
-	/* of two families, the octets could be equal */
-	return a->len != b->len ? a->len - b->len : memcmp(a->bytes, b->bytes, a->len);
+	return ip_compare(x, y);
 }
 
 /* Those named by address first, by address; then the others by label, then address. */

@@ -78,9 +78,7 @@ struct ips {
 
 static int compare_ips(const void *x, const void *y)
 {
-	const struct ip *a = x, *b = y;
-
-	return a->len != b->len ? a->len - b->len : memcmp(a->bytes, b->bytes, a->len);
+	return ip_compare(x, y);
 }
 
 static void add_set(struct ips *out, const struct rrset *set)

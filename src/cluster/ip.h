@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,4 +32,18 @@ bool ip_is_unusable(const struct ip *ip);
 static inline bool ip_eq(const struct ip *a, const struct ip *b)
 {
 	return a->len == b->len && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* The order of addresses: IPv4 first, then by their bytes. As memcmp(). */
+static inline int ip_compare(const struct ip *a, const struct ip *b)
+{
+	uint32_t x, y;
+
+	if (a->len != b->len)
+		return a->len - b->len;
+	memcpy(&x, a->bytes, sizeof(x));
+	memcpy(&y, b->bytes, sizeof(y));
+	if (x != y)
+		return ntohl(x) < ntohl(y) ? -1 : 1;
+	return memcmp(a->bytes + sizeof(x), b->bytes + sizeof(x), sizeof(a->bytes) - sizeof(x));
 }

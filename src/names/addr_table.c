@@ -53,7 +53,11 @@ static uint64_t hash_of(const struct addr_table *t, const void *ip)
 
 static bool has_ip(const struct addr_table *t, const uint32_t *slot, const void *ip)
 {
-	return memcmp(slot + 1, ip, t->octets) == 0;
+	uint32_t first;
+
+	/* one word is all of most addresses */
+	memcpy(&first, ip, sizeof(first));
+	return slot[1] == first && memcmp(slot + 2, (const char *)ip + 4, t->octets - 4u) == 0;
 }
 
 /* Into a slot that is free. */
