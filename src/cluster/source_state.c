@@ -76,7 +76,7 @@ struct loading {
 	struct state_reader reader;
 	struct state_meta meta;
 	size_t objects;
-	enum object_kind kind; /* of the last one */
+	bool has_news; /* other objects than slices came since the last commit */
 };
 
 static void on_object(void *arg, const struct object *o)
@@ -84,7 +84,8 @@ static void on_object(void *arg, const struct object *o)
 	struct source_state *s = arg;
 
 	store_apply(s->store, s->number, o);
-	s->loading->kind = o->kind;
+	if (o->kind != OBJECT_SLICE)
+		s->loading->has_news = true;
 	s->loading->objects++;
 }
 
@@ -213,8 +214,10 @@ static bool load_some(struct source_state *s)
 		return false;
 	}
 	/* endpoints are no use before there are all: readers hear of them once, at the end */
-	if (l->kind != OBJECT_SLICE)
-		store_commit(s->store);
+	if (!l->has_news)
+		return true;
+	l->has_news = false;
+	store_commit(s->store);
 	return s->loading != NULL;
 }
 
