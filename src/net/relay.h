@@ -2,7 +2,7 @@
  * The relay: sends questions of clients to upstream servers and gives back clean answers. One a
  * worker and forward rule. It decides everything - which server, which socket, which ID, when to
  * try another one, what counts as the answer - and runs without sockets (relay_io.h does I/O),
- * so that every fault of an upstream is a table row in tests/unit/test_relay.c.
+ * so that every fault of an upstream is a table row in tests/unit/test_relay_faults.c.
  *
  * Rules: identical questions in flight are sent once; a reply is accepted only from the connected
  * socket, with the ID, the question, QR=1 and opcode 0 (RFC 5452), and a bad one never ends

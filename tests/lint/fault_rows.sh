@@ -1,12 +1,12 @@
 #!/bin/sh
-# Every fault of the API that the watch client has to survive, and every policy that it follows, has a
-# test whose name begins with the row: "K12: ..." in a string of a test program or script, or in
-# the title or a comment of a scenario. tests/lint/fault_rows is the list.
+# Every fault of the API that the watch client has to survive, every policy that it follows, and every
+# fault of upstream servers has a test whose name begins with the row: "K12: ..." in a string of a
+# test program or script, or in the title or a comment of a scenario. tests/lint/fault_rows is the list.
 . "${srcdir:-.}/tests/lint/lib.sh"
 bad=0
-names=$(grep -rhoE --include='*.c' --include='*.sh' "[\"'][KP][0-9]{1,2}: [^\"']*" "$root"/tests |
+names=$(grep -rhoE --include='*.c' --include='*.sh' "[\"'][KPU][0-9]{1,2}: [^\"']*" "$root"/tests |
 	cut -c2-
-	grep -rhoE --include='*.scn' '^(#|title) [KP][0-9]{1,2}: .*' "$root"/tests/scenarios |
+	grep -rhoE --include='*.scn' '^(#|title) [KPU][0-9]{1,2}: .*' "$root"/tests/scenarios |
 		sed 's/^[^ ]* //')
 while read -r row what; do
 	case $row in '#'*|'') continue ;; esac

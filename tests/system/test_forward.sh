@@ -39,18 +39,28 @@ is "$(ask_status "$port" nxdomain.example A)" NXDOMAIN "NXDOMAIN is passed on"
 like "$(ask_authority "$port" nxdomain.example A)" "^example\. 30 IN SOA" "with its SOA"
 is "$(ask_status "$port" servfail.example A)" SERVFAIL "SERVFAIL is passed on"
 is "$(ask_status "$port" refused.example A)" REFUSED "REFUSED is passed on"
-for fault in wrongid wrongq qr0 malformed; do
-	is "$(ask "$port" $fault.example A)" 192.0.2.1 "a forged reply ($fault) before the good one is ignored"
-done
-is "$(ask "$port" drop1.example A)" 192.0.2.1 "a lost query is sent again"
-is "$(ask "$port" slow.example A)" 192.0.2.1 "a slow reply is waited for"
-is "$(ask "$port" tc.example A)" 192.0.2.1 "a truncated reply is asked for again by TCP"
+while read -r row fault; do
+	is "$(ask "$port" "$fault.example" A)" 192.0.2.1 "$row: a forged reply ($fault) before the good one is ignored"
+done <<END
+U10 wrongid
+U11 wrongq
+U12 qr0
+U13 malformed
+U14 short
+U14 empty
+U17 notify
+U18 loop
+END
+is "$(ask "$port" wrongport.example A)" 192.0.2.1 "U15: a reply from another port is ignored"
+is "$(ask "$port" drop1.example A)" 192.0.2.1 "U2: a lost query is sent again"
+is "$(ask "$port" slow.example A)" 192.0.2.1 "U3: a slow reply is waited for"
+is "$(ask "$port" tc.example A)" 192.0.2.1 "U19: a truncated reply is asked for again by TCP"
 is "$(grep -c '^tcp tc.example. 1$' "$workdir/a.log")" 1 "and TCP was used for it once"
-is "$(ask "$port" extra.example A)" 192.0.2.1 "records that nobody asked for are dropped"
+is "$(ask "$port" extra.example A)" 192.0.2.1 "U23: records that nobody asked for are dropped"
 is "$(ask_authority "$port" extra.example A)" "" "from the authority section too"
-like "$(ask_answer "$port" ttl.example A)" "^ttl.example. 0 IN A" "a TTL with the high bit is 0"
+like "$(ask_answer "$port" ttl.example A)" "^ttl.example. 0 IN A" "U24: a TTL with the high bit is 0"
 is "$(ask "$port" cname.example A | tr '\n' ' ')" "192.0.2.1 target.example. " "an alias comes whole"
-like "$(ask_flags "$port" many.example A +noedns +ignore)" "tc" "60 addresses do not fit 512 octets"
+like "$(ask_flags "$port" many.example A +noedns +ignore)" "tc" "U25: 60 addresses do not fit 512 octets"
 is "$(ask "$port" many.example A | wc -l)" 60 "and come whole by TCP or EDNS"
 is "$(ask_answer "$port" WwW.ExAmPlE A)" "WwW.ExAmPlE. 60 IN A 192.0.2.1" "letters keep their case"
 
@@ -75,7 +85,7 @@ start_daemon dead <<END
 END
 wait_for 50 grep -q . "$workdir/dead.log"
 start=$(date +%s%N)
-is "$(ask_status "$port" www.example A)" SERVFAIL "a dead upstream gives SERVFAIL"
+is "$(ask_status "$port" www.example A)" SERVFAIL "U34: a dead upstream gives SERVFAIL"
 took=$((($(date +%s%N) - start) / 1000000))
 [ "$took" -lt 1500 ]
 ok "at once, because the kernel says so: $took ms"
@@ -108,10 +118,10 @@ ok "the servers of a file are used"
 echo "nameserver 127.0.0.1:$b" >"$conf.new"
 mv "$conf.new" "$conf"
 becomes 192.0.2.2
-ok "a file renamed over it is noticed within a second"
+ok "U28: a file renamed over it is noticed within a second"
 echo "nameserver 127.0.0.1:$a" >"$conf"
 becomes 192.0.2.1
-ok "a file rewritten in place is noticed"
+ok "U29: a file rewritten in place is noticed"
 like "$(cat "$workdir/file.log")" "upstream servers of \. changed: 127.0.0.1:$a" "and logged"
 echo "nameserver 127.0.0.1:$b" >"$workdir/other/list"
 ln -sf "$workdir/other/list" "$conf.link"
@@ -124,17 +134,17 @@ becomes 192.0.2.1
 ok "a change behind the symbolic link is noticed"
 : >"$workdir/other/list"
 sleep 0.7
-is "$(ask "$port" empty.example A)" 192.0.2.1 "an empty file keeps the last good list"
+is "$(ask "$port" empty.example A)" 192.0.2.1 "U30: an empty file keeps the last good list"
 like "$(cat "$workdir/file.log")" "names no nameserver: keeping the last good list" "with a warning"
 rm "$conf"
 sleep 0.7
-is "$(ask "$port" gone.example A)" 192.0.2.1 "a removed file keeps the last good list"
+is "$(ask "$port" gone.example A)" 192.0.2.1 "U30: a removed file keeps the last good list"
 echo "nameserver 127.0.0.1:$b" >"$conf"
 for _ in 1 2; do becomes 192.0.2.2 && break; done
 ok "a file that comes back is used"
 printf 'nameserver 127.0.0.1:%s\n' "$port" >"$conf"
 sleep 0.7
-like "$(cat "$workdir/file.log")" "127.0.0.1:$port, which is this server itself" "our own address is never an upstream"
+like "$(cat "$workdir/file.log")" "127.0.0.1:$port, which is this server itself" "U31: our own address is never an upstream"
 stop_daemon "$daemon"
 is "$?" 0 "the daemon ends well"
 
@@ -171,7 +181,7 @@ exec "$seamark" -conf "$workdir/stub.corefile"
 END
 	spawn "$workdir/stub.log" unshare -m bash "$workdir/stub.sh"
 	wait_answer "$port" first.example A
-	is "$(ask "$port" www.example A)" 192.0.2.2 "the stub 127.0.0.53 is replaced by systemd-resolved's list"
+	is "$(ask "$port" www.example A)" 192.0.2.2 "U31: the stub 127.0.0.53 is replaced by systemd-resolved's list"
 	like "$(cat "$workdir/stub.log")" \
 		"names only 127.0.0.53:53, which is the stub of systemd-resolved: using /run/systemd/resolve/resolv.conf" \
 		"with a line in the log"

@@ -5,7 +5,8 @@
  *   drop        no answer            drop1       none to the first query for the name
  *   servfail    SERVFAIL             refused     REFUSED
  *   nxdomain    NXDOMAIN with SOA    nodata      NOERROR with SOA
- *   wrongid     a forged reply before the good one; so do wrongq, qr0 and malformed
+ *   wrongid     a forged reply before the good one; so do wrongq, qr0, notify, malformed, loop,
+ *               short (3 octets), empty, and wrongport (from another socket)
  *   tc          TC over UDP, the answer over TCP
  *   many        60 addresses         extra       records that nobody asked for
  *   ttl         a TTL of 2^31 + 1    slow        the answer after 1500 ms
@@ -51,6 +52,7 @@ struct connection {
 
 static uint8_t ip[4];
 static int udp, tcp;
+static int other; /* a UDP socket with another port */
 static struct later later[LATER_MAX];
 static struct connection connections[CONNECTIONS_MAX];
 static char dropped[32][300];
@@ -189,8 +191,8 @@ static size_t reply(uint8_t *out, const uint8_t *p, const struct question *q, bo
 	return q->label[0] == 'n' ? negative(out, q) : q->end;
 }
 
-/* A reply that must not be believed; its length, 0 when the name asks for none. */
-static size_t forged(uint8_t *out, const uint8_t *p, const struct question *q)
+/* A reply that must not be believed; its length, negative when the name asks for none. */
+static ssize_t forged(uint8_t *out, const uint8_t *p, const struct question *q)
 {
 	size_t n;
 
@@ -204,11 +206,19 @@ static size_t forged(uint8_t *out, const uint8_t *p, const struct question *q)
 		out[13] ^= 1;
 	else if (strcmp(q->label, "qr0") == 0)
 		out[2] &= 0x7f;
+	else if (strcmp(q->label, "notify") == 0)
+		out[2] |= 4 << 3;
 	else if (strcmp(q->label, "malformed") == 0)
 		put16(out + n - 6, 500);
-	else
+	else if (strcmp(q->label, "loop") == 0)
+		put16(out + q->end, 0xc000 | (unsigned)q->end);
+	else if (strcmp(q->label, "short") == 0)
+		return 3;
+	else if (strcmp(q->label, "empty") == 0)
 		return 0;
-	return n;
+	else if (strcmp(q->label, "wrongport") != 0)
+		return -1;
+	return (ssize_t)n;
 }
 
 static bool is_first(const char *name)
@@ -234,10 +244,15 @@ static void send_later(const uint8_t *data, size_t n, const struct sockaddr_in *
 	}
 }
 
+static void send_from(int fd, const uint8_t *data, size_t n, const struct sockaddr_in *to)
+{
+	if (sendto(fd, data, n, 0, (const struct sockaddr *)to, sizeof(*to)) < 0)
+		perror("sendto");
+}
+
 static void send_to(const uint8_t *data, size_t n, const struct sockaddr_in *to)
 {
-	if (sendto(udp, data, n, 0, (const struct sockaddr *)to, sizeof(*to)) < 0)
-		perror("sendto");
+	send_from(udp, data, n, to);
 }
 
 static void on_udp(void)
@@ -247,6 +262,7 @@ static void on_udp(void)
 	socklen_t len = sizeof(from);
 	struct question q;
 	ssize_t n = recvfrom(udp, in, sizeof(in), 0, (struct sockaddr *)&from, &len);
+	ssize_t bad;
 	size_t size;
 
 	if (n < 12 || !parse(in, (size_t)n, &q))
@@ -254,9 +270,9 @@ static void on_udp(void)
 	printf("udp %s %u\n", q.text, q.type);
 	if (strcmp(q.label, "drop") == 0 || (strcmp(q.label, "drop1") == 0 && is_first(q.text)))
 		return;
-	size = forged(out, in, &q);
-	if (size > 0)
-		send_to(out, size, &from);
+	bad = forged(out, in, &q);
+	if (bad >= 0)
+		send_from(strcmp(q.label, "wrongport") == 0 ? other : udp, out, (size_t)bad, &from);
 	size = reply(out, in, &q, false);
 	if (strcmp(q.label, "slow") == 0)
 		send_later(out, size, &from);
@@ -366,6 +382,7 @@ int main(int argc, char **argv)
 	addr.sin_port = htons((uint16_t)atoi(colon != NULL ? colon + 1 : argv[1]));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	udp = bound(SOCK_DGRAM, &addr);
+	other = socket(AF_INET, SOCK_DGRAM, 0);
 	tcp = bound(SOCK_STREAM, &addr);
 	listen(tcp, 16);
 	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)

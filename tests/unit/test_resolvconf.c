@@ -124,6 +124,22 @@ static void hostile_sizes_are_bounded(void **state)
 	free(big);
 }
 
+static void a_million_lines_are_too_many_and_as_many_as_fit_are_read(void **state)
+{
+	static const char line[] = "nameserver 10.0.0.1\r\n";
+	struct resolvconf rc;
+	struct buf b = {0};
+
+	(void)state;
+	for (int i = 0; i < 1000000; i++)
+		buf_add(&b, line, sizeof(line) - 1);
+	assert_int_equal(resolvconf_parse(&rc, (struct str){buf_text(&b), b.len}), -EFBIG);
+	assert_int_equal(rc.servers_len, 0);
+	assert_int_equal(resolvconf_parse(&rc, (struct str){buf_text(&b), RESOLVCONF_MAX_SIZE}), 0);
+	assert_int_equal(rc.servers_len, 1);
+	buf_free(&b);
+}
+
 struct choice_row {
 	const char *file, *systemd; /* systemd NULL: not readable */
 	const char *listens, *locals;
@@ -231,13 +247,20 @@ static void a_list_that_only_leads_back_to_us_is_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(nameservers_are_read_as_people_write_them),
-	        cmocka_unit_test(at_most_fifteen_servers_are_taken),
-	        cmocka_unit_test(options_and_search_lists_are_read),
+	        {"U32: nameservers are read as people write them",
+	                nameservers_are_read_as_people_write_them, NULL, NULL, NULL},
+	        {"U32: at most fifteen servers are taken", at_most_fifteen_servers_are_taken, NULL,
+	                NULL, NULL},
+	        {"U32: options and search lists are read", options_and_search_lists_are_read, NULL,
+	                NULL, NULL},
 	        cmocka_unit_test(without_options_the_defaults_hold),
-	        cmocka_unit_test(hostile_sizes_are_bounded),
-	        cmocka_unit_test(stubs_and_own_addresses_are_never_forwarded_to),
-	        cmocka_unit_test(a_list_that_only_leads_back_to_us_is_empty),
+	        {"U29: hostile sizes are bounded", hostile_sizes_are_bounded, NULL, NULL, NULL},
+	        {"U29: 10^6 lines are too many, as many as fit are read",
+	                a_million_lines_are_too_many_and_as_many_as_fit_are_read, NULL, NULL, NULL},
+	        {"U31: stubs and own addresses are never forwarded to",
+	                stubs_and_own_addresses_are_never_forwarded_to, NULL, NULL, NULL},
+	        {"U31: a list that only leads back to us is empty",
+	                a_list_that_only_leads_back_to_us_is_empty, NULL, NULL, NULL},
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
