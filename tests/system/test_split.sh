@@ -18,7 +18,7 @@ printf 'nameserver 127.0.0.1:%s\nnameserver 127.0.0.1:%s\n' "$a" "$b" >"$run/res
 printf 'OPER_STATE=routable\nDNS=127.0.0.1:%s\nDOMAINS=lan.example\n' "$a" >"$run/netif/links/2"
 printf 'OPER_STATE=routable\nDNS=127.0.0.1:%s\nROUTE_DOMAINS=corp.example\n' "$b" >"$run/netif/links/3"
 
-start_daemon split <<END
+start_daemon split -control "$workdir/control.sock" <<END
 .:$port {
     bind 127.0.0.1
     errors
@@ -63,8 +63,8 @@ ok "a link that comes later is followed, and the longest domain decides"
 goes lan.example 192.0.2.1
 ok "names above it go where they went"
 like "$(cat "$workdir/split.log")" "upstream servers of deep.lan.example. changed: 127.0.0.1:$b" "which is logged"
-like "$("$seamark" explain www.deep.lan.example -conf "$workdir/split.corefile" 2>&1)" \
-	'www.deep.lan.example' "explain reads such a Corefile"
+like "$("$seamark" explain www.deep.lan.example --control "$workdir/control.sock")" \
+	"object +\"forward deep.lan.example.\" to 127.0.0.1:$b" "explain says which domain decides"
 
 # rewritten by rename, as systemd does it
 printf 'OPER_STATE=routable\nDNS=127.0.0.1:%s\nROUTE_DOMAINS=other.example\n' "$b" >"$run/netif/links/.#3x"
