@@ -6,7 +6,8 @@
 #   ./bootstrap.sh run       build and serve the lab cluster on 127.0.0.1:1053
 #   ./bootstrap.sh check     build and run the whole test suite
 #                            --sanitize: under AddressSanitizer and UBSan; --tsan: threads
-#   ./bootstrap.sh bench     CPU per answer beside an echo loop, NSD and Knot; 'bench cluster': start,
+#   ./bootstrap.sh bench     CPU per answer beside an echo loop, NSD and Knot; 'bench forward': of
+#                            forwarding, beside dnsdist, Unbound and dnsmasq; 'bench cluster': start,
 #                            memory and latency of changes with a large cluster
 #   ./bootstrap.sh fuzz      each fuzz target for a minute, under AddressSanitizer and UBSan;
 #                            'fuzz SECONDS [TARGET...]': for so long, only those
@@ -171,6 +172,8 @@ bench() {
 	if [ "${1:-}" = cluster ]; then
 		make -s -j"$jobs" tests/bench/probe tests/apisim/apisim
 		exec tests/bench/cluster.sh
+	elif [ "${1:-}" = forward ]; then
+		exec tests/bench/forward.sh
 	fi
 	exec tests/bench/run.sh "$@"
 }
@@ -192,7 +195,7 @@ install_all() {
 	as_root ldconfig
 }
 
-[ $# -gt 0 ] || { sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 1; }
+[ $# -gt 0 ] || { sed -n '2,18s/^# \{0,1\}//p' "$0"; exit 1; }
 step=$1
 shift
 case $step in

@@ -4,7 +4,7 @@
  * No table, no parsing beyond the last octets. One thread. A server's cost per answer is given as
  * a ratio to this loop's, because absolute figures move with the machine.
  *
- * usage: echo PORT
+ * usage: echo PORT [TTL]
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 enum { BATCH = 64, SLOT = 512, OPT_LEN = 11 };
 
-static const uint8_t record[] = {0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 10, 0, 0, 1};
+static uint8_t record[] = {0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 10, 0, 0, 1};
 
 static uint8_t slots[BATCH][SLOT];
 static struct mmsghdr msgs[BATCH];
@@ -82,14 +82,22 @@ static void send_all(int fd, unsigned n)
 	}
 }
 
+static void set_ttl(uint32_t ttl)
+{
+	for (int i = 0; i < 4; i++)
+		record[6 + i] = (uint8_t)(ttl >> (24 - 8 * i));
+}
+
 int main(int argc, char **argv)
 {
 	int fd;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: echo PORT\n");
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: echo PORT [TTL]\n");
 		return 2;
 	}
+	if (argc == 3)
+		set_ttl((uint32_t)strtoul(argv[2], NULL, 10));
 	fd = bound_socket((uint16_t)atoi(argv[1]));
 	prepare();
 	for (;;) {
