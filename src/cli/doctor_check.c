@@ -332,7 +332,7 @@ static void check_kubelet(struct doctor *d)
 void doctor_check_files(struct doctor *d)
 {
 	static void (*const checks[])(struct doctor *) = {check_resolvconf, check_systemd,
-	        check_kubelet, check_loops, check_search, check_port};
+	        check_kubelet, check_loops, doctor_check_links, check_search, check_port};
 
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		checks[i](d);

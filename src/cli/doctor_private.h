@@ -7,6 +7,7 @@
  *   doctor_sockets.c     who listens on port 53, and kubelet's command line
  *   doctor_kubelet.c     which file the kubelet hands to pods
  *   doctor_check.c       the checks of files
+ *   doctor_links.c       split DNS
  *   doctor_ask.c         asks the upstream servers
  *   doctor_report.c      the table, and JSON
  *   doctor_fix.c         --fix and --undo
@@ -115,10 +116,12 @@ void doctor_look_at_processes(struct doctor *d);
 /* Find out which file the kubelet hands to pods, and the addresses of the cluster's DNS. */
 void doctor_look_at_kubelet(struct doctor *d);
 
-/* --- doctor_check.c, doctor_ask.c --- */
+/* --- doctor_check.c, doctor_links.c, doctor_ask.c --- */
 
 /* The checks of files and sockets: a finding each, or more. */
 void doctor_check_files(struct doctor *d);
+/* Whether systemd-resolved sends some domains to other servers: a finding where it runs. */
+void doctor_check_links(struct doctor *d);
 /* Ask every upstream server over UDP and TCP, all at once, for 3 s at most: a finding each. */
 void doctor_check_upstreams(struct doctor *d);
 /* How many servers of the file answer now over UDP. */

@@ -295,6 +295,21 @@ doctor
 like "$status $out" "lists 192.0.2.7, which is a cluster's DNS server on this host" \
 	"6.30: systemd-resolved was given a cluster's DNS server on the same host"
 
+# --- split DNS
+
+new_root vpn
+resolved 192.0.2.1
+ln -s ../run/systemd/resolve/resolv.conf "$root/etc/resolv.conf"
+printf 'OPER_STATE=routable\nDNS=192.0.2.1\nDOMAINS=lan\n' | put /run/systemd/netif/links/2
+doctor
+like "$out" 'split DNS +ok ' "a search domain of the only link is no split"
+resolved 192.0.2.1 10.8.0.1
+printf 'SERVERS=10.8.0.1\nDOMAINS=~corp.example\n' | put /run/systemd/resolve/netif/5
+doctor
+is "$status $(verdict "split DNS")" "0 warning" "a VPN with a domain of its own"
+like "$out" 'systemd-resolved sends corp.example. to 10.8.0.1' "is told"
+like "$out" 'write forward . systemd-resolved in the Corefile' "with what to write"
+
 # --- search list
 
 new_root search
