@@ -68,7 +68,11 @@ static struct relay *current_relay(struct forward_worker *fw)
 	if (fw->version == set->version)
 		return fw->relay;
 	for (size_t i = 0; i < set->len; i++) {
-		targets[i].addr = set->servers[i]->addr;
+		const struct forward_server *s = set->servers[i];
+
+		targets[i].addr = s->to.addr;
+		targets[i].tls = s->tls == NULL ? NULL : s->tls[fw->worker->index];
+		targets[i].name = s->to.name;
 		targets[i].stats = &set->servers[i]->stats[fw->worker->index];
 	}
 	relay_set(fw->relay, &set->config, targets, set->len);
@@ -194,6 +198,7 @@ static const char *network_text(int error)
 	case -ENETUNREACH: return "network is unreachable";
 	case -EHOSTUNREACH: return "no route to host";
 	case -EPERM: return "operation not permitted";
+	case -EKEYREJECTED: return "tls: handshake failed";
 	case -EADDRNOTAVAIL: return "cannot assign requested address";
 	default: return strerror(-error);
 	}

@@ -18,6 +18,7 @@
 #include "net/relay.h"
 #include "net/resolvconf.h"
 #include "net/resolvconf_watch.h"
+#include "net/tls.h"
 #include "plugin.h"
 
 #define FORWARD_WHO "plugin/forward"
@@ -27,15 +28,23 @@
 /* Addresses that a rule may have had; later ones are not used. */
 #define FORWARD_SERVERS_MAX 64
 
+/* A server as the Corefile or a file names it. */
+struct forward_to {
+	union addr addr;
+	bool is_tls;
+	const char *name; /* of its certificate; NULL: its address */
+};
+
 /*
  * Lifetime: made by the control thread, never changed after it is linked in, freed with the rule;
  * stats[i] is written by worker i and read by scrapes.
  */
 struct forward_server {
 	struct forward_server *next;
-	union addr addr;
+	struct forward_to to;
 	char text[ADDR_TEXT_MAX];
 	struct relay_stats *stats; /* one a worker */
+	struct tls_context **tls; /* one a worker; NULL: plain */
 };
 
 /* Lifetime: immutable; published under RCU by the control thread. */
@@ -80,7 +89,10 @@ struct forward_rule {
 	uint32_t next; /* bit n: after a reply with RCODE n the next rule is asked */
 	bool next_on_nodata; /* and after one without an answer */
 	struct relay_config config;
-	VEC(union addr) addresses;
+	const char *cert, *key, *ca; /* of `tls` */
+	const char *tls_servername;
+	struct tls_context *tls; /* the servers' contexts are made like it */
+	VEC(struct forward_to) addresses;
 	VEC(struct forward_file *) files;
 	struct resolvconf_watch *systemd;
 	struct forward_split *split; /* of `systemd-resolved`; else NULL */

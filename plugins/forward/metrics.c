@@ -121,7 +121,7 @@ static void report_server(const struct report *r, struct buf *b)
 	labels_of(b, r, "proto", "udp");
 	metrics_sample(r->m, &cache_hits, buf_text(b), (double)SUM(r, cache_hits_udp));
 	metrics_sample(r->m, &cache_misses, buf_text(b), (double)SUM(r, cache_misses_udp));
-	labels_of(b, r, "proto", "tcp");
+	labels_of(b, r, "proto", r->server->to.is_tls ? "tcp-tls" : "tcp");
 	metrics_sample(r->m, &cache_hits, buf_text(b), (double)SUM(r, cache_hits_tcp));
 	metrics_sample(r->m, &cache_misses, buf_text(b), (double)SUM(r, cache_misses_tcp));
 	buf_clear(b);

@@ -6,6 +6,7 @@
 #include "net/resolved_watch.h"
 
 #define DNS_PORT 53
+#define TLS_PORT 853
 
 static int set_except(void *arg, const struct directive *o, struct err *e)
 {
@@ -79,6 +80,24 @@ static int read_domain(
 	if (rc == 0 && name_from_text(&rule->config.probe_name, str_from(text), &why) != 0)
 		return args_error(o, e, "health_check domain '%s': %s", text, why.text);
 	return rc;
+}
+
+/* Name of a certificate: kept without its final dot, in the arena. */
+static int read_server_name(struct forward_rule *rule, const struct directive *o, const char *text,
+        const char **out, struct err *e)
+{
+	size_t n = strlen(text);
+	struct name name;
+	struct err why;
+	char *copy;
+
+	if (n == 0 || name_from_text(&name, str_from(text), &why) != 0 || name.len < 2)
+		return args_error(o, e, "'%s' cannot be the name of a certificate", text);
+	copy = arena_str(&rule->forward->arena, text);
+	if (copy[n - 1] == '.')
+		copy[n - 1] = '\0';
+	*out = copy;
+	return 0;
 }
 
 /* health_check DURATION [no_rec] [domain FQDN] */
@@ -211,6 +230,27 @@ static int set_source_address(void *arg, const struct directive *o, struct err *
 	return 0;
 }
 
+/* tls [CERT KEY] [CA] */
+static int set_tls(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+	struct arena *a = &rule->forward->arena;
+	const char **parts[3] = {&rule->cert, &rule->key, &rule->ca};
+	size_t first = o->arg_count == 1 ? 2 : 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < o->arg_count && rc == 0; i++)
+		rc = args_path(o, i, a, parts[first + i], e);
+	return rc;
+}
+
+static int set_tls_servername(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	return read_server_name(rule, o, directive_arg(o, 0), &rule->tls_servername, e);
+}
+
 static int not_supported(void *arg, const struct directive *o, struct err *e)
 {
 	(void)arg;
@@ -226,8 +266,8 @@ static const struct arg_option options[] = {
         {.name = "max_concurrent", .min_args = 1, .max_args = 1, .set = set_max_concurrent},
         {.name = "policy", .min_args = 1, .max_args = 1, .set = set_policy},
         {.name = "health_check", .min_args = 1, .max_args = 4, .set = set_health_check},
-        {.name = "tls", .max_args = ARGS_ANY, .set = not_supported},
-        {.name = "tls_servername", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "tls", .max_args = 3, .set = set_tls},
+        {.name = "tls_servername", .min_args = 1, .max_args = 1, .set = set_tls_servername},
         {.name = "next", .min_args = 1, .max_args = ARGS_ANY, .set = set_next},
         {.name = "next_on_nodata", .set = set_next_on_nodata},
         {.name = "failover", .min_args = 1, .max_args = ARGS_ANY, .set = set_failover},
@@ -304,8 +344,8 @@ static int add_resolved(
 		        d->args[i].text);
 	if (rule->split != NULL)
 		return args_error(d, e, "systemd-resolved is named twice");
-	forward_split_new(rule, run.at == NULL ? RESOLVED_RUN
-	                                       : arena_str(&rule->forward->arena, run.at));
+	forward_split_new(
+	        rule, run.at == NULL ? RESOLVED_RUN : arena_str(&rule->forward->arena, run.at));
 	return 0;
 }
 
@@ -316,22 +356,60 @@ static bool is_resolved(const char *text)
 	return str_is(str_cut(&rest, ':'), "systemd-resolved");
 }
 
-/* TO: IP, IP:port, [IPv6]:port, dns://..., or a file. */
+/* Cut "%name" out of IP%name, IP%name:port, [IPv6%name]:port; *text is then the address. */
+static int cut_server_name(struct forward_rule *rule, const struct directive *d, char *text,
+        const char **name, struct err *e)
+{
+	char *start = strchr(text, '%'), *end;
+	char copy[256];
+
+	if (start == NULL)
+		return 0;
+	end = start + strcspn(start, "]:");
+	snprintf(copy, sizeof(copy), "%.*s", (int)(end - start - 1), start + 1);
+	memmove(start, end, strlen(end) + 1);
+	return read_server_name(rule, d, copy, name, e);
+}
+
+/* tls://IP[%name][:port] */
+static int add_tls(
+        struct forward_rule *rule, const struct directive *d, struct str rest, struct err *e)
+{
+	struct forward_to to = {.is_tls = true};
+	char *text = arena_printf(&rule->forward->arena, "%.*s", (int)rest.len, rest.at);
+	int rc = cut_server_name(rule, d, text, &to.name, e);
+
+	if (rc != 0)
+		return rc;
+	if (addr_from_hostport(&to.addr, str_from(text), TLS_PORT) != 0 || text[0] == ':' ||
+	        text[0] == '\0')
+		return args_error(d, e,
+		        "'tls://%.*s' is not tls://IP, tls://IP:PORT or tls://IP%%NAME:PORT; "
+		        "servers given by name are not supported",
+		        (int)rest.len, rest.at);
+	vec_push(&rule->addresses, to);
+	return 0;
+}
+
+/* TO: IP, IP:port, [IPv6]:port, dns://..., tls://..., or a file. */
 static int add_to(struct forward_rule *rule, const struct directive *d, size_t i, struct err *e)
 {
 	const char *text = d->args[i].text;
 	struct str rest = str_from(text);
 	enum scheme scheme = SCHEME_DNS;
-	union addr a;
+	struct forward_to to = {.is_tls = false};
 
 	if (is_resolved(text))
 		return add_resolved(rule, d, i, e);
-	if (scheme_cut(&rest, &scheme) != 0 || scheme != SCHEME_DNS)
+	if (scheme_cut(&rest, &scheme) != 0 || (scheme != SCHEME_DNS && scheme != SCHEME_TLS))
 		return args_error(d, e,
-		        "'%s': only servers that speak plain DNS are supported, by UDP and TCP",
+		        "'%s': servers are asked by UDP, TCP and TLS; use IP, dns://IP or tls://IP",
 		        text);
-	if (addr_from_hostport(&a, rest, DNS_PORT) == 0 && rest.len > 0 && rest.at[0] != ':') {
-		vec_push(&rule->addresses, a);
+	if (scheme == SCHEME_TLS)
+		return add_tls(rule, d, rest, e);
+	if (addr_from_hostport(&to.addr, rest, DNS_PORT) == 0 && rest.len > 0 &&
+	        rest.at[0] != ':') {
+		vec_push(&rule->addresses, to);
 		return 0;
 	}
 	if (rest.at == text && is_path(text))
@@ -350,16 +428,34 @@ static int check_rule(const struct forward_rule *rule, const struct directive *d
 		        c->max_age_ms, c->expire_ms);
 	if (c->source.sa.sa_family == AF_UNSPEC)
 		return 0;
-	vec_for_each (&rule->addresses, a) {
+	vec_for_each (&rule->addresses, to) {
 		char text[ADDR_TEXT_MAX];
 
-		if (a->sa.sa_family != c->source.sa.sa_family)
+		if (to->addr.sa.sa_family != c->source.sa.sa_family)
 			return args_error(d, e,
 			        "%s cannot be reached from source_address: one is IPv4, the other "
 			        "IPv6",
-			        addr_to_text(text, a));
+			        addr_to_text(text, &to->addr));
 	}
 	return 0;
+}
+
+/* The certificates, and the names of servers that have none of their own. */
+static int prepare_tls(struct forward_rule *rule, const struct directive *d, struct err *e)
+{
+	struct tls_client_options o = {rule->cert, rule->key, rule->ca};
+	bool has_tls = false;
+	struct err why;
+
+	vec_for_each (&rule->addresses, to) {
+		has_tls = has_tls || to->is_tls;
+		if (to->is_tls && to->name == NULL)
+			to->name = rule->tls_servername;
+	}
+	if (!has_tls && o.cert == NULL && o.ca == NULL)
+		return 0;
+	rule->tls = tls_client_context(&o, &why);
+	return rule->tls == NULL ? args_error(d, e, "%s", why.text) : 0;
 }
 
 static int read_rule(struct forward_rule *rule, const struct directive *d, struct err *e)
@@ -375,7 +471,9 @@ static int read_rule(struct forward_rule *rule, const struct directive *d, struc
 		        rule->addresses.len + rule->files.len);
 	if (rc == 0)
 		rc = args_options(d, options, rule, e);
-	return rc == 0 ? check_rule(rule, d, e) : rc;
+	if (rc == 0)
+		rc = check_rule(rule, d, e);
+	return rc == 0 ? prepare_tls(rule, d, e) : rc;
 }
 
 struct forward_rule *forward_rule_new(struct forward *f)

@@ -60,6 +60,7 @@ static struct forward_rule *lend_new(const struct forward_rule *rule)
 	*r = *rule;
 	r->workers = workers;
 	r->split = NULL;
+	r->tls = NULL; /* systemd-resolved's servers are asked in plain DNS */
 	r->set = NULL;
 	r->servers = NULL;
 	r->servers_len = 0;

@@ -16,29 +16,49 @@ struct around {
 
 /* --- servers and what is counted about them --- */
 
-static struct forward_server *server_new(struct forward_rule *rule, const union addr *a)
+static void make_contexts(struct forward_server *s, const struct forward_rule *rule)
+{
+	unsigned workers = rule->forward->workers;
+
+	s->tls = mem_array(workers, sizeof(struct tls_context *));
+	for (unsigned i = 0; i < workers; i++)
+		s->tls[i] = tls_client_twin(rule->tls);
+}
+
+static struct forward_server *server_new(struct forward_rule *rule, const struct forward_to *to)
 {
 	unsigned workers = rule->forward->workers;
 	struct forward_server *s = mem_new(struct forward_server);
 
-	s->addr = *a;
-	addr_to_text(s->text, a);
+	s->to = *to;
+	addr_to_text(s->text, &to->addr);
 	s->stats = aligned_alloc(_Alignof(struct relay_stats), workers * sizeof(*s->stats));
 	must(s->stats != NULL);
 	memset(s->stats, 0, workers * sizeof(*s->stats));
+	if (to->is_tls)
+		make_contexts(s, rule);
 	s->next = rule->servers;
 	rcu_publish(rule->servers, s);
 	rule->servers_len++;
 	return s;
 }
 
+static bool is_same(const struct forward_to *a, const struct forward_to *b)
+{
+	if (!addr_equal(&a->addr, &b->addr) || a->is_tls != b->is_tls)
+		return false;
+	if (a->name == NULL || b->name == NULL)
+		return a->name == b->name;
+	return strcmp(a->name, b->name) == 0;
+}
+
 /* The entry of an address. A file that has named very many addresses gets no more entries. */
-static struct forward_server *server_of(struct forward_rule *rule, const union addr *a)
+static struct forward_server *server_of(struct forward_rule *rule, const struct forward_to *to)
 {
 	for (struct forward_server *s = rule->servers; s != NULL; s = s->next)
-		if (addr_equal(&s->addr, a))
+		if (is_same(&s->to, to))
 			return s;
-	return rule->servers_len < FORWARD_SERVERS_MAX ? server_new(rule, a) : NULL;
+	return rule->servers_len < FORWARD_SERVERS_MAX ? server_new(rule, to) : NULL;
 }
 
 static bool is_left_out(const struct forward *f, const union addr *a)
@@ -49,11 +69,12 @@ static bool is_left_out(const struct forward *f, const union addr *a)
 	return false;
 }
 
-static void add_server(struct forward_rule *rule, struct forward_set *set, const union addr *a)
+static void add_server(
+        struct forward_rule *rule, struct forward_set *set, const struct forward_to *to)
 {
-	struct forward_server *s = server_of(rule, a);
+	struct forward_server *s = server_of(rule, to);
 
-	if (is_left_out(rule->forward, a))
+	if (!to->is_tls && is_left_out(rule->forward, &to->addr))
 		return;
 	if (s == NULL || set->len == RELAY_TARGETS_MAX) {
 		log_warning(FORWARD_WHO, "too many upstream servers: some are not used");
@@ -114,7 +135,7 @@ static void add_file(struct forward_file *file, struct forward_set *set, struct 
 	a->in.file = conf == NULL ? &nothing : conf;
 	upstream_choose(&a->in, &choice);
 	for (unsigned i = 0; i < choice.len; i++)
-		add_server(file->rule, set, &choice.servers[i]);
+		add_server(file->rule, set, &(struct forward_to){.addr = choice.servers[i]});
 	if (conf != NULL)
 		apply_options(file->rule, &set->config, conf);
 	if (choice.text[0] != '\0' && strcmp(choice.text, file->last) != 0)
@@ -124,15 +145,15 @@ static void add_file(struct forward_file *file, struct forward_set *set, struct 
 
 static void add_addresses(struct forward_rule *rule, struct forward_set *set, struct around *a)
 {
-	vec_for_each (&rule->addresses, addr) {
+	vec_for_each (&rule->addresses, to) {
 		char text[ADDR_TEXT_MAX];
 
-		if (!upstream_is_self(&a->in, addr)) {
-			add_server(rule, set, addr);
+		if (!upstream_is_self(&a->in, &to->addr)) {
+			add_server(rule, set, to);
 			continue;
 		}
 		log_warning(FORWARD_WHO, "%s is this server itself: left out",
-		        addr_to_text(text, addr));
+		        addr_to_text(text, &to->addr));
 	}
 }
 
@@ -167,7 +188,7 @@ void forward_publish(struct forward_rule *rule)
 	add_addresses(rule, set, a);
 	vec_for_each (&rule->routed, addr)
 		if (!addr_is_stub(addr) && !upstream_is_self(&a->in, addr))
-			add_server(rule, set, addr);
+			add_server(rule, set, &(struct forward_to){.addr = *addr});
 	vec_for_each (&rule->files, file)
 		add_file(*file, set, a);
 	free(a);
@@ -231,9 +252,13 @@ void forward_rule_free(struct forward_rule *rule)
 		struct forward_server *s = rule->servers;
 
 		rule->servers = s->next;
+		for (unsigned i = 0; s->tls != NULL && i < rule->forward->workers; i++)
+			tls_context_unref(s->tls[i]);
+		free(s->tls);
 		free(s->stats);
 		free(s);
 	}
+	tls_context_unref(rule->tls);
 	zone_list_free(&rule->except);
 	vec_free(&rule->addresses);
 	vec_free(&rule->routed);
@@ -258,9 +283,11 @@ static bool next_upstream(void *instance, size_t *pos, struct upstream *out)
 			return false;
 		rule = f->rules.at[i];
 		if (rule->set != NULL && k < rule->set->len) {
-			out->addr = rule->set->servers[k]->addr;
-			out->zone = rule->from_text;
 			++*pos;
+			if (rule->set->servers[k]->to.is_tls)
+				continue; /* it would not understand a plain question */
+			out->addr = rule->set->servers[k]->to.addr;
+			out->zone = rule->from_text;
 			return true;
 		}
 		*pos = (i + 1) * RELAY_TARGETS_MAX;

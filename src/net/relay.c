@@ -272,7 +272,7 @@ static bool try_next(struct exchange *x, bool is_scheduled)
 
 	while ((up = upstream_pick(x, is_scheduled)) != NULL) {
 		x->tries++;
-		if (send_to(x, up, x->relay->config.force_tcp, true))
+		if (send_to(x, up, upstream_is_stream(up), true))
 			return true;
 	}
 	return false;
@@ -336,9 +336,13 @@ static void try_or_give_up(struct exchange *x, bool is_scheduled)
 /* Servers that have been silent since they were asked are not asked first again. */
 static void mark_silent(struct exchange *x)
 {
+	uint64_t now_ns = x->relay->host.now_ns(x->relay->host.arg);
+
 	list_for_each (&x->attempts, node) {
 		struct attempt *a = container_of(node, struct attempt, node);
 
+		if (a->is_tcp && now_ns - a->sent_ns < TCP_WAIT_MS * 1000000ull)
+			continue; /* perhaps it shakes hands */
 		if (a->channel != NULL && a->upstream->heard_ns < a->sent_ns)
 			upstream_suspect(a->upstream);
 	}
@@ -576,7 +580,7 @@ struct exchange *exchange_probe(struct upstream *up)
 
 	x->probed = up;
 	question_probe(&x->question, &r->config.probe_name, !r->config.probe_without_recursion);
-	a = attempt_new(x, up, r->config.force_tcp, false);
+	a = attempt_new(x, up, upstream_is_stream(up), false);
 	if (attempt_send(a) != 0)
 		a->has_error = true; /* counts as failed when its time is over */
 	return x;
@@ -693,12 +697,13 @@ struct relay *relay_new(const struct relay_host *host, struct relay_totals *tota
 	return r;
 }
 
-static struct upstream *take_out(struct upstream **list, size_t n, const union addr *a)
+static struct upstream *take_out(struct upstream **list, size_t n, const struct relay_target *t)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct upstream *up = list[i];
 
-		if (up != NULL && addr_equal(&up->way.to, a)) {
+		if (up != NULL && addr_equal(&up->way.to, &t->addr) && up->way.tls == t->tls &&
+		        up->way.name == t->name) {
 			list[i] = NULL;
 			return up;
 		}
@@ -716,7 +721,7 @@ void relay_set(
 	memcpy(old, r->upstreams, sizeof(old));
 	r->config = *c;
 	for (size_t i = 0; i < n; i++) {
-		struct upstream *up = take_out(old, old_len, &targets[i].addr);
+		struct upstream *up = take_out(old, old_len, &targets[i]);
 
 		r->upstreams[i] = up != NULL ? up : upstream_new(r, &targets[i]);
 		r->upstreams[i]->stats = targets[i].stats;

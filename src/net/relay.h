@@ -48,9 +48,11 @@ struct relay_config {
 	struct name probe_name; /* asked for NS */
 };
 
-/* One upstream server. */
+/* One upstream server; pointers outlive its use. */
 struct relay_target {
 	union addr addr;
+	struct tls_context *tls; /* of this server and worker; NULL: plain UDP and TCP */
+	const char *name; /* of its certificate; NULL: its address */
 	struct relay_stats *stats; /* of this worker */
 };
 

@@ -179,6 +179,8 @@ void upstream_suspect(struct upstream *up);
 void upstream_quiet(struct upstream *up);
 /* True when all servers are down. */
 bool upstreams_are_down(const struct relay *r);
+/* True when it is asked over connections only. */
+bool upstream_is_stream(const struct upstream *up);
 /* A server that is configured from now on. */
 struct upstream *upstream_new(struct relay *r, const struct relay_target *t);
 /* It is no longer configured: sockets close when their last attempt has ended. */

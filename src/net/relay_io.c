@@ -7,7 +7,10 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "net/tls.h"
 
 #define BATCH 32u
 #define QUEUE 64u
@@ -34,6 +37,8 @@ struct relay_io {
 	struct queued queue[QUEUE];
 	uint8_t in[BATCH][RELAY_DATAGRAM_MAX];
 	uint8_t stream_in[STREAM_READ];
+	uint8_t tls_in[STREAM_READ]; /* what was inside of it */
+	struct log_limit tls_log;
 };
 
 struct relay_udp {
@@ -52,12 +57,15 @@ struct relay_tcp {
 	uv_tcp_t tcp;
 	uv_connect_t connect;
 	bool is_closed, has_ended;
+	struct tls_session *tls; /* NULL: plain */
+	struct buf waiting; /* messages until the handshake is over */
+	char peer[ADDR_TEXT_MAX];
 };
 
 struct tcp_write {
 	uv_write_t req;
 	struct relay_tcp *socket;
-	uint8_t data[RELAY_QUERY_MAX + 2];
+	uint8_t data[];
 };
 
 static void drop_handle(struct relay_io *io)
@@ -81,6 +89,7 @@ struct relay_io *relay_io_new(
 {
 	struct relay_io *io = mem_new(struct relay_io);
 
+	io->tls_log = (struct log_limit){.rate = 1, .burst = 3};
 	io->host = *host;
 	io->handlers = *h;
 	io->relay_arg = relay_arg;
@@ -338,6 +347,101 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init((char *)s->io->stream_in, STREAM_READ);
 }
 
+static void on_written(uv_write_t *req, int status)
+{
+	struct tcp_write *w = req->data;
+	struct relay_tcp *s = w->socket;
+
+	free(w);
+	if (status != 0)
+		end_tcp(s, status);
+}
+
+/* Write a copy of n octets; those before the connection is there wait for it. */
+static void write_tcp(struct relay_tcp *s, const uint8_t *data, size_t n)
+{
+	struct tcp_write *w = mem_alloc(sizeof(*w) + n);
+	uv_buf_t buf = uv_buf_init((char *)w->data, (unsigned)n);
+
+	w->socket = s;
+	w->req.data = w;
+	memcpy(w->data, data, n);
+	/* a connection that broke already is reported by reading from it */
+	if (uv_write(&w->req, (uv_stream_t *)&s->tcp, &buf, 1, on_written) != 0)
+		free(w);
+}
+
+/* --- TLS --- */
+
+/* Hand to the network what TLS has for it. */
+static void push_tls(struct relay_tcp *s)
+{
+	size_t n;
+	const uint8_t *data = tls_output(s->tls, &n);
+
+	if (n == 0)
+		return;
+	write_tcp(s, data, n);
+	tls_sent(s->tls, n);
+}
+
+static void fail_tls(struct relay_tcp *s)
+{
+	uint64_t swallowed;
+
+	push_tls(s); /* the alert */
+	if (log_limit_allows(
+	            &s->io->tls_log, s->io->host.now_ns(s->io->host.arg) / 1000000u, &swallowed))
+		log_warning(
+		        "plugin/forward", "TLS with %s failed: %s", s->peer, tls_problem(s->tls));
+	end_tcp(s, -EKEYREJECTED);
+}
+
+/* Hand out what is inside; the handler may close the socket. */
+static void take_tls(struct relay_tcp *s)
+{
+	struct relay_io *io = s->io;
+	size_t n;
+
+	while (!s->is_closed && (n = tls_read(s->tls, io->tls_in, sizeof(io->tls_in))) > 0)
+		io->handlers.on_stream(s->arg, io->tls_in, n);
+	if (s->is_closed)
+		return;
+	push_tls(s); /* an answer to a change of keys */
+	if (tls_state(s->tls) == TLS_FAILED)
+		fail_tls(s);
+	else if (tls_state(s->tls) == TLS_CLOSED)
+		end_tcp(s, 0);
+}
+
+static void read_tls(struct relay_tcp *s, const uint8_t *data, size_t n)
+{
+	enum tls_state state = tls_feed(s->tls, data, n);
+
+	if (state == TLS_FAILED) {
+		fail_tls(s);
+		return;
+	}
+	if (state == TLS_OPEN && s->waiting.len > 0) {
+		tls_write(s->tls, (const uint8_t *)s->waiting.at, s->waiting.len);
+		buf_free(&s->waiting);
+	}
+	push_tls(s);
+	take_tls(s);
+}
+
+static void send_tls(struct relay_tcp *s, const uint8_t *data, size_t n)
+{
+	if (tls_state(s->tls) == TLS_HANDSHAKE) {
+		buf_add(&s->waiting, (const char *)data, n);
+		return;
+	}
+	tls_write(s->tls, data, n); /* a session that is over is reported by reading from it */
+	push_tls(s);
+}
+
+/* --- TCP connections --- */
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct relay_tcp *s = stream->data;
@@ -349,7 +453,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	if (n == 0 || s->is_closed)
 		return;
 	s->io->host.enter(s->io->host.arg);
-	s->io->handlers.on_stream(s->arg, (const uint8_t *)buf->base, (size_t)n);
+	if (s->tls != NULL)
+		read_tls(s, (const uint8_t *)buf->base, (size_t)n);
+	else
+		s->io->handlers.on_stream(s->arg, (const uint8_t *)buf->base, (size_t)n);
 }
 
 static void on_connect(uv_connect_t *req, int status)
@@ -367,6 +474,8 @@ static void on_tcp_closed(uv_handle_t *handle)
 	struct relay_tcp *s = handle->data;
 
 	drop_handle(s->io);
+	tls_free(s->tls);
+	buf_free(&s->waiting);
 	free(s);
 }
 
@@ -407,37 +516,45 @@ int relay_tcp_open(struct relay_io *io, const struct relay_route *way, void *soc
 		return rc;
 	}
 	uv_tcp_nodelay(&s->tcp, 1);
+	if (way->tls != NULL) {
+		addr_to_text(s->peer, &way->to);
+		s->tls = tls_connect(way->tls, way->name, &way->to);
+		push_tls(s);
+	}
 	*out = s;
 	return 0;
 }
 
-static void on_written(uv_write_t *req, int status)
-{
-	struct tcp_write *w = req->data;
-	struct relay_tcp *s = w->socket;
-
-	free(w);
-	if (status != 0)
-		end_tcp(s, status);
-}
-
 void relay_tcp_send(struct relay_tcp *s, const uint8_t *data, size_t n)
 {
-	struct tcp_write *w = mem_new(struct tcp_write);
-	uv_buf_t buf = uv_buf_init((char *)w->data, (unsigned)n + 2);
+	uint8_t framed[RELAY_QUERY_MAX + 2];
 
-	w->socket = s;
-	w->req.data = w;
-	w->data[0] = (uint8_t)(n >> 8);
-	w->data[1] = (uint8_t)n;
-	memcpy(w->data + 2, data, n);
-	/* a connection that broke already is reported by reading from it */
-	if (uv_write(&w->req, (uv_stream_t *)&s->tcp, &buf, 1, on_written) != 0)
-		free(w);
+	framed[0] = (uint8_t)(n >> 8);
+	framed[1] = (uint8_t)n;
+	memcpy(framed + 2, data, n);
+	if (s->tls != NULL)
+		send_tls(s, framed, n + 2);
+	else
+		write_tcp(s, framed, n + 2);
+}
+
+/* Say goodbye, if the socket takes it at once. */
+static void close_tls(struct relay_tcp *s)
+{
+	uv_buf_t buf;
+	size_t n;
+
+	tls_close(s->tls);
+	buf.base = (char *)tls_output(s->tls, &n);
+	buf.len = n;
+	if (n > 0 && uv_is_writable((uv_stream_t *)&s->tcp))
+		uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
 }
 
 void relay_tcp_close(struct relay_tcp *s)
 {
 	s->is_closed = true;
+	if (s->tls != NULL)
+		close_tls(s);
 	uv_close((uv_handle_t *)&s->tcp, on_tcp_closed);
 }

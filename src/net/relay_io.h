@@ -18,6 +18,7 @@ struct uv_loop_s;
 struct relay_io;
 struct relay_udp;
 struct relay_tcp;
+struct tls_context;
 
 /* Largest query that is sent by UDP, and by TCP without its length. */
 #define RELAY_QUERY_MAX 400u
@@ -40,6 +41,8 @@ struct relay_host {
 struct relay_route {
 	union addr to;
 	union addr from; /* source address, port 0; AF_UNSPEC: the kernel chooses */
+	struct tls_context *tls; /* for connections; NULL: plain */
+	const char *name; /* what the certificate must be for; NULL: the address */
 };
 
 struct relay_io_handlers {
@@ -81,7 +84,10 @@ void relay_udp_close(struct relay_udp *s);
  */
 void relay_io_flush(struct relay_io *io);
 
-/* Begin a TCP connection to way->to. 0, or a negative errno. */
+/*
+ * Begin a TCP connection to way->to, with TLS when the way has a context. 0, or a negative errno.
+ * on_tcp_end gives -EKEYREJECTED when TLS failed; the reason is logged.
+ */
 int relay_tcp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
         struct relay_tcp **out);
 /* Send n (at most RELAY_QUERY_MAX) octets with their length before them; allowed at once. */

@@ -8,6 +8,8 @@
 
 #define OPT_FIXED 11u
 #define UDP_SIZE 1232u
+#define PAD_BLOCK 128u
+#define EDNS_PADDING 12u
 #define DO_BIT 0x8000u
 
 /* Copy the options that are meant for the far end (client subnet); all or none. */
@@ -107,6 +109,20 @@ static void spread_case(uint8_t *name, size_t n, uint64_t bits)
 	}
 }
 
+/* Let all queries have one of a few lengths, where nobody can read them (RFC 8467 4.1). */
+static size_t pad(const struct question *q, uint8_t *out, size_t n)
+{
+	size_t whole = (n + 4 + PAD_BLOCK - 1) / PAD_BLOCK * PAD_BLOCK;
+
+	if (whole > RELAY_QUERY_MAX)
+		return n;
+	put16(out + n, EDNS_PADDING);
+	put16(out + n + 2, (uint16_t)(whole - n - 4));
+	memset(out + n + 4, 0, whole - n - 4);
+	put16(out + q->end + 9, (uint16_t)(whole - q->end - OPT_FIXED));
+	return whole;
+}
+
 size_t question_write(const struct question *q, const struct attempt *a, uint8_t *out)
 {
 	size_t n = a->has_edns ? q->len : q->end;
@@ -116,6 +132,8 @@ size_t question_write(const struct question *q, const struct attempt *a, uint8_t
 	put16(out + 10, a->has_edns ? 1 : 0);
 	if (a->has_random_case)
 		spread_case(out + MSG_HEADER, q->name_len, a->letter_case);
+	if (a->has_edns && a->upstream->way.tls != NULL)
+		return pad(q, out, n);
 	return n;
 }
 

@@ -79,10 +79,17 @@ struct upstream *upstream_new(struct relay *r, const struct relay_target *t)
 	up->relay = r;
 	up->way.to = t->addr;
 	up->way.from = r->config.source;
+	up->way.tls = t->tls;
+	up->way.name = t->name;
 	up->stats = t->stats;
 	wheel_node_init(&up->probe_timer, on_probe_timer);
 	set_down(up, false);
 	return up;
+}
+
+bool upstream_is_stream(const struct upstream *up)
+{
+	return up->way.tls != NULL || up->relay->config.force_tcp;
 }
 
 void upstream_remove(struct upstream *up)

@@ -296,6 +296,15 @@ struct tls_context *tls_server_context(const struct tls_server_options *o, struc
 	return c;
 }
 
+static void set_client(struct tls_context *c)
+{
+	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_alpn_protos(c->ctx, alpn, sizeof(alpn) - 1);
+	SSL_CTX_set_session_cache_mode(
+	        c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);
+}
+
 struct tls_context *tls_client_context(const struct tls_client_options *o, struct err *e)
 {
 	struct tls_context *c = context_new(TLS_client_method());
@@ -307,11 +316,23 @@ struct tls_context *tls_client_context(const struct tls_client_options *o, struc
 		tls_context_unref(c);
 		return NULL;
 	}
-	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_alpn_protos(c->ctx, alpn, sizeof(alpn) - 1);
-	SSL_CTX_set_session_cache_mode(
-	        c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-	SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);
+	set_client(c);
+	return c;
+}
+
+struct tls_context *tls_client_twin(const struct tls_context *from)
+{
+	struct tls_context *c = context_new(TLS_client_method());
+	X509 *cert = SSL_CTX_get0_certificate(from->ctx);
+	STACK_OF(X509) *chain = NULL;
+
+	SSL_CTX_set1_cert_store(c->ctx, SSL_CTX_get_cert_store(from->ctx));
+	if (cert != NULL) {
+		SSL_CTX_get0_chain_certs(from->ctx, &chain);
+		must(SSL_CTX_use_cert_and_key(c->ctx, cert, SSL_CTX_get0_privatekey(from->ctx),
+		             chain, 1) == 1);
+	}
+	set_client(c);
 	return c;
 }
 

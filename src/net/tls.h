@@ -51,6 +51,8 @@ struct tls_context *tls_server_context(const struct tls_server_options *o, struc
 struct tls_context *tls_client_context(const struct tls_client_options *o, struct err *e);
 /* When the certificate of a context ends, seconds since 1970; 0: it has none. */
 uint64_t tls_context_expiry_s(const struct tls_context *c);
+/* A client context with the certificates of c and sessions of its own: one for each server. */
+struct tls_context *tls_client_twin(const struct tls_context *c);
 /* One more user; any thread. */
 struct tls_context *tls_context_ref(struct tls_context *c);
 /* One user fewer; sessions count as users. NULL is ignored. Any thread. */

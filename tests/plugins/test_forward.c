@@ -261,12 +261,19 @@ static void mistakes_are_named(void **state)
 	        {"forward .", "Corefile:2 - plugin/forward: wrong number of arguments"},
 	        {"forward . dns.example.org", "Corefile:2 - plugin/forward: 'dns.example.org' is "
 	                                      "not an IP address or file"},
-	        {"forward . tls://9.9.9.9", "'tls://9.9.9.9': only servers that speak plain DNS"},
-	        {"forward . https://9.9.9.9", "only servers that speak plain DNS"},
+	        {"forward . https://9.9.9.9",
+	                "'https://9.9.9.9': servers are asked by UDP, TCP and TLS"},
+	        {"forward . tls://dns.example", "'tls://dns.example' is not tls://IP"},
+	        {"forward . tls://9.9.9.9%", "'' cannot be the name of a certificate"},
+	        {"forward . tls://9.9.9.9%a..b:853", "'a..b' cannot be the name of a certificate"},
+	        {"forward . tls://9.9.9.9 {\n tls /no/where.pem\n}",
+	                "Corefile:2 - plugin/forward: cannot read the CA certificates "
+	                "/no/where.pem"},
+	        {"forward . tls://9.9.9.9 {\n tls /no/cert /no/key\n}",
+	                "cannot read the certificate /no/cert"},
+	        {"forward . tls://9.9.9.9 {\n tls_servername\n}", "wrong number of arguments"},
 	        {"forward . :53", "':53' is not an IP address or file"},
 	        {"forward a..b 1.1.1.1", "'a..b' is no domain"},
-	        {"forward . 1.1.1.1 {\n tls\n}",
-	                "Corefile:3 - plugin/forward: the option 'tls' is not supported"},
 	        {"forward . 1.1.1.1 {\n resolver 1.0.0.1\n}",
 	                "the option 'resolver' is not supported"},
 	        {"forward . 1.1.1.1 {\n nonsense\n}", "unknown property 'nonsense'"},
@@ -305,6 +312,9 @@ static void every_option_is_read(void **state)
 	struct rig r;
 
 	(void)state;
+	start(&r, "forward . tls://9.9.9.9%dns.quad9.net tls://[2620:fe::fe%dns.quad9.net]:853 "
+	          "tls://1.1.1.1:8853 {\ntls\ntls_servername cloudflare-dns.com.\n}");
+	finish(&r);
 	start(&r, "forward . 192.0.2.53 [2001:db8::53]:5353 dns://192.0.2.54 {\n"
 	          "except a.example b.example\nforce_tcp\nprefer_udp\nmax_fails 0\nexpire 20s\n"
 	          "max_concurrent 1000\npolicy round_robin\n"

@@ -196,7 +196,7 @@ static void a_new_server_list_takes_over_and_old_questions_still_finish(void **s
 static void round_robin_begins_with_each_server_in_turn(void **state)
 {
 	static struct asked a;
-	struct relay_target t[3];
+	struct relay_target t[3] = {0};
 	char name[64];
 
 	(void)state;
