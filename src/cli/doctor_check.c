@@ -174,6 +174,14 @@ static bool check_list_loop(struct doctor *d, const struct doctor_file *f)
 	return true;
 }
 
+static const char *container_remedy(struct doctor *d)
+{
+	const struct doctor_file *real = doctor_real_list(d);
+
+	return arena_printf(&d->arena, "none for programs of this host; to containers, give %s",
+	        real == NULL ? "the addresses of real servers" : real->path);
+}
+
 /* Who inherits the file gets servers that lead back to itself. */
 static void check_inherited_loop(struct doctor *d)
 {
@@ -188,7 +196,7 @@ static void check_inherited_loop(struct doctor *d)
 		return;
 	}
 	doctor_say(d, "loop", d->has_kubelet && !is_usable ? DOCTOR_BROKEN : DOCTOR_WARNING,
-	        remedy_text(d),
+	        d->has_kubelet ? remedy_text(d) : container_remedy(d),
 	        arena_printf(&d->arena, "%s, which %s, names %s: in a pod, questions sent there %s",
 	                f->path,
 	                d->has_kubelet ? "the kubelet gives to pods" : "containers inherit", fault,
@@ -229,8 +237,8 @@ static void say_listener(struct doctor *d, const struct doctor_listener *l)
 static void check_port(struct doctor *d)
 {
 	if (!d->has_sockets)
-		doctor_say(
-		        d, "port 53", DOCTOR_OK, NULL, "not known: there is no /proc in this root");
+		doctor_say(d, "port 53", DOCTOR_OK, NULL,
+		        "not known: no sockets can be seen in /proc of this root");
 	else if (d->listeners.len == 0)
 		doctor_say(d, "port 53", DOCTOR_OK, NULL, "free");
 	vec_for_each (&d->listeners, l)

@@ -109,8 +109,8 @@ static bool is_fine(const struct doctor *d)
 	for (unsigned i = 0; i < d->etc.conf.servers_len; i++)
 		if (!doctor_is_heard(d, &d->etc.conf.servers[i]))
 			return false;
-	/* the stub serves the host well as long as pods get another file */
-	return d->has_kubelet && strcmp(d->pods.path, DOCTOR_ETC) != 0;
+	/* a stub that listens serves the host well, as long as pods do not get it */
+	return !d->has_kubelet || d->has_empty_pods || strcmp(d->pods.path, DOCTOR_ETC) != 0;
 }
 
 int doctor_fix(struct doctor *d, const char **done, struct err *e)

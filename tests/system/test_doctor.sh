@@ -134,6 +134,8 @@ stub_link
 doctor
 healthy "without a kubelet the stub is no fault of the host"
 is "$(verdict loop)" warning "but a warning for containers"
+doctor --fix
+like "$status $err" '^0 .*needs no repair' "and stays what it is"
 kubelet
 doctor
 broken "6.30: the kubelet hands the stub to pods (c#2087, kubeadm#1162)" kubelet loop
