@@ -312,6 +312,7 @@ size_t query_encode(struct query *q, uint8_t *out, size_t room)
 	        .nsid_len = q->nsid_len,
 	        .keepalive = q->keepalive,
 	        .is_stream = q->transport != TRANSPORT_UDP,
+	        .pad_block = q->transport == TRANSPORT_TLS ? QUERY_PAD_BLOCK : 0,
 	        .udp_size = QUERY_UDP_MAX,
 	        .limit = msg_reply_limit(&q->msg, q->transport, q->udp_cap),
 	};

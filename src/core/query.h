@@ -31,6 +31,8 @@
 /* Largest UDP answer, whatever the client offers (DNS Flag Day 2020). */
 #define QUERY_UDP_MAX 1232u
 #define QUERY_SUB_DEPTH 8u
+/* Answers over TLS are padded to multiples of this when the question is padded (RFC 8467 4.1). */
+#define QUERY_PAD_BLOCK 468u
 
 struct generation;
 struct metadata_value;

@@ -105,13 +105,18 @@ bool answer_is_empty(const struct answer *a)
 }
 
 /* An OPT record with all that we send, but for the identity. */
-#define OPT_MAX (11u + 4 + COOKIE_FULL + 6 + 6)
+#define OPT_MAX (11u + 4 + COOKIE_FULL + 6 + 6 + 4)
 
 /* A long identity beside a long question leaves no room in 512 octets: it is left out. */
 static bool sends_nsid(const struct msg *m, const struct answer_env *env)
 {
 	return m->edns.wants_nsid && env->nsid != NULL &&
 		m->question_end + OPT_MAX + 4 + env->nsid_len <= env->limit;
+}
+
+static bool pads(const struct msg *m, const struct answer_env *env)
+{
+	return m->edns.wants_padding && env->pad_block > 0;
 }
 
 static size_t opt_size(const struct answer *a, const struct msg *m, const struct answer_env *env)
@@ -128,6 +133,8 @@ static size_t opt_size(const struct answer *a, const struct msg *m, const struct
 		n += 6;
 	if (a->ede != EDE_NONE)
 		n += 6;
+	if (pads(m, env))
+		n += 4;
 	return n;
 }
 
@@ -377,6 +384,19 @@ static void put_option(struct encoder *e, uint16_t code, const void *data, size_
 	e->at += 4 + n;
 }
 
+/* So that the length of the message says less about what is in it (RFC 7830, RFC 8467). */
+static void put_padding(struct encoder *e, const struct answer_env *env)
+{
+	size_t end = e->at + 4, n = env->pad_block - 1u - (end + env->pad_block - 1u) % env->pad_block;
+
+	if (n > env->limit - end)
+		n = env->limit - end;
+	put16(e->out + e->at, 12);
+	put16(e->out + e->at + 2, (uint16_t)n);
+	memset(e->out + end, 0, n);
+	e->at = end + n;
+}
+
 static void write_opt(struct encoder *e, const struct answer_env *env)
 {
 	uint8_t *p = e->out + e->at, two[2];
@@ -401,6 +421,8 @@ static void write_opt(struct encoder *e, const struct answer_env *env)
 		put16(two, e->a->ede);
 		put_option(e, 15, two, 2);
 	}
+	if (pads(e->m, env))
+		put_padding(e, env);
 	put16(p + 9, (uint16_t)(e->at - start - 11));
 	e->counts[2]++;
 }

@@ -56,6 +56,7 @@ struct answer_env {
 	const uint8_t *cookie;  /* COOKIE_FULL octets, or NULL */
 	uint16_t keepalive;     /* RFC 7828 units of 100 ms; sent on streams when asked for */
 	bool is_stream;
+	uint16_t pad_block; /* pad to a multiple of so many octets when asked for; 0: never */
 	uint16_t udp_size; /* what we offer in our OPT */
 	size_t limit;      /* octets that the answer may have, at least 512 */
 };

@@ -7,7 +7,7 @@
 
 #define EDNS_OPTIONS_MAX 1200u
 
-enum option { OPTION_NSID = 3, OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11 };
+enum option { OPTION_NSID = 3, OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11, OPTION_PADDING = 12 };
 
 static enum msg_verdict refuse(struct msg *m, uint8_t rcode)
 {
@@ -76,6 +76,8 @@ static bool parse_options(struct edns *o, const uint8_t *p, size_t len)
 			o->wants_nsid = true;
 		else if (code == OPTION_KEEPALIVE)
 			o->wants_keepalive = true;
+		else if (code == OPTION_PADDING)
+			o->wants_padding = true;
 		else if (code == OPTION_COOKIE && !take_cookie(o, data, n))
 			return false;
 	}

@@ -33,6 +33,7 @@ struct edns {
 	bool wants_dnssec;    /* DO */
 	bool wants_nsid;      /* RFC 5001 */
 	bool wants_keepalive; /* RFC 7828 */
+	bool wants_padding;   /* it is padded itself: RFC 7830 4 */
 	uint8_t version;
 	uint8_t cookie_len; /* 0: none; else 8, or 16 to 40 */
 	uint16_t udp_size;  /* as sent */

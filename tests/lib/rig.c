@@ -19,6 +19,7 @@ static void fill_setup(struct rig *r)
 	r->setup.server_label = "dns://:53";
 	r->setup.port = 53;
 	r->setup.workers = 1;
+	r->setup.limits = stream_limits_default;
 	vec_push(&r->setup.zones, ".");
 	r->server.zone = (struct name){1, {0}};
 	r->server.zone_text = root;

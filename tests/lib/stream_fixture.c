@@ -73,16 +73,28 @@ void empty_inbox(void)
 	inbox.is_closed = false;
 }
 
+static struct tls_context *get_tls(void *arg)
+{
+	return ((struct fixture *)arg)->tls;
+}
+
 void start(struct fixture *f, const struct stream_limits *limits)
+{
+	start_tls(f, limits, NULL);
+}
+
+void start_tls(struct fixture *f, const struct stream_limits *limits, struct tls_context *tls)
 {
 	struct stream_config config = {
 	        .loop = &f->loop,
 	        .limits = limits,
 	        .callbacks = {NULL, on_message, flush_later, on_stopped, f},
 	        .counters = &f->counters,
+	        .tls = tls == NULL ? NULL : get_tls,
 	};
 
 	memset(f, 0, sizeof(*f));
+	f->tls = tls;
 	empty_inbox();
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	f->pool = stream_pool_new(listen_on_loopback(&f->addr), &config);

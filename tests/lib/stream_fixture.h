@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "net/stream.h"
+#include "net/tls.h"
 
 #define KEPT_MAX 512
 
@@ -18,6 +19,7 @@ struct fixture {
 	struct stream_pool *pool;
 	struct stream_counters counters;
 	union addr addr;
+	struct tls_context *tls; /* of the server; NULL: plain TCP */
 	bool wants_flush, is_stopped;
 	bool flushes_early; /* on_message flushes as an owner short of queries may */
 	bool keeps; /* on_message keeps messages instead of answering */
@@ -57,6 +59,8 @@ struct stream_limits patient(void);
 void empty_inbox(void);
 /* Serve a fresh port with the limits. */
 void start(struct fixture *f, const struct stream_limits *limits);
+/* The same over TLS; tls must live until stop(). */
+void start_tls(struct fixture *f, const struct stream_limits *limits, struct tls_context *tls);
 /* One turn of the loop, and the flush at its end. */
 void turn(struct fixture *f);
 /* Run the loop for so long. */

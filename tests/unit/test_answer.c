@@ -309,6 +309,34 @@ static void opt_has_what_was_asked_for(void **state)
 	buf_free(&want);
 }
 
+static void answers_are_padded_to_a_block_when_asked(void **state)
+{
+	static const struct {
+		unsigned records; /* of 16 octets behind 21 of header and question */
+		size_t limit, len;
+	} rows[] = {
+	        {1, 65535, 468},
+	        {27, 65535, 468}, /* 453 + 11 + 4: just so */
+	        {28, 65535, 936},
+	        {28, 600, 600}, /* as far as it goes */
+	        {60, 65535, 1404},
+	};
+	struct edns edns = {.is_present = true};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bench_open(&b, "www", &edns);
+		b.env.pad_block = 468;
+		b.env.limit = rows[i].limit;
+		answer_add(&b.answer, SECTION_ANSWER, bench_set(&b, TYPE_A, rows[i].records));
+		b.msg.edns.wants_padding = true;
+		bench_encode(&b);
+		assert_int_equal(b.len, rows[i].len);
+		bench_close(&b);
+	}
+	bench_open(&b, "www", &edns);
+}
+
 static void a_client_without_edns_gets_none(void **state)
 {
 	(void)state;
@@ -808,6 +836,7 @@ int main(void)
 	        TEST(header_flags_follow_question_and_answer),
 	        TEST(opt_has_what_was_asked_for),
 	        TEST(a_client_without_edns_gets_none),
+	        TEST(answers_are_padded_to_a_block_when_asked),
 	        TEST(long_rcodes_are_split_between_header_and_opt),
 	        TEST(a_long_identity_gives_way_to_a_long_name),
 	        TEST(an_answer_that_does_not_fit_is_cut_between_records_with_tc),

@@ -1,0 +1,506 @@
+/* Connections inside TLS: the same messages and limits, and peers that are odd. */
+#include "stream_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/stream_private.h"
+
+static char dir[] = "/tmp/seamark-dot.XXXXXX";
+static struct tls_context *server, *client;
+
+/* A client of DNS over TLS. */
+struct peer {
+	int fd;
+	struct tls_session *tls;
+	bool is_eof;
+	size_t sent; /* octets of TLS */
+	size_t stop_at; /* send no more than so many; 0: all */
+};
+
+static int make_contexts(void **state)
+{
+	char command[600], cert[64], key[64], ca[64];
+	struct tls_server_options s = {.cert = cert, .key = key};
+	struct tls_client_options c = {.ca = ca};
+	struct err e;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(command, sizeof(command), "sh %s/tests/apisim/certs.sh %s >/dev/null 2>&1", SRCDIR,
+	        dir);
+	assert_int_equal(system(command), 0);
+	snprintf(cert, sizeof(cert), "%s/server.crt", dir);
+	snprintf(key, sizeof(key), "%s/server.key", dir);
+	snprintf(ca, sizeof(ca), "%s/ca.crt", dir);
+	server = tls_server_context(&s, &e);
+	client = tls_client_context(&c, &e);
+	return server != NULL && client != NULL ? 0 : -1;
+}
+
+static int remove_contexts(void **state)
+{
+	char command[300];
+
+	(void)state;
+	tls_context_unref(server);
+	tls_context_unref(client);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
+
+static void peer_open(struct fixture *f, struct peer *p)
+{
+	memset(p, 0, sizeof(*p));
+	empty_inbox();
+	p->fd = connected(f);
+	p->tls = tls_connect(client, "localhost", &f->addr);
+}
+
+static void peer_close(struct peer *p)
+{
+	close(p->fd);
+	tls_free(p->tls);
+}
+
+static void peer_send(struct peer *p)
+{
+	size_t n;
+	const uint8_t *at = tls_output(p->tls, &n);
+	ssize_t done;
+
+	if (p->stop_at > 0 && p->sent + n > p->stop_at)
+		n = p->stop_at - p->sent;
+	done = n == 0 ? 0 : send(p->fd, at, n, MSG_NOSIGNAL);
+	if (done <= 0)
+		return;
+	tls_sent(p->tls, (size_t)done);
+	p->sent += (size_t)done;
+}
+
+/* Both directions, as far as it goes now; what was inside goes to the inbox. */
+static void peer_turn(struct peer *p)
+{
+	uint8_t data[4096];
+	ssize_t n;
+	size_t got;
+
+	peer_send(p);
+	while ((n = recv(p->fd, data, sizeof(data), 0)) > 0)
+		tls_feed(p->tls, data, (size_t)n);
+	p->is_eof = n == 0 || (n < 0 && errno != EAGAIN);
+	while ((got = tls_read(p->tls, inbox.at + inbox.len, sizeof(inbox.at) - inbox.len)) > 0)
+		inbox.len += got;
+	peer_send(p);
+}
+
+static unsigned peer_answers(struct peer *p)
+{
+	unsigned n = 0;
+
+	peer_turn(p);
+	for (size_t at = 0; at + 2 <= inbox.len; n++) {
+		size_t len = (size_t)inbox.at[at] << 8 | inbox.at[at + 1];
+
+		if (at + 2 + len > inbox.len)
+			break;
+		at += 2 + len;
+	}
+	return n;
+}
+
+static bool peer_is_open(struct peer *p)
+{
+	peer_turn(p);
+	return tls_state(p->tls) == TLS_OPEN;
+}
+
+static bool peer_is_gone(struct peer *p)
+{
+	peer_turn(p);
+	return p->is_eof;
+}
+
+static void peer_ask(struct peer *p, uint16_t id)
+{
+	uint8_t q[64];
+
+	assert_int_equal(tls_write(p->tls, q, put_query(q, id, 30)), 0);
+	peer_turn(p);
+}
+
+/* All is closed: no connection, and no memory that is still counted. */
+static void check_and_stop(struct fixture *f)
+{
+	run_until(f, stream_pool_connections(f->pool) == 0);
+	assert_int_equal(f->pool->memory, 0);
+	stop(f);
+}
+
+static void pipelined_queries_are_answered_in_any_order(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	f.keeps = true;
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	for (uint16_t i = 0; i < 5; i++)
+		peer_ask(&p, i);
+	run_until(&f, f.n_kept == 5);
+	for (unsigned i = 5; i > 0; i--)
+		answer_kept(&f, i - 1);
+	run_until(&f, peer_answers(&p) == 5);
+	assert_int_equal(inbox.at[3], 4); /* the last one first */
+	assert_int_equal(f.counters.handshakes, 1);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void more_than_may_be_in_flight_is_answered_later(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	l.in_flight = 4;
+	start_tls(&f, &l, server);
+	f.keeps = true;
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	for (uint16_t i = 0; i < 300; i++)
+		peer_ask(&p, i);
+	for (unsigned i = 0; i < 300; i++) {
+		run_until(&f, f.n_kept > i);
+		assert_in_range(f.n_kept, i, i + 4);
+		answer_kept(&f, i);
+	}
+	run_until(&f, peer_answers(&p) == 300);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void octets_may_come_one_by_one(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	peer_open(&f, &p);
+	for (p.stop_at = 1; tls_state(p.tls) != TLS_OPEN; p.stop_at++) {
+		assert_in_range(p.stop_at, 1, 5000);
+		turn(&f);
+		peer_turn(&p);
+	}
+	peer_ask(&p, 7);
+	for (; peer_answers(&p) == 0; p.stop_at++) {
+		assert_in_range(p.stop_at, 1, 9000);
+		turn(&f);
+	}
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void the_longest_answers_come_whole(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	f.answer_len = 65535;
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	for (uint16_t i = 0; i < 6; i++)
+		peer_ask(&p, i);
+	run_until(&f, peer_answers(&p) == 6);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void a_second_connection_resumes(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	for (unsigned i = 0; i < 3; i++) {
+		peer_open(&f, &p);
+		run_until(&f, peer_is_open(&p));
+		peer_ask(&p, 1);
+		run_until(&f, peer_answers(&p) == 1);
+		peer_close(&p);
+	}
+	assert_int_equal(f.counters.handshakes, 3);
+	assert_in_range(f.counters.resumed, 2, 3); /* the client may have a ticket already */
+	check_and_stop(&f);
+}
+
+static void a_handshake_that_stops_is_closed_like_a_message(void **state)
+{
+	static const size_t stops[] = {0, 1, 5, 100, 290};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(stops); i++) {
+		struct fixture f;
+		struct stream_limits l = patient();
+		struct peer p;
+
+		l.message_ms = 40;
+		start_tls(&f, &l, server);
+		peer_open(&f, &p);
+		p.stop_at = stops[i];
+		if (stops[i] > 0)
+			peer_turn(&p);
+		run_until(&f, stream_pool_connections(f.pool) == 0);
+		assert_int_equal(f.counters.timeouts, 1);
+		assert_int_equal(f.counters.tls_failed, 1);
+		peer_close(&p);
+		check_and_stop(&f);
+	}
+}
+
+static void a_client_that_leaves_at_any_octet_leaves_nothing(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	const char *cycles = getenv("CYCLES");
+	size_t n = cycles == NULL ? 300 : strtoul(cycles, NULL, 10);
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	for (size_t i = 0; i < n; i++) {
+		peer_open(&f, &p);
+		p.stop_at = 1 + i * 7 % 900;
+		for (int turns = 0; turns < 4; turns++) {
+			peer_turn(&p);
+			turn(&f);
+		}
+		if (tls_state(p.tls) == TLS_OPEN)
+			peer_ask(&p, 1);
+		peer_close(&p);
+	}
+	run_until(&f, stream_pool_connections(f.pool) == 0);
+	assert_int_equal(f.counters.accepted, n);
+	assert_int_equal(f.counters.handshakes + f.counters.tls_failed, n);
+	check_and_stop(&f);
+}
+
+static void what_is_no_tls_gets_an_alert_and_is_closed(void **state)
+{
+	static const char garbage[][32] = {
+	        "\0\x1d\0\1\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1", /* DNS over TCP */
+	        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	        "\x16\3\1\377\377\377\377\377\377\377\377\377\377\377\377\377",
+	        "\x17\3\3\0\20aaaaaaaaaaaaaaaa",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(garbage); i++) {
+		struct fixture f;
+		struct stream_limits l = patient();
+		int fd;
+
+		start_tls(&f, &l, server);
+		fd = connected(&f);
+		send_all(fd, (const uint8_t *)garbage[i], 22);
+		run_until(&f, is_closed(fd));
+		assert_int_equal(f.counters.tls_failed, 1);
+		assert_int_equal(f.counters.messages, 0);
+		close(fd);
+		check_and_stop(&f);
+	}
+}
+
+static void a_broken_record_ends_an_open_connection(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	peer_ask(&p, 1);
+	run_until(&f, peer_answers(&p) == 1);
+	send_all(p.fd, (const uint8_t *)"\x17\3\3\0\x20" "forged record of 32 octets......", 37);
+	run_until(&f, peer_is_gone(&p));
+	assert_int_equal(f.counters.tls_failed, 1);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void an_idle_client_is_told_goodbye(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	l.idle_ms = 60;
+	start_tls(&f, &l, server);
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	run_until(&f, peer_is_gone(&p));
+	assert_int_equal(tls_state(p.tls), TLS_CLOSED);
+	assert_int_equal(f.counters.timeouts, 1);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void a_client_that_says_goodbye_gets_its_answers(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	f.keeps = true;
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	peer_ask(&p, 1);
+	run_until(&f, f.n_kept == 1);
+	tls_close(p.tls);
+	peer_send(&p);
+	run_for_ms(&f, 20);
+	answer_kept(&f, 0);
+	run_until(&f, peer_answers(&p) == 1);
+	run_until(&f, peer_is_gone(&p));
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void a_client_that_does_not_read_is_closed(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+	uint8_t q[64];
+	size_t n = put_query(q, 1, 30);
+
+	(void)state;
+	l.write_ms = 60;
+	start_tls(&f, &l, server);
+	f.answer_len = 65535;
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(tls_write(p.tls, q, n), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		peer_send(&p);
+		turn(&f);
+		assert_in_range(f.pool->memory, 0, 2u << 20);
+	}
+	run_until(&f, stream_pool_connections(f.pool) == 0);
+	assert_in_range(f.counters.timeouts + f.counters.evicted, 1, 1);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void sessions_count_as_memory_and_make_room(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p[4];
+
+	(void)state;
+	l.memory = 3 * STREAM_TLS_COST + 9000;
+	start_tls(&f, &l, server);
+	for (unsigned i = 0; i < 4; i++) {
+		peer_open(&f, &p[i]);
+		run_until(&f, peer_is_open(&p[i]));
+	}
+	assert_int_equal(f.counters.evicted, 1);
+	assert_true(peer_is_gone(&p[0]));
+	peer_ask(&p[3], 1);
+	run_until(&f, peer_answers(&p[3]) == 1);
+	for (unsigned i = 0; i < 4; i++)
+		peer_close(&p[i]);
+	check_and_stop(&f);
+}
+
+static void after_so_many_messages_a_connection_is_closed(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	l.messages = 3;
+	start_tls(&f, &l, server);
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	for (uint16_t i = 0; i < 5; i++)
+		peer_ask(&p, i);
+	run_until(&f, peer_is_gone(&p));
+	assert_int_equal(peer_answers(&p), 3);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void a_stop_answers_what_has_come(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p, idle, half;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	f.keeps = true;
+	peer_open(&f, &half);
+	peer_open(&f, &idle);
+	run_until(&f, peer_is_open(&idle));
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	peer_ask(&p, 1);
+	run_until(&f, f.n_kept == 1);
+	stream_pool_stop(f.pool, 5000);
+	run_until(&f, peer_is_gone(&idle) && peer_is_gone(&half));
+	answer_kept(&f, 0);
+	stream_pool_flush(f.pool);
+	run_until(&f, peer_answers(&p) == 1);
+	run_until(&f, f.is_stopped);
+	stop(&f);
+	peer_close(&p);
+	peer_close(&idle);
+	peer_close(&half);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(pipelined_queries_are_answered_in_any_order),
+	        cmocka_unit_test(more_than_may_be_in_flight_is_answered_later),
+	        cmocka_unit_test(octets_may_come_one_by_one),
+	        cmocka_unit_test(the_longest_answers_come_whole),
+	        cmocka_unit_test(a_second_connection_resumes),
+	        cmocka_unit_test(a_handshake_that_stops_is_closed_like_a_message),
+	        cmocka_unit_test(a_client_that_leaves_at_any_octet_leaves_nothing),
+	        cmocka_unit_test(what_is_no_tls_gets_an_alert_and_is_closed),
+	        cmocka_unit_test(a_broken_record_ends_an_open_connection),
+	        cmocka_unit_test(an_idle_client_is_told_goodbye),
+	        cmocka_unit_test(a_client_that_says_goodbye_gets_its_answers),
+	        cmocka_unit_test(a_client_that_does_not_read_is_closed),
+	        cmocka_unit_test(sessions_count_as_memory_and_make_room),
+	        cmocka_unit_test(after_so_many_messages_a_connection_is_closed),
+	        cmocka_unit_test(a_stop_answers_what_has_come),
+	};
+
+	return cmocka_run_group_tests(tests, make_contexts, remove_contexts);
+}
