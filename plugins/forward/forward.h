@@ -96,7 +96,7 @@ struct forward_rule {
 	VEC(struct forward_file *) files;
 	struct resolvconf_watch *systemd;
 	struct forward_split *split; /* of `systemd-resolved`; else NULL */
-	VEC(union addr) routed; /* servers that it gives to these names */
+	VEC(struct forward_to) routed; /* servers that it gives to these names */
 	char route_text[NAME_TEXT_MAX]; /* from_text of a rule that is lent to a domain */
 	struct forward_set *set; /* published */
 	struct forward_server *servers; /* all that there ever were, newest first; published */

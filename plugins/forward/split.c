@@ -32,7 +32,7 @@ struct forward_split {
 	struct forward_rule *lent[LENT_MAX]; /* the rules; a free one has no route_text */
 	uint64_t used[LENT_MAX]; /* number of the change that last used it */
 	uint64_t changes;
-	bool has_warned_tls, has_warned_many;
+	bool has_warned_many;
 };
 
 struct forward_rule *forward_route(struct forward_rule *rule, const uint8_t *folded)
@@ -60,7 +60,7 @@ static struct forward_rule *lend_new(const struct forward_rule *rule)
 	*r = *rule;
 	r->workers = workers;
 	r->split = NULL;
-	r->tls = NULL; /* systemd-resolved's servers are asked in plain DNS */
+	r->tls = NULL; /* until a server needs it */
 	r->set = NULL;
 	r->servers = NULL;
 	r->servers_len = 0;
@@ -126,18 +126,57 @@ static void give_back_unused(struct forward_split *s)
 	}
 }
 
-static void set_servers(struct forward_rule *rule, const struct resolved_route *route)
+/* The certificates that servers over TLS are checked with: read when the first is met. */
+static bool prepare_tls(struct forward_rule *owner, struct forward_rule *rule)
+{
+	struct tls_client_options o = {owner->cert, owner->key, owner->ca};
+	struct err e = {""};
+
+	if (owner->tls == NULL)
+		owner->tls = tls_client_context(&o, &e);
+	if (owner->tls == NULL) {
+		log_warning(FORWARD_WHO, "servers with DNSOverTLS=yes are left out: %s", e.text);
+		return false;
+	}
+	if (rule->tls == NULL)
+		rule->tls = tls_context_ref(owner->tls);
+	return true;
+}
+
+/* A name that lives as long as the servers of the rule do: that of the same server before. */
+static const char *keep_name(struct forward_rule *rule, const struct resolved_server *from)
+{
+	if (from->name[0] == '\0')
+		return rule->tls_servername;
+	for (struct forward_server *s = rule->servers; s != NULL; s = s->next)
+		if (s->to.name != NULL && strcmp(s->to.name, from->name) == 0)
+			return s->to.name;
+	return arena_str(&rule->forward->arena, from->name);
+}
+
+static void set_servers(
+        struct forward_rule *owner, struct forward_rule *rule, const struct resolved_route *route)
 {
 	vec_free(&rule->routed);
-	for (unsigned i = 0; i < route->servers_len; i++)
-		vec_push(&rule->routed, route->servers[i]);
+	for (unsigned i = 0; i < route->servers_len; i++) {
+		const struct resolved_server *from = &route->servers[i];
+		struct forward_to to = {.addr = from->addr, .is_tls = from->is_tls};
+
+		if (to.is_tls && !prepare_tls(owner, rule))
+			continue;
+		if (to.is_tls)
+			to.name = keep_name(rule, from);
+		vec_push(&rule->routed, to);
+	}
 	forward_publish(rule);
 }
 
 /* --- changes --- */
 
-static struct forward_routes *lend_all(struct forward_split *s, const struct resolved_routes *from)
+static struct forward_routes *lend_all(
+        struct forward_rule *owner, const struct resolved_routes *from)
 {
+	struct forward_split *s = owner->split;
 	struct forward_routes *out = mem_new(struct forward_routes);
 	char zone[NAME_TEXT_MAX];
 
@@ -157,24 +196,11 @@ static struct forward_routes *lend_all(struct forward_split *s, const struct res
 			break;
 		}
 		memcpy(r->route_text, zone, strlen(zone) + 1);
-		set_servers(r, route);
+		set_servers(owner, r, route);
 		out->at[out->len].zone = route->zone;
 		out->at[out->len++].rule = r;
 	}
 	return out;
-}
-
-static void warn_of_tls(struct forward_split *s, const struct resolved_link *links, size_t n)
-{
-	for (size_t i = 0; i < n && !s->has_warned_tls; i++) {
-		if (!links[i].wants_tls)
-			continue;
-		s->has_warned_tls = true;
-		log_warning(FORWARD_WHO,
-		        "link %u is set to DNSOverTLS=yes: its servers are asked in plain DNS; to "
-		        "keep that from happening, name them in the Corefile instead",
-		        links[i].index);
-	}
 }
 
 static void refresh(struct forward_rule *rule)
@@ -186,10 +212,9 @@ static void refresh(struct forward_rule *rule)
 	const struct resolved_link *links = resolved_watch_links(s->links, &n);
 
 	s->changes++;
-	warn_of_tls(s, links, n);
 	resolved_routes_make(&routes, links, n, resolvconf_watch_conf(s->list));
-	fresh = lend_all(s, &routes);
-	set_servers(rule, &routes.rest);
+	fresh = lend_all(rule, &routes);
+	set_servers(rule, rule, &routes.rest);
 	rcu_publish(s->routes, fresh);
 	give_back_unused(s); /* after that: workers find no way to them any more */
 	if (old != NULL)

@@ -186,9 +186,9 @@ void forward_publish(struct forward_rule *rule)
 	set->config = rule->config;
 	look_around(a, rule);
 	add_addresses(rule, set, a);
-	vec_for_each (&rule->routed, addr)
-		if (!addr_is_stub(addr) && !upstream_is_self(&a->in, addr))
-			add_server(rule, set, &(struct forward_to){.addr = *addr});
+	vec_for_each (&rule->routed, to)
+		if (!addr_is_stub(&to->addr) && !upstream_is_self(&a->in, &to->addr))
+			add_server(rule, set, to);
 	vec_for_each (&rule->files, file)
 		add_file(*file, set, a);
 	free(a);

@@ -50,7 +50,7 @@ static bool is_same_servers(const struct resolved_route *a, const struct resolve
 	if (a->servers_len != b->servers_len)
 		return false;
 	for (unsigned i = 0; i < a->servers_len; i++)
-		if (!addr_equal(&a->servers[i], &b->servers[i]))
+		if (!addr_equal(&a->servers[i].addr, &b->servers[i].addr))
 			return false;
 	return true;
 }
@@ -65,7 +65,7 @@ static void say_routes(struct doctor *d, const struct resolved_routes *routes)
 			continue;
 		name_to_text(zone, r->zone.wire);
 		buf_printf(&b, "%s%s to %s", b.len > 0 ? ", " : "", zone,
-		        addr_ip_to_text(ip, &r->servers[0]));
+		        addr_ip_to_text(ip, &r->servers[0].addr));
 	}
 	if (b.len > 0)
 		doctor_say(d, "split DNS", DOCTOR_WARNING,

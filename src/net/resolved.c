@@ -7,6 +7,7 @@
 #include "base/must.h"
 
 #define DNS_PORT 53
+#define TLS_PORT 853
 
 /* --- servers: "192.0.2.1", "192.0.2.1:5353", "fe80::1%eth0", "[2001:db8::1]:853#name" --- */
 
@@ -17,36 +18,55 @@ static void set_scope(union addr *a, unsigned index)
 		a->in6.sin6_scope_id = index;
 }
 
-/* The name behind "#" is for TLS, and the interface behind "%" is this one. */
-static int read_server(union addr *a, struct str word)
+static void set_name(struct resolved_server *out, struct str name)
+{
+	struct name checked;
+
+	if (name.len == 0 || name.len >= sizeof(out->name) ||
+	        name_from_text(&checked, name, NULL) != 0)
+		return;
+	memcpy(out->name, name.at, name.len);
+}
+
+/* The interface behind "%" is that of the link. */
+static int read_server(struct resolved_server *out, struct str word)
 {
 	struct str rest = str_cut(&word, '#');
 	struct str host = str_cut(&rest, '%');
+	union addr other;
 
-	return addr_from_hostport(a, host, DNS_PORT);
+	memset(out, 0, sizeof(*out));
+	if (addr_from_hostport(&out->addr, host, DNS_PORT) != 0 ||
+	        addr_from_hostport(&other, host, TLS_PORT) != 0)
+		return -EINVAL;
+	out->has_port = addr_equal(&out->addr, &other);
+	set_name(out, word);
+	return 0;
 }
 
-static void add_to_list(union addr *list, unsigned *len, const union addr *a)
+static void add_to_list(
+        struct resolved_server *list, unsigned *len, const struct resolved_server *s)
 {
 	for (unsigned i = 0; i < *len; i++)
-		if (addr_equal(&list[i], a))
+		if (addr_equal(&list[i].addr, &s->addr))
 			return;
 	if (*len < RESOLVCONF_SERVERS_MAX)
-		list[(*len)++] = *a;
+		memcpy(&list[(*len)++], s, sizeof(*s));
 }
 
 static void add_servers(struct resolved_link *l, struct str rest)
 {
+	struct resolved_server s;
 	struct str word;
-	union addr a;
 
 	while ((word = str_word(&rest)).len > 0) {
-		if (read_server(&a, word) != 0 || addr_port(&a) == 0 || addr_is_multicast(&a)) {
+		if (read_server(&s, word) != 0 || addr_port(&s.addr) == 0 ||
+		        addr_is_multicast(&s.addr)) {
 			l->skipped++;
 			continue;
 		}
-		set_scope(&a, l->index);
-		add_to_list(l->servers, &l->servers_len, &a);
+		set_scope(&s.addr, l->index);
+		add_to_list(l->servers, &l->servers_len, &s);
 	}
 }
 
@@ -154,8 +174,15 @@ static struct resolved_route *route_of(struct resolved_routes *r, const struct n
 
 static void add_link(struct resolved_route *route, const struct resolved_link *l)
 {
-	for (unsigned i = 0; i < l->servers_len; i++)
-		add_to_list(route->servers, &route->servers_len, &l->servers[i]);
+	struct resolved_server s;
+
+	for (unsigned i = 0; i < l->servers_len; i++) {
+		memcpy(&s, &l->servers[i], sizeof(s));
+		s.is_tls = l->wants_tls;
+		if (s.is_tls && !s.has_port)
+			addr_set_port(&s.addr, TLS_PORT);
+		add_to_list(route->servers, &route->servers_len, &s);
+	}
 }
 
 static bool is_in_use(const struct resolved_link *l)
@@ -177,7 +204,7 @@ static bool takes_the_rest(const struct resolved_link *l)
 static bool is_of_link(const struct resolved_link *l, const union addr *a)
 {
 	for (unsigned i = 0; i < l->servers_len; i++) {
-		union addr x = l->servers[i], y = *a;
+		union addr x = l->servers[i].addr, y = *a;
 
 		if (x.sa.sa_family == AF_INET6 && y.sa.sa_family == AF_INET6)
 			x.in6.sin6_scope_id = y.in6.sin6_scope_id = 0;
@@ -196,7 +223,8 @@ static void add_global(struct resolved_route *rest, const struct resolved_link *
 		while (k < n && !is_of_link(&links[k], &global->servers[i]))
 			k++;
 		if (k == n)
-			add_to_list(rest->servers, &rest->servers_len, &global->servers[i]);
+			add_to_list(rest->servers, &rest->servers_len,
+			        &(struct resolved_server){.addr = global->servers[i]});
 	}
 }
 

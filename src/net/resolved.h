@@ -18,6 +18,15 @@
 #define RESOLVED_DOMAINS_MAX 32u /* of a link; more are skipped */
 #define RESOLVED_FILE_MAX (64u << 10) /* octets of a link's file */
 
+#define RESOLVED_NAME_MAX 254u /* text of a certificate's name, with its NUL */
+
+struct resolved_server {
+	union addr addr;
+	bool has_port; /* was given one */
+	bool is_tls; /* in a route: is asked over TLS or not at all */
+	char name[RESOLVED_NAME_MAX]; /* of its certificate; "": its address */
+};
+
 struct resolved_domain {
 	struct name name; /* lower case */
 	bool is_route_only; /* "~name": not in the search list of programs */
@@ -28,20 +37,20 @@ enum resolved_default { RESOLVED_AUTO, RESOLVED_YES, RESOLVED_NO };
 /* A network link. */
 struct resolved_link {
 	unsigned index; /* of the interface */
-	union addr servers[RESOLVCONF_SERVERS_MAX];
+	struct resolved_server servers[RESOLVCONF_SERVERS_MAX];
 	unsigned servers_len;
 	struct resolved_domain domains[RESOLVED_DOMAINS_MAX];
 	unsigned domains_len;
 	enum resolved_default is_default; /* is asked for names that no link's domains have */
 	bool is_down; /* has no address or no carrier: nothing is asked there */
-	bool wants_tls; /* DNS over TLS is asked for in any case */
+	bool wants_tls; /* DNSOverTLS=yes: nothing may go to its servers in plain text */
 	unsigned skipped; /* words that were not understood */
 };
 
 /* Names below zone go to these servers. */
 struct resolved_route {
 	struct name zone;
-	union addr servers[RESOLVCONF_SERVERS_MAX];
+	struct resolved_server servers[RESOLVCONF_SERVERS_MAX];
 	unsigned servers_len;
 };
 

@@ -106,9 +106,6 @@ wait_for 30 grep -q 'more than 32 domains with servers of their own' "$workdir/s
 ok "too many are told"
 printf 'SERVERS=127.0.0.1:%s\nDOMAINS=~z7.example\n' "$b" >"$run/resolve/netif/9"
 
-printf 'OPER_STATE=routable\nDNS=127.0.0.1:%s\nDNS_OVER_TLS=yes\n' "$a" >"$run/netif/links/2"
-wait_for 30 grep -q 'link 2 is set to DNSOverTLS=yes' "$workdir/split.log"
-ok "DNSOverTLS=yes that is not done is told"
 printf 'OPER_STATE=no-carrier\nDNS=127.0.0.1:%s\n' "$a" >"$run/netif/links/2"
 wait_for 30 grep -q 'has no server for names that are in no domain of a link' "$workdir/split.log"
 ok "a host without a server for the rest is told"
@@ -120,6 +117,41 @@ goes z7.example 192.0.2.2
 ok "a reload keeps all that"
 stop_daemon "$daemon"
 is "$?" 0 "the daemon ends well"
+
+# --- DNSOverTLS=yes
+
+tls=$builddir/tests/system/tls_upstream
+certs=$workdir/certs
+if [ -x "$tls" ] && sh "$srcdir/tests/apisim/certs.sh" "$certs" >/dev/null 2>&1; then
+	while c=$(free_port); [ "$c" = "$a" ] || [ "$c" = "$b" ] || [ "$c" = "$port" ]; do :; done
+	spawn "$workdir/c.log" "$tls" "$c" "$certs/server.crt" "$certs/server.key" 192.0.2.3
+	rm "$run"/resolve/netif/* "$run"/netif/links/*
+	printf 'OPER_STATE=routable\nDNS=127.0.0.1:%s\n' "$a" >"$run/netif/links/2"
+	printf 'SERVERS=127.0.0.1:%s#localhost\nDOMAINS=~corp.example\nDNS_OVER_TLS=yes\n' "$c" >"$run/resolve/netif/7"
+	start_daemon tls <<END
+.:$port {
+    bind 127.0.0.1
+    errors
+    forward . systemd-resolved:$run {
+        tls $certs/ca.crt
+    }
+}
+END
+	wait_answer "$port" first.example A
+	is "$(ask "$port" www.corp.example A)" 192.0.2.3 "a link with DNSOverTLS=yes is asked over TLS"
+	like "$(cat "$workdir/c.log")" "alpn=dot name=localhost" "with the name that stands there"
+	is "$(ask "$port" www.example A)" 192.0.2.1 "other links are not"
+	printf 'SERVERS=127.0.0.1:%s#localhost\nDOMAINS=~corp.example\nDNS_OVER_TLS=yes\n' "$a" >"$run/resolve/netif/7"
+	for _ in $(seq 20); do
+		grep -q "upstream servers of corp.example. changed: 127.0.0.1:$a" "$workdir/tls.log" && break
+		sleep 0.1
+	done
+	is "$(ask_status "$port" plain.corp.example A +time=6)" SERVFAIL "a server without TLS gives no answer"
+	! grep -q plain.corp.example "$workdir/a.log"
+	ok "and gets no question in plain text"
+	stop_daemon "$daemon"
+	is "$?" 0 "the daemon ends well"
+fi
 
 # --- what is refused
 

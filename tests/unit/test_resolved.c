@@ -8,12 +8,13 @@
 
 #define LINKS_MAX 4
 
-static void add_list(struct buf *b, const union addr *a, unsigned n)
+static void add_list(struct buf *b, const struct resolved_server *s, unsigned n)
 {
 	char text[ADDR_TEXT_MAX];
 
 	for (unsigned i = 0; i < n; i++)
-		buf_printf(b, "%s%s", i > 0 ? " " : "", addr_to_text(text, &a[i]));
+		buf_printf(b, "%s%s%s%s%s", i > 0 ? " " : "", s[i].is_tls ? "tls://" : "",
+		        addr_to_text(text, &s[i].addr), s[i].name[0] == '\0' ? "" : "#", s[i].name);
 }
 
 static void add_route(struct buf *b, const struct resolved_route *r)
@@ -60,9 +61,9 @@ static void servers_are_read_in_all_their_forms(void **state)
 	        {"SERVERS=192.0.2.1\n", "192.0.2.1:53", 0},
 	        {"DNS=192.0.2.1:5353 [2001:db8::1]:5354\n", "192.0.2.1:5353 [2001:db8::1]:5354", 0},
 	        {"DNS=192.0.2.1#dns.example [2001:db8::1]:853#dns.example\n",
-	                "192.0.2.1:53 [2001:db8::1]:853", 0},
+	                "192.0.2.1:53#dns.example [2001:db8::1]:853#dns.example", 0},
 	        {"DNS=fe80::1 fe80::2%eth7 [fe80::3]:54%eth7#x\n",
-	                "[fe80::1%7]:53 [fe80::2%7]:53 [fe80::3%7]:54", 0},
+	                "[fe80::1%7]:53 [fe80::2%7]:53 [fe80::3%7]:54#x", 0},
 	        {"DNS=\"192.0.2.1 192.0.2.2\"\n", "192.0.2.1:53 192.0.2.2:53", 0},
 	        {"DNS=192.0.2.1 192.0.2.1\n", "192.0.2.1:53", 0},
 	        {"DNS=name 192.0.2.1:0 224.0.0.251 # \n", "", 4},
@@ -119,6 +120,12 @@ static void routes_are_those_of_systemd_resolved(void **state)
 	        /* servers that belong to no link are for the rest */
 	        {{VPN}, "nameserver 192.0.2.9\nnameserver 10.0.0.1\n",
 	                "corp.example.=10.0.0.1:53;.=192.0.2.9:53;"},
+	        /* DNSOverTLS=yes: over TLS, on its port where none is given; never in plain text */
+	        {{"DNS=192.0.2.1#a.example 192.0.2.2:53\nDNS_OVER_TLS=yes\n"},
+	                "nameserver 192.0.2.1\nnameserver 192.0.2.2\n",
+	                ".=tls://192.0.2.1:853#a.example tls://192.0.2.2:53;"},
+	        {{"DNS=192.0.2.1#a.example\nDNS_OVER_TLS=opportunistic\n"}, "",
+	                ".=192.0.2.1:53#a.example;"},
 	        /* links that are down or without servers are out of it */
 	        {{"OPER_STATE=no-carrier\nDNS=192.0.2.1\nDOMAINS=lan\n", "DOMAINS=~corp.example\n"},
 	                "nameserver 192.0.2.1\n", ".=;"},
