@@ -387,7 +387,8 @@ static void put_option(struct encoder *e, uint16_t code, const void *data, size_
 /* So that the length of the message says less about what is in it (RFC 7830, RFC 8467). */
 static void put_padding(struct encoder *e, const struct answer_env *env)
 {
-	size_t end = e->at + 4, n = env->pad_block - 1u - (end + env->pad_block - 1u) % env->pad_block;
+	size_t end = e->at + 4, block = env->pad_block;
+	size_t n = block - 1 - (end + block - 1) % block;
 
 	if (n > env->limit - end)
 		n = env->limit - end;

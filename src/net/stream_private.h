@@ -15,9 +15,9 @@
 #define STREAM_BUCKETS 512u
 /* Octets read in one system call into memory that all connections of a pool share. */
 #define STREAM_SCRATCH (32u << 10)
-/* Octets of memory that a TLS session takes beside our buffers, as measured; see docs/decisions.md
- */
+/* Octets that a TLS session takes beside our buffers, more with a part of a record; measured. */
 #define STREAM_TLS_COST (24u << 10)
+#define STREAM_TLS_PART_COST (40u << 10)
 
 /* Waiting in a list that is ordered by time because everything in it waits equally long. */
 struct stream_wait {
@@ -40,6 +40,7 @@ struct stream {
 	bool is_read_out; /* nothing more is read: end of stream, framing error, shutdown */
 	uint32_t idle_mark; /* delivered, when the idle time began */
 	struct tls_session *tls; /* NULL: without */
+	size_t tls_cost; /* of it, in the pool's memory */
 	struct list all, bucket, dirty;
 	struct list waiters; /* struct stream_waiter */
 	struct stream_wait idle, partial, write;

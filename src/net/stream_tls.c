@@ -20,7 +20,26 @@ _Static_assert(CHUNK + RECORD_MAX + 1024 <= STREAM_SCRATCH, "a record and a read
 void stream_tls_begin(struct stream *c, struct tls_context *context)
 {
 	c->tls = tls_accept(context);
-	c->pool->memory += STREAM_TLS_COST;
+	c->tls_cost = STREAM_TLS_COST;
+	c->pool->memory += c->tls_cost;
+}
+
+/* Count what the session takes now; false: there is no room for it, c is closed. */
+static bool renew_cost(struct stream *c)
+{
+	struct stream_pool *p = c->pool;
+	size_t cost = STREAM_TLS_COST + (tls_has_part(c->tls) ? STREAM_TLS_PART_COST : 0);
+
+	p->memory = p->memory - c->tls_cost + cost;
+	c->tls_cost = cost;
+	while (p->memory > p->limits.memory && cost > STREAM_TLS_COST) {
+		if (stream_pool_shed_memory(p, c))
+			continue;
+		stream_count(&p->counters->evicted);
+		stream_close(c);
+		return false;
+	}
+	return true;
 }
 
 bool stream_is_shaking_hands(const struct stream *c)
@@ -88,7 +107,7 @@ bool stream_tls_read(struct stream *c)
 	while ((part = tls_read(c->tls, p->scratch + got, STREAM_SCRATCH - got)) > 0)
 		got += part;
 	note_state(c, before);
-	if (!pump(c) || has_flooded(c))
+	if (!renew_cost(c) || !pump(c) || has_flooded(c))
 		return false;
 	stream_take(c, got);
 	return n == CHUNK && !c->is_closed;
@@ -124,7 +143,7 @@ void stream_tls_end(struct stream *c)
 
 	if (c->tls == NULL)
 		return;
-	c->pool->memory -= STREAM_TLS_COST;
+	c->pool->memory -= c->tls_cost;
 	if (stream_is_shaking_hands(c))
 		stream_count(&c->pool->counters->tls_failed);
 	if (c->out.len > 0)

@@ -519,6 +519,11 @@ void tls_close(struct tls_session *s)
 	ERR_clear_error();
 }
 
+bool tls_has_part(const struct tls_session *s)
+{
+	return SSL_has_pending(s->ssl) == 1;
+}
+
 const char *tls_problem(const struct tls_session *s)
 {
 	return s->problem;

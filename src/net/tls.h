@@ -89,6 +89,8 @@ const uint8_t *tls_output(struct tls_session *s, size_t *n);
 void tls_sent(struct tls_session *s, size_t n);
 /* Say that nothing more comes from us. */
 void tls_close(struct tls_session *s);
+/* True while a record has come in part: OpenSSL keeps buffers for a whole one. */
+bool tls_has_part(const struct tls_session *s);
 /* Why it failed: "certificate has expired", "wrong version number"; "" when it did not. */
 const char *tls_problem(const struct tls_session *s);
 /* True when the session was resumed, without certificates. */

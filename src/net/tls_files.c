@@ -23,7 +23,7 @@ struct version {
 
 struct tls_files {
 	struct tls_context *context; /* published */
-	char *paths[FILES];          /* certificate, key, CA; NULL: none */
+	char *paths[FILES]; /* certificate, key, CA; NULL: none */
 	char *keylog;
 	enum tls_client_auth auth;
 	struct version versions[FILES];

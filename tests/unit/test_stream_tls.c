@@ -338,7 +338,10 @@ static void a_broken_record_ends_an_open_connection(void **state)
 	run_until(&f, peer_is_open(&p));
 	peer_ask(&p, 1);
 	run_until(&f, peer_answers(&p) == 1);
-	send_all(p.fd, (const uint8_t *)"\x17\3\3\0\x20" "forged record of 32 octets......", 37);
+	send_all(p.fd,
+	        (const uint8_t *)"\x17\3\3\0\x20"
+	                         "forged record of 32 octets......",
+	        37);
 	run_until(&f, peer_is_gone(&p));
 	assert_int_equal(f.counters.tls_failed, 1);
 	peer_close(&p);
@@ -435,6 +438,32 @@ static void sessions_count_as_memory_and_make_room(void **state)
 	check_and_stop(&f);
 }
 
+static void parts_of_records_count_as_memory(void **state)
+{
+	static uint8_t part[16000] = {0x16, 3, 1, 0x40};
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+	int fd[6];
+
+	(void)state;
+	l.memory = 4 * (STREAM_TLS_COST + STREAM_TLS_PART_COST);
+	start_tls(&f, &l, server);
+	for (unsigned i = 0; i < ARRAY_LEN(fd); i++) {
+		fd[i] = connected(&f);
+		send_all(fd[i], part, sizeof(part));
+		run_for_ms(&f, 20);
+		assert_in_range(f.pool->memory, 0, l.memory);
+	}
+	assert_in_range(f.counters.evicted, 2, 3);
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	for (unsigned i = 0; i < ARRAY_LEN(fd); i++)
+		close(fd[i]);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
 static void after_so_many_messages_a_connection_is_closed(void **state)
 {
 	struct fixture f;
@@ -498,6 +527,7 @@ int main(void)
 	        cmocka_unit_test(a_client_that_says_goodbye_gets_its_answers),
 	        cmocka_unit_test(a_client_that_does_not_read_is_closed),
 	        cmocka_unit_test(sessions_count_as_memory_and_make_room),
+	        cmocka_unit_test(parts_of_records_count_as_memory),
 	        cmocka_unit_test(after_so_many_messages_a_connection_is_closed),
 	        cmocka_unit_test(a_stop_answers_what_has_come),
 	};
