@@ -33,6 +33,12 @@ static inline void list_push(struct list *head, struct list *node)
 	head->prev = node;
 }
 
+/* Put node at the start of the list. */
+static inline void list_push_first(struct list *head, struct list *node)
+{
+	list_push(head->next, node);
+}
+
 /* Take node out of its list and leave it detached; harmless on a detached node. */
 static inline void list_remove(struct list *node)
 {

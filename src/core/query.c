@@ -95,7 +95,7 @@ void query_release(struct query *q)
 	list_remove(&q->sibling);
 	list_remove(&q->node);
 	arena_reset(&q->arena);
-	list_push(&w->free_queries, &q->node);
+	list_push_first(&w->free_queries, &q->node); /* the caches still have it */
 	w->in_use--;
 }
 

@@ -164,6 +164,14 @@ void name_fold(uint8_t *dst, const uint8_t *src, size_t len)
 
 static bool same_folded(const uint8_t *a, const uint8_t *b, size_t n)
 {
+	uint64_t u, v;
+
+	for (; n >= 8; n -= 8, a += 8, b += 8) {
+		memcpy(&u, a, 8);
+		memcpy(&v, b, 8);
+		if (u != v && fold8(u) != fold8(v))
+			return false;
+	}
 	for (size_t i = 0; i < n; i++)
 		if (fold(a[i]) != fold(b[i]))
 			return false;

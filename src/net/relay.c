@@ -155,7 +155,7 @@ static void detach(struct exchange *x)
 	list_for_each (&x->attempts, node) {
 		attempt_close(container_of(node, struct attempt, node));
 		list_remove(node);
-		list_push(&r->free_attempts, node);
+		list_push_first(&r->free_attempts, node); /* the caches still have it */
 	}
 }
 
@@ -165,7 +165,7 @@ void exchange_drop(struct exchange *x)
 		detach(x);
 	free(x->kept);
 	x->kept = NULL;
-	list_push(&x->relay->free_exchanges, &x->node);
+	list_push_first(&x->relay->free_exchanges, &x->node);
 }
 
 /* --- the end of a question --- */
@@ -627,7 +627,7 @@ static void start(struct relay *r, const struct question *q, struct relay_waiter
 	struct exchange *x = exchange_new(r, on_exchange_timer);
 	struct exchange **bucket = question_bucket(r, q);
 
-	memcpy(&x->question, q, sizeof(*q));
+	question_copy(&x->question, q);
 	x->next_question = *bucket;
 	*bucket = x;
 	list_push(&r->in_flight, &x->node);

@@ -142,6 +142,8 @@ struct relay {
 
 /* Make the query for a client's: our own OPT, end-to-end options kept. Hash under seed. */
 void question_make(struct question *q, const uint8_t *wire, const struct msg *m, uint64_t seed);
+/* Copy what there is of it. */
+void question_copy(struct question *to, const struct question *from);
 /* Make a query of our own for name/type, with recursion desired or not. */
 void question_probe(struct question *q, const struct name *name, bool is_recursive);
 /* Equal questions that may share one reply. */

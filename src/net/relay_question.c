@@ -71,6 +71,11 @@ void question_make(struct question *q, const uint8_t *wire, const struct msg *m,
 	q->hash = hash_bytes(seed, key, q->len);
 }
 
+void question_copy(struct question *to, const struct question *from)
+{
+	memcpy(to, from, offsetof(struct question, wire) + from->len);
+}
+
 void question_probe(struct question *q, const struct name *name, bool is_recursive)
 {
 	put_header(q, is_recursive ? FLAG_RD : 0);

@@ -58,8 +58,10 @@ bool reply_is_for(const struct reply_question *q, const uint8_t *data, size_t n)
 	if (n < q->end || get16(data + 4) != 1 ||
 	        memcmp(data + q->end - 4, q->query + q->end - 4, 4) != 0)
 		return false;
+	if (memcmp(data + MSG_HEADER, q->query + MSG_HEADER, name) == 0)
+		return true;
 	if (q->is_exact)
-		return memcmp(data + MSG_HEADER, q->query + MSG_HEADER, name) == 0;
+		return false;
 	name_fold(ours, q->query + MSG_HEADER, name);
 	name_fold(theirs, data + MSG_HEADER, name);
 	return memcmp(ours, theirs, name) == 0;
@@ -183,13 +185,11 @@ static bool is_final(const struct cleaner *c, const struct rr_view *rr, int i)
 	       (rr->type == c->qtype || c->qtype == TYPE_ANY);
 }
 
-static bool keeps_answer(const struct cleaner *c, const struct rr_view *rr)
+/* i: index of its owner in the chain, or -1. */
+static bool keeps_answer(const struct cleaner *c, const struct rr_view *rr, int i)
 {
-	int i;
-
 	if (rr->rr_class != c->qclass)
 		return false;
-	i = chain_find(c, rr->owner, rr->owner_len);
 	if (i >= 0 && is_final(c, rr, i))
 		return true;
 	if (rr->type == TYPE_CNAME)
@@ -227,6 +227,7 @@ struct survey {
 	bool is_prefix;
 	bool has_ns, has_opt;
 	bool has_final;
+	bool has_long_ttl; /* a kept record has a TTL with the high bit set */
 	uint16_t kept[3];
 	uint16_t extended_rcode;
 };
@@ -235,8 +236,10 @@ static void survey_record(
         struct cleaner *c, struct survey *s, unsigned section, const struct rr_view *rr)
 {
 	size_t end = rr->rdata_at + rr->rdlength;
-	bool keeps = section == 0 ? keeps_answer(c, rr) : section == 1 && keeps_authority(c, rr);
+	int i = section == 0 ? chain_find(c, rr->owner, rr->owner_len) : -1;
+	bool keeps = section == 0 ? keeps_answer(c, rr, i) : section == 1 && keeps_authority(c, rr);
 
+	s->has_final = s->has_final || (section == 0 && is_final(c, rr, i));
 	s->has_ns = s->has_ns || (section == 1 && rr->type == TYPE_NS);
 	if (section == 2 && rr->type == TYPE_OPT && !s->has_opt) {
 		s->has_opt = true;
@@ -247,6 +250,7 @@ static void survey_record(
 	if (s->prefix != rr->start)
 		s->is_prefix = false;
 	s->prefix = end;
+	s->has_long_ttl = s->has_long_ttl || rr->ttl > INT32_MAX;
 	s->kept[section]++;
 }
 
@@ -257,8 +261,6 @@ static bool survey_section(struct cleaner *c, struct survey *s, struct reader *r
 	for (unsigned i = 0; i < c->counts[section]; i++) {
 		if (!read_rr(r, &rr) || (section == 1 && !is_rdata_good(r, &rr)))
 			return false;
-		if (section == 0 && is_final(c, &rr, chain_find(c, rr.owner, rr.owner_len)))
-			s->has_final = true;
 		survey_record(c, s, section, &rr);
 	}
 	return true;
@@ -338,6 +340,7 @@ static size_t rewrite(struct cleaner *c, struct reply *out)
 	struct reader r;
 	size_t at = c->q->end;
 	struct rr_view rr;
+	int i;
 
 	c->data = c->source; /* out holds the copy; every name was read from it once and is good */
 	r = records_of(c);
@@ -347,7 +350,8 @@ static size_t rewrite(struct cleaner *c, struct reply *out)
 		for (unsigned i = 0; i < c->counts[section]; i++) {
 			if (!read_rr(&r, &rr))
 				return 0;
-			if (section == 0 ? !keeps_answer(c, &rr) : !keeps_authority(c, &rr))
+			i = chain_find(c, rr.owner, rr.owner_len);
+			if (section == 0 ? !keeps_answer(c, &rr, i) : !keeps_authority(c, &rr))
 				continue;
 			at = write_record(c, &rr, out, at);
 			if (at == 0)
@@ -404,7 +408,8 @@ static bool keep_records(struct cleaner *c, struct reply *out, struct survey *s)
 	                   s->has_ns && (c->flags & FLAG_AA) == 0;
 	if (s->is_prefix) {
 		out->len = s->prefix;
-		limit_ttls(out, c->q->end);
+		if (s->has_long_ttl)
+			limit_ttls(out, c->q->end);
 		return true;
 	}
 	out->len = rewrite(c, out);
