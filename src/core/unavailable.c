@@ -9,7 +9,7 @@
 /* Plugins of CoreDNS, and of its usual companions, that this version does not have. */
 static const char *const names[] = {
 	"auto", "azure", "clouddns",
-	"dnssec", "dnstap", "erratic", "etcd", "geoip", "grpc", "grpc_server", "https",
+	"dnssec", "dnstap", "etcd", "geoip", "grpc", "grpc_server", "https",
 	"https3", "nomad",
 	"ocp_dnsnameresolver", "on", "proxyproto", "quic",
 	"route53", "secondary", "sign", "trace",
