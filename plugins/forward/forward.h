@@ -77,6 +77,24 @@ struct forward_file {
 	char last[640]; /* the last sentence that was logged about it */
 };
 
+/* Addresses of a name, kept over reloads. Lifetime: shared registry; control thread. */
+struct forward_known {
+	union addr addrs[RELAY_TARGETS_MAX];
+	unsigned len;
+};
+
+/* A server given by name. Control thread. */
+struct forward_named {
+	struct forward_rule *rule;
+	const char *name;
+	struct forward_to to; /* port, TLS; the address is put in */
+	struct forward_known *known;
+	struct lookup *lookup; /* while one is under way */
+	struct loop_timer *timer; /* until the next one */
+	uint64_t retry_ms;
+	bool has_failed;
+};
+
 struct forward_rule {
 	struct forward *forward;
 	size_t number; /* its place among the rules */
@@ -93,6 +111,9 @@ struct forward_rule {
 	const char *tls_servername;
 	struct tls_context *tls; /* the servers' contexts are made like it */
 	VEC(struct forward_to) addresses;
+	VEC(struct forward_named *) named;
+	VEC(union addr) resolvers; /* that are asked for the addresses of named */
+	struct resolvconf_watch *system; /* else those of the system */
 	VEC(struct forward_file *) files;
 	struct resolvconf_watch *systemd;
 	struct forward_split *split; /* of `systemd-resolved`; else NULL */
@@ -113,12 +134,23 @@ struct forward {
 	unsigned workers;
 	struct uv_loop_s *loop;
 	const struct generation *generation; /* for our own listen addresses */
+	struct shared *shared;
 };
 
 /* setup.c: read the directives. */
 int forward_setup(struct setup *s, struct err *e);
 /* setup.c: add a rule without servers. */
 struct forward_rule *forward_rule_new(struct forward *f);
+/* named.c: let the rule ask the server that has this name; to has port, TLS, certificate. */
+void forward_named_new(struct forward_rule *rule, const char *name, const struct forward_to *to);
+/* named.c: take the addresses that were known before the reload. 0 or a negative errno. */
+int forward_named_setup(struct forward_rule *rule, struct err *e);
+/* named.c: begin to look names up. */
+void forward_named_start(struct forward_rule *rule);
+/* named.c: stop that, and free what forward_named_new() made. */
+void forward_named_free(struct forward_rule *rule);
+/* upstreams.c: servers of the system that are not ourselves, or those of `resolver`; how many. */
+size_t forward_resolvers(struct forward_rule *rule, union addr out[RELAY_TARGETS_MAX]);
 /* split.c: let the rule ask the servers that systemd-resolved knows from its files below run. */
 void forward_split_new(struct forward_rule *rule, const char *run);
 /* split.c: make the rules of its domains, once all options are read. */

@@ -1,12 +1,14 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/num.h"
 #include "dns/rr.h"
 #include "forward/forward.h"
 #include "net/resolved_watch.h"
 
 #define DNS_PORT 53
 #define TLS_PORT 853
+#define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 static int set_except(void *arg, const struct directive *o, struct err *e)
 {
@@ -251,6 +253,21 @@ static int set_tls_servername(void *arg, const struct directive *o, struct err *
 	return read_server_name(rule, o, directive_arg(o, 0), &rule->tls_servername, e);
 }
 
+static int set_resolver(void *arg, const struct directive *o, struct err *e)
+{
+	struct forward_rule *rule = arg;
+
+	for (size_t i = 0; i < o->arg_count; i++) {
+		const char *text = directive_arg(o, i);
+		union addr a;
+
+		if (text[0] == ':' || addr_from_hostport(&a, str_from(text), DNS_PORT) != 0)
+			return args_error(o, e, "resolver: '%s' is not IP or IP:PORT", text);
+		vec_push(&rule->resolvers, a);
+	}
+	return 0;
+}
+
 static int not_supported(void *arg, const struct directive *o, struct err *e)
 {
 	(void)arg;
@@ -280,7 +297,7 @@ static const struct arg_option options[] = {
         {.name = "max_age", .min_args = 1, .max_args = 1, .set = set_max_age},
         {.name = "read_timeout", .min_args = 1, .max_args = 1, .set = set_read_timeout},
         {.name = "source_address", .min_args = 1, .max_args = 1, .set = set_source_address},
-        {.name = "resolver", .max_args = ARGS_ANY, .set = not_supported},
+        {.name = "resolver", .min_args = 1, .max_args = RELAY_TARGETS_MAX, .set = set_resolver},
         {.name = "doh_method", .max_args = ARGS_ANY, .set = not_supported},
         {.name = "randomize_case", .set = set_randomize_case},
         {.name = NULL},
@@ -371,6 +388,35 @@ static int cut_server_name(struct forward_rule *rule, const struct directive *d,
 	return read_server_name(rule, d, copy, name, e);
 }
 
+/* NAME or NAME:PORT: a host name, whose last label is no number. */
+static int add_named(struct forward_rule *rule, struct str text, struct forward_to *to)
+{
+	struct str rest = text, host = str_cut(&rest, ':'), last = host;
+	uint16_t port = to->is_tls ? TLS_PORT : DNS_PORT;
+	struct name name;
+	const char *copy;
+
+	if (rest.at != NULL && (num_u16(rest, UINT16_MAX, &port) != 0 || port == 0))
+		return -EINVAL;
+	if (name_from_text(&name, host, NULL) != 0 || name.len < 2)
+		return -EINVAL;
+	for (size_t i = 0; i < host.len; i++)
+		if (host.at[i] == '.' && i + 1 < host.len)
+			last = (struct str){host.at + i + 1, host.len - i - 1};
+	if (last.len == 0 || (last.at[0] >= '0' && last.at[0] <= '9'))
+		return -EINVAL;
+	for (size_t i = 0; i < host.len; i++)
+		if (strchr(HOST_CHARACTERS, host.at[i]) == NULL)
+			return -EINVAL;
+	if (host.at[host.len - 1] == '.')
+		host.len--;
+	copy = arena_printf(&rule->forward->arena, "%.*s", (int)host.len, host.at);
+	to->addr.in.sin_family = AF_INET;
+	addr_set_port(&to->addr, port);
+	forward_named_new(rule, copy, to);
+	return 0;
+}
+
 /* tls://IP[%name][:port] */
 static int add_tls(
         struct forward_rule *rule, const struct directive *d, struct str rest, struct err *e)
@@ -381,14 +427,16 @@ static int add_tls(
 
 	if (rc != 0)
 		return rc;
-	if (addr_from_hostport(&to.addr, str_from(text), TLS_PORT) != 0 || text[0] == ':' ||
-	        text[0] == '\0')
-		return args_error(d, e,
-		        "'tls://%.*s' is not tls://IP, tls://IP:PORT or tls://IP%%NAME:PORT; "
-		        "servers given by name are not supported",
-		        (int)rest.len, rest.at);
-	vec_push(&rule->addresses, to);
-	return 0;
+	if (text[0] != ':' && addr_from_hostport(&to.addr, str_from(text), TLS_PORT) == 0) {
+		vec_push(&rule->addresses, to);
+		return 0;
+	}
+	if (add_named(rule, str_from(text), &to) == 0)
+		return 0;
+	return args_error(d, e,
+	        "'tls://%.*s' is not tls://SERVER, tls://SERVER:PORT or tls://SERVER%%NAME:PORT "
+	        "with an IP address or name as SERVER",
+	        (int)rest.len, rest.at);
 }
 
 /* TO: IP, IP:port, [IPv6]:port, dns://..., tls://..., or a file. */
@@ -414,8 +462,9 @@ static int add_to(struct forward_rule *rule, const struct directive *d, size_t i
 	}
 	if (rest.at == text && is_path(text))
 		return add_path(rule, d, i, e);
-	return args_error(d, e,
-	        "'%s' is not an IP address or file; servers given by name are not supported", text);
+	if (add_named(rule, rest, &to) == 0)
+		return 0;
+	return args_error(d, e, "'%s' is not an IP address, a file or the name of a server", text);
 }
 
 /* What only the whole directive shows. */
@@ -447,6 +496,13 @@ static int prepare_tls(struct forward_rule *rule, const struct directive *d, str
 	bool has_tls = false;
 	struct err why;
 
+	vec_for_each (&rule->named, at) {
+		struct forward_named *n = *at;
+
+		has_tls = has_tls || n->to.is_tls;
+		if (n->to.is_tls && n->to.name == NULL)
+			n->to.name = rule->tls_servername != NULL ? rule->tls_servername : n->name;
+	}
 	vec_for_each (&rule->addresses, to) {
 		has_tls = has_tls || to->is_tls;
 		if (to->is_tls && to->name == NULL)
@@ -460,20 +516,23 @@ static int prepare_tls(struct forward_rule *rule, const struct directive *d, str
 
 static int read_rule(struct forward_rule *rule, const struct directive *d, struct err *e)
 {
+	size_t tos;
 	int rc = args_count(d, 2, ARGS_ANY, e);
 
 	if (rc == 0)
 		rc = read_from(rule, d, e);
 	for (size_t i = 1; i < d->arg_count && rc == 0; i++)
 		rc = add_to(rule, d, i, e);
-	if (rc == 0 && rule->addresses.len + rule->files.len > RELAY_TARGETS_MAX)
-		rc = args_error(d, e, "more than %u TOs configured: %zu", RELAY_TARGETS_MAX,
-		        rule->addresses.len + rule->files.len);
+	tos = rule->addresses.len + rule->named.len + rule->files.len;
+	if (rc == 0 && tos > RELAY_TARGETS_MAX)
+		rc = args_error(d, e, "more than %u TOs configured: %zu", RELAY_TARGETS_MAX, tos);
 	if (rc == 0)
 		rc = args_options(d, options, rule, e);
 	if (rc == 0)
 		rc = check_rule(rule, d, e);
-	return rc == 0 ? prepare_tls(rule, d, e) : rc;
+	if (rc == 0)
+		rc = prepare_tls(rule, d, e);
+	return rc == 0 ? forward_named_setup(rule, e) : rc;
 }
 
 struct forward_rule *forward_rule_new(struct forward *f)
@@ -486,6 +545,7 @@ struct forward_rule *forward_rule_new(struct forward *f)
 	must(rule->workers != NULL);
 	memset(rule->workers, 0, f->workers * sizeof(*rule->workers));
 	relay_config_init(&rule->config);
+	rule->config.policy = RELAY_NEAREST;
 	rule->number = f->rules.len;
 	vec_push(&f->rules, rule);
 	return rule;
@@ -500,6 +560,7 @@ int forward_setup(struct setup *s, struct err *e)
 	f->workers = s->workers;
 	f->loop = s->loop;
 	f->generation = s->generation;
+	f->shared = s->shared;
 	for (const struct directive *d = s->first; d != NULL && rc == 0;
 	        d = block_find(s->block, "forward", d)) {
 		struct forward_rule *rule = forward_rule_new(f);

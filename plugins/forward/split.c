@@ -66,6 +66,8 @@ static struct forward_rule *lend_new(const struct forward_rule *rule)
 	r->servers_len = 0;
 	memset(&r->except, 0, sizeof(r->except));
 	memset(&r->addresses, 0, sizeof(r->addresses));
+	memset(&r->named, 0, sizeof(r->named));
+	memset(&r->resolvers, 0, sizeof(r->resolvers));
 	memset(&r->files, 0, sizeof(r->files));
 	memset(&r->routed, 0, sizeof(r->routed));
 	zone_list_add(&r->except, &root);

@@ -6,6 +6,7 @@
 #include "net/interfaces.h"
 
 #define LOCALS_MAX 256u
+#define RESOLVCONF_ETC "/etc/resolv.conf"
 #define LISTENS_MAX 64u
 
 /* What the choice of servers depends on besides the files. */
@@ -157,6 +158,45 @@ static void add_addresses(struct forward_rule *rule, struct forward_set *set, st
 	}
 }
 
+static void add_named(struct forward_rule *rule, struct forward_set *set, struct around *a)
+{
+	vec_for_each (&rule->named, at) {
+		const struct forward_named *n = *at;
+
+		for (unsigned i = 0; n->known != NULL && i < n->known->len; i++) {
+			struct forward_to to = n->to;
+
+			to.addr = n->known->addrs[i];
+			addr_set_port(&to.addr, addr_port(&n->to.addr));
+			if (!upstream_is_self(&a->in, &to.addr))
+				add_server(rule, set, &to);
+		}
+	}
+}
+
+size_t forward_resolvers(struct forward_rule *rule, union addr out[RELAY_TARGETS_MAX])
+{
+	static const struct resolvconf nothing;
+	const struct resolvconf *system =
+	        rule->system == NULL ? NULL : resolvconf_watch_conf(rule->system);
+	struct around *a = mem_new(struct around);
+	struct upstream_choice choice = {.len = 0};
+	size_t n = 0;
+
+	look_around(a, rule);
+	a->in.path = RESOLVCONF_ETC;
+	a->in.file = system == NULL ? &nothing : system;
+	if (rule->resolvers.len == 0)
+		upstream_choose(&a->in, &choice);
+	for (unsigned i = 0; i < choice.len; i++)
+		out[n++] = choice.servers[i];
+	vec_for_each (&rule->resolvers, addr)
+		if (n < RELAY_TARGETS_MAX && !upstream_is_self(&a->in, addr))
+			out[n++] = *addr;
+	free(a);
+	return n;
+}
+
 static bool is_same_set(const struct forward_set *a, const struct forward_set *b)
 {
 	return a->len == b->len &&
@@ -186,6 +226,7 @@ void forward_publish(struct forward_rule *rule)
 	set->config = rule->config;
 	look_around(a, rule);
 	add_addresses(rule, set, a);
+	add_named(rule, set, a);
 	vec_for_each (&rule->routed, to)
 		if (!addr_is_stub(&to->addr) && !upstream_is_self(&a->in, &to->addr))
 			add_server(rule, set, to);
@@ -212,6 +253,13 @@ static void on_file(void *arg, const struct resolvconf *conf)
 	forward_publish(arg);
 }
 
+/* The next look-up takes what it says. */
+static void on_system(void *arg, const struct resolvconf *conf)
+{
+	(void)arg;
+	(void)conf;
+}
+
 static void start_rule(struct forward_rule *rule)
 {
 	bool needs_systemd = false;
@@ -225,11 +273,17 @@ static void start_rule(struct forward_rule *rule)
 	}
 	if (rule->split != NULL)
 		forward_split_start(rule);
+	if (rule->named.len > 0 && rule->resolvers.len == 0) {
+		rule->system = resolvconf_watch_start(
+		        rule->forward->loop, RESOLVCONF_ETC, NULL, on_system, rule);
+		needs_systemd = true;
+	}
 	if (needs_systemd)
 		rule->systemd = resolvconf_watch_start(
 		        rule->forward->loop, RESOLVCONF_SYSTEMD, NULL, on_file, rule);
 	forward_publish(rule);
 	rule->is_started = true;
+	forward_named_start(rule);
 }
 
 int forward_start(void *instance, struct err *e)
@@ -245,6 +299,8 @@ int forward_start(void *instance, struct err *e)
 void forward_rule_free(struct forward_rule *rule)
 {
 	resolvconf_watch_stop(rule->systemd);
+	resolvconf_watch_stop(rule->system);
+	forward_named_free(rule);
 	forward_split_free(rule);
 	vec_for_each (&rule->files, file)
 		resolvconf_watch_stop((*file)->watch);

@@ -381,6 +381,7 @@ static void count_reply(const struct attempt *a, uint16_t rcode)
 		b++;
 	stat_add(&s->count[i][b], 1);
 	stat_add(&s->sum_ns[i], took);
+	upstream_took(a->upstream, took);
 }
 
 static bool was_sent(const struct exchange *x, const struct attempt *like, bool is_tcp, bool edns)

@@ -26,7 +26,12 @@
 
 #define RELAY_TARGETS_MAX 15u
 
-enum relay_policy { RELAY_RANDOM, RELAY_ROUND_ROBIN, RELAY_SEQUENTIAL };
+enum relay_policy {
+	RELAY_RANDOM,
+	RELAY_ROUND_ROBIN,
+	RELAY_SEQUENTIAL,
+	RELAY_NEAREST, /* a random one of those that answer soonest */
+};
 
 struct relay_config {
 	enum relay_policy policy;

@@ -211,6 +211,7 @@ int attempt_send(struct attempt *a)
 	int rc = a->is_tcp ? tcp_channel(up, &ch) : udp_channel(up, &ch);
 
 	a->sent_ns = r->host.now_ns(r->host.arg);
+	up->asked_ms = a->sent_ns / 1000000u;
 	if (rc != 0)
 		return rc;
 	attach(a, ch);

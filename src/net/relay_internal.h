@@ -109,6 +109,8 @@ struct upstream {
 	bool is_suspect; /* did not answer: others are preferred until it is heard */
 	bool is_down; /* and max_fails probes failed */
 	unsigned fails;
+	uint32_t rtt_us; /* smoothed time to its replies; 0: not known */
+	uint64_t asked_ms; /* when it was sent something last */
 	uint64_t heard_ns; /* when its last good reply came */
 	struct wheel_node probe_timer;
 	struct exchange *probes[PROBES];
@@ -173,6 +175,8 @@ extern const struct relay_io_handlers relay_handlers;
 
 /* The server to ask next, or NULL. is_scheduled: a second query to the same one is fine. */
 struct upstream *upstream_pick(struct exchange *x, bool is_scheduled);
+/* A reply took so many nanoseconds. */
+void upstream_took(struct upstream *up, uint64_t ns);
 /* It gave a sign of life. */
 void upstream_heard(struct upstream *up);
 /* It did not answer, or the kernel says that it cannot be reached: prefer others, probe it. */

@@ -68,6 +68,13 @@ void upstream_suspect(struct upstream *up)
 	probe(up);
 }
 
+void upstream_took(struct upstream *up, uint64_t ns)
+{
+	int64_t us = ns < 10000000000u ? (int64_t)(ns / 1000u) + 1 : 10000000, old = up->rtt_us;
+
+	up->rtt_us = (uint32_t)(old == 0 ? us : old + (us - old) / 8);
+}
+
 /* --- life --- */
 
 struct upstream *upstream_new(struct relay *r, const struct relay_target *t)
@@ -131,6 +138,9 @@ bool upstreams_are_down(const struct relay *r)
 
 /* --- choice --- */
 
+#define NEAR_US 5000u /* differences below are noise */
+#define EXPLORE_MS 10000u
+
 /* Ranks: health, plus SECOND when it was asked before. */
 enum { HEALTHY, SUSPECT, DOWN, SECOND, NEVER = SECOND + SECOND };
 
@@ -183,21 +193,53 @@ static unsigned first_index(struct relay *r, const struct exchange *x)
 	return 0;
 }
 
+/* The shortest time of a server that is well; 0: none is known. */
+static uint32_t shortest_us(const struct relay *r)
+{
+	uint32_t best = 0;
+
+	for (unsigned i = 0; i < r->upstreams_len; i++) {
+		const struct upstream *up = r->upstreams[i];
+
+		if (!up->is_suspect && up->rtt_us != 0 && (best == 0 || up->rtt_us < best))
+			best = up->rtt_us;
+	}
+	return best;
+}
+
+/*
+ * True when others answer so much sooner that this one is left out. It gets a question now and
+ * then, because times change.
+ */
+static bool is_far(const struct upstream *up, uint32_t shortest)
+{
+	const struct relay *r = up->relay;
+
+	return r->config.policy == RELAY_NEAREST && shortest != 0 &&
+	       up->rtt_us > 2 * shortest + NEAR_US && relay_now_ms(r) < up->asked_ms + EXPLORE_MS;
+}
+
 struct upstream *upstream_pick(struct exchange *x, bool is_scheduled)
 {
 	struct relay *r = x->relay;
-	unsigned best = NEVER, ties = 0, start;
+	unsigned best = 2 * NEVER, ties = 0, start;
+	uint32_t shortest;
 	struct upstream *found = NULL;
 
 	if (r->upstreams_len == 0 ||
 	        (r->config.max_attempts != 0 && x->tries >= r->config.max_attempts))
 		return NULL;
 	start = first_index(r, x);
+	shortest = shortest_us(r);
 	for (unsigned i = 0; i < r->upstreams_len; i++) {
 		struct upstream *up = r->upstreams[(start + i) % r->upstreams_len];
 		unsigned k = rank(x, up, is_scheduled);
-		bool is_random = r->config.policy == RELAY_RANDOM || k % SECOND == DOWN;
+		bool is_random = r->config.policy == RELAY_RANDOM ||
+		                 r->config.policy == RELAY_NEAREST || k % SECOND == DOWN;
 
+		if (k == NEVER)
+			continue;
+		k = 2 * k + is_far(up, shortest);
 		if (k < best) {
 			best = k;
 			found = up;
@@ -206,7 +248,7 @@ struct upstream *upstream_pick(struct exchange *x, bool is_scheduled)
 			found = up;
 		}
 	}
-	if (best == DOWN && list_is_empty(&x->attempts))
+	if (best / 2 == DOWN && list_is_empty(&x->attempts))
 		stat_add(&r->totals->all_down, 1);
 	return found;
 }

@@ -259,11 +259,12 @@ static void mistakes_are_named(void **state)
 	static const char *const rows[][2] = {
 	        {"forward", "Corefile:2 - plugin/forward: wrong number of arguments"},
 	        {"forward .", "Corefile:2 - plugin/forward: wrong number of arguments"},
-	        {"forward . dns.example.org", "Corefile:2 - plugin/forward: 'dns.example.org' is "
-	                                      "not an IP address or file"},
+	        {"forward . 10.0.0.300", "Corefile:2 - plugin/forward: '10.0.0.300' is not an IP "
+	                                 "address, a file or the name of a server"},
+	        {"forward . dns.example:0", "'dns.example:0' is not an IP address"},
 	        {"forward . https://9.9.9.9",
 	                "'https://9.9.9.9': servers are asked by UDP, TCP and TLS"},
-	        {"forward . tls://dns.example", "'tls://dns.example' is not tls://IP"},
+	        {"forward . tls://dns.example:x", "'tls://dns.example:x' is not tls://SERVER"},
 	        {"forward . tls://9.9.9.9%", "'' cannot be the name of a certificate"},
 	        {"forward . tls://9.9.9.9%a..b:853", "'a..b' cannot be the name of a certificate"},
 	        {"forward . tls://9.9.9.9 {\n tls /no/where.pem\n}",
@@ -272,10 +273,12 @@ static void mistakes_are_named(void **state)
 	        {"forward . tls://9.9.9.9 {\n tls /no/cert /no/key\n}",
 	                "cannot read the certificate /no/cert"},
 	        {"forward . tls://9.9.9.9 {\n tls_servername\n}", "wrong number of arguments"},
-	        {"forward . :53", "':53' is not an IP address or file"},
+	        {"forward . :53", "':53' is not an IP address"},
 	        {"forward a..b 1.1.1.1", "'a..b' is no domain"},
-	        {"forward . 1.1.1.1 {\n resolver 1.0.0.1\n}",
-	                "the option 'resolver' is not supported"},
+	        {"forward . 1.1.1.1 {\n resolver dns.example\n}",
+	                "resolver: 'dns.example' is not IP or IP:PORT"},
+	        {"forward . 1.1.1.1 {\n doh_method GET\n}",
+	                "the option 'doh_method' is not supported"},
 	        {"forward . 1.1.1.1 {\n nonsense\n}", "unknown property 'nonsense'"},
 	        {"forward . 1.1.1.1 {\n policy best\n}", "best"},
 	        {"forward . 1.1.1.1 {\n max_fails -1\n}", "max_fails"},
@@ -284,8 +287,7 @@ static void mistakes_are_named(void **state)
 	        {"forward . 1.1.1.1 {\n health_check 1s sometimes\n}",
 	                "unknown option 'sometimes'"},
 	        {"forward . 1.1.1.1 {\n health_check 1s domain\n}", "health_check"},
-	        {"forward . 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
-	                "is not an IP address or file"},
+	        {"forward . 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", "is not an IP address"},
 	        {"forward . 1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8 "
 	         "1.0.0.9 "
 	         "1.0.0.10 1.0.0.11 1.0.0.12 1.0.0.13 1.0.0.14 1.0.0.15 1.0.0.16",

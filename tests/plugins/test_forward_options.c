@@ -12,7 +12,7 @@ extern const struct plugin forward_plugin;
 
 #define PORTS 5u
 
-/* Servers are 192.0.2.1 with port 1 to 4; what each does: ok nx nodata servfail drop lower. */
+/* Servers are 192.0.2.1 with port 1 to 4; what each does: ok far nx nodata servfail drop lower. */
 static const char *does[PORTS];
 static unsigned asked_udp[PORTS], asked_tcp[PORTS];
 static struct fake_sent last;
@@ -38,7 +38,7 @@ static size_t make_reply(uint8_t *out, const struct fake_sent *sent, const char 
 	if (strcmp(what, "lower") == 0)
 		for (size_t i = MSG_HEADER; i < n; i++)
 			out[i] = (uint8_t)tolower(out[i]);
-	if (strcmp(what, "ok") != 0 && strcmp(what, "lower") != 0)
+	if (strcmp(what, "ok") != 0 && strcmp(what, "far") != 0 && strcmp(what, "lower") != 0)
 		return n;
 	put16(out + 6, 1);
 	memcpy(out + n, rr, sizeof(rr));
@@ -61,7 +61,8 @@ static void on_send(const struct fake_sent *sent)
 		return;
 	n = make_reply(out + 2, sent, does[port]);
 	put16(out, (uint16_t)n);
-	fake_reply(sent, 1, sent->is_tcp ? out : out + 2, sent->is_tcp ? n + 2 : n);
+	fake_reply(sent, strcmp(does[port], "far") == 0 ? 40 : 1, sent->is_tcp ? out : out + 2,
+	        sent->is_tcp ? n + 2 : n);
 }
 
 static void start(struct rig *r, const char *rest)
@@ -293,6 +294,38 @@ static void queries_leave_from_the_source_address(void **state)
 	finish(&r);
 }
 
+static void without_a_policy_the_nearest_servers_are_asked(void **state)
+{
+	char name[32];
+	struct rig r;
+
+	(void)state;
+	does[1] = "far";
+	does[2] = does[3] = "ok";
+	for (int has_policy = 0; has_policy < 2; has_policy++) {
+		start(&r, has_policy ? "forward . 192.0.2.1:1 192.0.2.1:2 192.0.2.1:3 {\n "
+		                       "policy random\n}"
+		                     : "forward . 192.0.2.1:1 192.0.2.1:2 192.0.2.1:3");
+		for (int i = 0; i < 90; i++) {
+			snprintf(name, sizeof(name), "n%d.example.org", i);
+			assert_string_not_equal(answer(&r, name, 50), "nothing");
+		}
+		if (has_policy)
+			assert_true(asked_udp[1] > 10);
+		else
+			assert_true(asked_udp[1] <= 2 && asked_udp[2] > 20 && asked_udp[3] > 20);
+		asked_udp[1] = 0;
+		pass(&r, 10000); /* then it may have become nearer */
+		for (int i = 0; i < 10; i++) {
+			snprintf(name, sizeof(name), "m%d.example.org", i);
+			answer(&r, name, 50);
+		}
+		if (!has_policy)
+			assert_true(asked_udp[1] <= 1);
+		finish(&r);
+	}
+}
+
 /* --- 0x20 --- */
 
 static void letters_are_sent_in_random_case_and_come_back(void **state)
@@ -382,6 +415,7 @@ int main(void)
 	        cmocka_unit_test(max_idle_conns_closes_what_nobody_uses),
 	        cmocka_unit_test(a_connection_ends_at_max_age),
 	        cmocka_unit_test(queries_leave_from_the_source_address),
+	        cmocka_unit_test(without_a_policy_the_nearest_servers_are_asked),
 	        cmocka_unit_test(letters_are_sent_in_random_case_and_come_back),
 	        cmocka_unit_test(a_server_that_changes_the_case_is_asked_by_tcp),
 	        cmocka_unit_test(mistakes_in_options_are_named),
