@@ -340,7 +340,7 @@ static size_t rewrite(struct cleaner *c, struct reply *out)
 	struct reader r;
 	size_t at = c->q->end;
 	struct rr_view rr;
-	int i;
+	int link;
 
 	c->data = c->source; /* out holds the copy; every name was read from it once and is good */
 	r = records_of(c);
@@ -350,8 +350,8 @@ static size_t rewrite(struct cleaner *c, struct reply *out)
 		for (unsigned i = 0; i < c->counts[section]; i++) {
 			if (!read_rr(&r, &rr))
 				return 0;
-			i = chain_find(c, rr.owner, rr.owner_len);
-			if (section == 0 ? !keeps_answer(c, &rr, i) : !keeps_authority(c, &rr))
+			link = chain_find(c, rr.owner, rr.owner_len);
+			if (section == 0 ? !keeps_answer(c, &rr, link) : !keeps_authority(c, &rr))
 				continue;
 			at = write_record(c, &rr, out, at);
 			if (at == 0)
