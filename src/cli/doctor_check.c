@@ -263,11 +263,11 @@ static void check_search(struct doctor *d)
 	const struct resolvconf *c = &f->conf;
 	unsigned n = c->search_len + (d->has_kubelet ? POD_SEARCH : 0), chars = search_chars(c);
 	const char *text = arena_printf(&d->arena,
-	        "%s has a search list of %u names and ndots:%u: %s%u questions for a short name "
+	        "%s has a search list of %u name%s and ndots:%u: %s%u questions for a short name "
 	        "that "
 	        "does not exist",
-	        f->path, c->search_len, c->ndots, d->has_kubelet ? "a pod asks up to " : "up to ",
-	        2 * (n + 1));
+	        f->path, c->search_len, c->search_len == 1 ? "" : "s", c->ndots,
+	        d->has_kubelet ? "a pod asks up to " : "up to ", 2 * (n + 1));
 
 	if (f->rc != 0)
 		return;
