@@ -74,6 +74,31 @@ ok "ten equal questions are sent once a worker, and once again after 400 ms: $se
 stop_daemon "$daemon"
 is "$?" 0 "the daemon ends well"
 
+# --- an attacker who knows port and question: 10^6 forged replies, where the machine is not busy
+
+gen=$builddir/tests/bench/gen
+if [ -x "$gen" ]; then
+	metrics=$(free_port)
+	start_daemon forged <<END
+.:$port {
+    bind 127.0.0.1
+    prometheus 127.0.0.1:$metrics
+    forward . 127.0.0.1:$a
+}
+END
+	wait_answer "$port" first.example A
+	for i in $(seq 20000); do echo "forge$i.example A NOERROR 1 192.0.2.1"; done >"$workdir/forge"
+	figures=$("$gen" -f "$workdir/forge" -p "$port" -u 0 -w 2 -n 2 -t "${FORGED_SECONDS:-4}" -e)
+	diag "$figures"
+	like "$figures" ' bad=0 ' "U35: no answer is a forged one"
+	like "$figures" 'answers=[1-9][0-9]' "U35: while the good ones arrive"
+	curl -s -m 5 "http://127.0.0.1:$metrics/metrics" >"$workdir/forged.metrics"
+	count=$(awk '/^seamark_forward_bad_replies_total/ { n += $2 } END { print n }' "$workdir/forged.metrics")
+	[ "$count" -gt 1000 ]
+	ok "U35: forged replies are counted: $count"
+	stop_daemon "$daemon"
+fi
+
 # --- all upstreams dead
 
 dead=$(free_port)

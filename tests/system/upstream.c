@@ -7,6 +7,7 @@
  *   nxdomain    NXDOMAIN with SOA    nodata      NOERROR with SOA
  *   wrongid     a forged reply before the good one; so do wrongq, qr0, notify, malformed, loop,
  *               short (3 octets), empty, and wrongport (from another socket)
+ *   forge...    a hundred of those, with as many IDs
  *   tc          TC over UDP, the answer over TCP
  *   many        60 addresses         extra       records that nobody asked for
  *   ttl         a TTL of 2^31 + 1    slow        the answer after 1500 ms
@@ -28,6 +29,7 @@
 #define MESSAGE_MAX 4096
 #define CONNECTIONS_MAX 16
 #define LATER_MAX 64
+#define FORGERIES 100
 
 struct question {
 	char text[300]; /* "first.second." */
@@ -255,6 +257,26 @@ static void send_to(const uint8_t *data, size_t n, const struct sockaddr_in *to)
 	send_from(udp, data, n, to);
 }
 
+/* What an attacker sends who knows our port and the question, but not the ID; and what lies. */
+static void send_forgeries(const uint8_t *in, const struct question *q, const struct sockaddr_in *to)
+{
+	static const char *const kinds[] = {"wrongid", "wrongport", "wrongq", "qr0", "notify",
+	        "malformed", "loop", "wrongid", "short", "empty"};
+	struct question lie = *q;
+	uint8_t out[MESSAGE_MAX];
+	bool is_elsewhere;
+	ssize_t n;
+
+	for (unsigned i = 0; i < FORGERIES; i++) {
+		strcpy(lie.label, kinds[i % 10]);
+		is_elsewhere = strcmp(lie.label, "wrongport") == 0;
+		n = forged(out, in, &lie);
+		if (strcmp(lie.label, "wrongid") == 0)
+			put16(out, (unsigned)(in[0] << 8 | in[1]) + 1 + (unsigned)rand() % 65535);
+		send_from(is_elsewhere ? other : udp, out, (size_t)n, to);
+	}
+}
+
 static void on_udp(void)
 {
 	uint8_t in[MESSAGE_MAX], out[MESSAGE_MAX];
@@ -270,6 +292,8 @@ static void on_udp(void)
 	printf("udp %s %u\n", q.text, q.type);
 	if (strcmp(q.label, "drop") == 0 || (strcmp(q.label, "drop1") == 0 && is_first(q.text)))
 		return;
+	if (strncmp(q.label, "forge", 5) == 0)
+		send_forgeries(in, &q, &from);
 	bad = forged(out, in, &q);
 	if (bad >= 0)
 		send_from(strcmp(q.label, "wrongport") == 0 ? other : udp, out, (size_t)bad, &from);
