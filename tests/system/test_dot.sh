@@ -194,12 +194,49 @@ ok "a certificate that is not there fails the reload, with file and line" || dia
 answers
 ok "and what was served is served"
 
+full=$(sample 'seamark_tls_handshakes_total{result="full"}')
+resumed=$(sample 'seamark_tls_handshakes_total{result="resumed"}')
+failed=$(sample 'seamark_tls_handshakes_total{result="failed"}')
+questions=$(sample "proto=\"tcp\",server=\"tls://127.0.0.1:$port\",type=\"A\"")
+
+# --- from TLS to plain DNS and back, times of plain TCP
+
+plain() {
+	cat <<-EOT
+	example.org:$port {
+	    bind 127.0.0.1
+	    timeouts {
+	        idle 1s
+	        maxtcpqueries 2
+	    }
+	    hosts hosts
+	}
+	EOT
+}
+plain >"$workdir/dot.corefile"
+kill -USR1 "$daemon"
+is_plain() { [ "$(ask "$port" www.example.org A)" = 192.0.2.1 ]; }
+wait_for 50 is_plain
+ok "an address changes from TLS to plain DNS with a reload" || diag "$(tail -3 "$log")"
+is "$(ask "$port" www.example.org A +tcp)" 192.0.2.1 "over TCP too"
+exec 5<>"/dev/tcp/127.0.0.1/$port"
+question 1 >&5
+is "$(timeout 4 cat <&5 2>/dev/null | grep -ao example | wc -l)" 1 "an idle TCP connection is closed in the time of 'timeouts'"
+exec 5<>"/dev/tcp/127.0.0.1/$port"
+for i in 1 2 3 4; do question $i; done >&5
+is "$(timeout 4 cat <&5 2>/dev/null | grep -ao example | wc -l)" 2 "and after maxtcpqueries"
+exec 5<&-
+corefile 10s >"$workdir/dot.corefile"
+kill -USR1 "$daemon"
+wait_for 50 answers
+ok "and back to TLS"
+
 # --- metrics and log
 
-like "$(sample 'seamark_tls_handshakes_total{result="full"}')" '^[1-9]' "full handshakes are counted"
-like "$(sample 'seamark_tls_handshakes_total{result="resumed"}')" '^[1-9]' "resumed ones"
-like "$(sample 'seamark_tls_handshakes_total{result="failed"}')" '^[1-9]' "failed ones"
-like "$(sample "proto=\"tcp\",server=\"tls://127.0.0.1:$port\",type=\"A\"")" '^[1-9]' \
+like "$full" '^[1-9]' "full handshakes are counted"
+like "$resumed" '^[1-9]' "resumed ones"
+like "$failed" '^[1-9]' "failed ones"
+like "$questions" '^[1-9]' \
 	"questions count as TCP, with the label of the server"
 like "$(cat "$log")" '"A IN www.example.org. tcp ' "the log says tcp, as CoreDNS does"
 

@@ -6,6 +6,12 @@ daemon=${SEAMARK:-$PWD/seamark}
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 
+# The files that examples of TLS name.
+mkdir "$work/certs"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=example \
+	-keyout "$work/certs/tls.key" -out "$work/certs/tls.crt" 2>/dev/null
+cp "$work/certs/tls.crt" "$work/certs/clients.crt"
+
 # Write the examples of a page to $work/LINE, each under the line it begins at.
 extract() {
 	awk -v work="$work" '
@@ -17,7 +23,7 @@ extract() {
 tried=0
 bad=0
 for page in "$root"/README.md "$root"/plugins/*/README.md; do
-	rm -f "$work"/*
+	find "$work" -maxdepth 1 -type f -delete
 	extract "$page"
 	for example in "$work"/*; do
 		[ -f "$example" ] || continue
