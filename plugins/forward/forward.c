@@ -213,8 +213,8 @@ static const char *failure_text(struct query *q, const struct relay_reply *reply
 		return NULL;
 	if (reply->from == NULL)
 		return reply->error == -EHOSTDOWN ? "no healthy proxies" : "no upstream server";
-	return arena_printf(&q->arena, "read udp %s: %s", addr_to_text(to, reply->from),
-	        network_text(reply->error));
+	return arena_printf(&q->arena, "read %s %s: %s", reply->is_tcp ? "tcp" : "udp",
+	        addr_to_text(to, reply->from), network_text(reply->error));
 }
 
 /* The records as they came, under the question as this client wrote it. */

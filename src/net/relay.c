@@ -221,6 +221,7 @@ static void fail(struct exchange *x)
 		return;
 	}
 	reply.from = list_is_empty(&x->attempts) ? NULL : &asked;
+	reply.is_tcp = x->asked_by_tcp;
 	if (x->has_truncated) {
 		reply.rcode = RCODE_NOERROR;
 		reply.is_truncated = true;
@@ -258,6 +259,7 @@ static bool send_to(struct exchange *x, struct upstream *up, bool is_tcp, bool h
 	int rc = attempt_send(a);
 
 	x->asked = up->way.to;
+	x->asked_by_tcp = is_tcp;
 	if (rc == 0)
 		return true;
 	x->error = rc;

@@ -72,6 +72,7 @@ struct relay_reply {
 	size_t len;
 	/* the server that answered, or the last one asked; NULL when there was none to ask */
 	const union addr *from;
+	bool is_tcp; /* how that server was asked */
 	int error; /* when nobody answered: -ETIMEDOUT, or what the network said */
 };
 

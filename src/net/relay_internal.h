@@ -92,6 +92,7 @@ struct exchange {
 	unsigned tries; /* servers asked, repetitions included */
 	int error; /* last one of the network, 0: none */
 	union addr asked; /* the last server */
+	bool asked_by_tcp;
 	struct question question;
 };
 

@@ -400,6 +400,8 @@ static void expect_peer(struct tls_session *s, const char *name, const union add
 		must(X509_VERIFY_PARAM_set1_ip(param, ip, n) == 1);
 		return;
 	}
+	if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1)
+		return; /* an address as text, which is not sent (RFC 6066 3) */
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	must(X509_VERIFY_PARAM_set1_host(param, name, 0) == 1);
 	must(SSL_set_tlsext_host_name(s->ssl, name) == 1);

@@ -62,7 +62,7 @@ void tls_context_unref(struct tls_context *c);
 struct tls_session *tls_accept(struct tls_context *c);
 /*
  * A session of a client, with its first message in tls_output(). The certificate must be for name,
- * or, when that is NULL, for the address of peer.
+ * a host name or an IP address, or, when that is NULL, for the address of peer.
  */
 struct tls_session *tls_connect(struct tls_context *c, const char *name, const union addr *peer);
 /* Free it; NULL is ignored. */

@@ -63,6 +63,7 @@ try() {
 	start_daemon "$name" <<END
 .:$port {
     bind 127.0.0.1
+    errors
     forward . $to {
 $(printf '        %s\n' "$@")
     }
@@ -77,9 +78,14 @@ stop_daemon "$daemon"
 try name "tls://127.0.0.1%localhost:$a" "tls $certs/ca.crt" "tls_servername elsewhere.example"
 is "$(ask "$port" www.example A)" 192.0.2.1 "the name of the server itself comes first"
 stop_daemon "$daemon"
+try address "tls://127.0.0.1:$a" "tls $certs/ca.crt" "tls_servername 127.0.0.1"
+is "$(ask "$port" www.example A)" 192.0.2.1 "the name may be an address"
+like "$(tail -1 "$workdir/a.log"; grep open "$workdir/a.log" | tail -1)" "name=$" "which is not sent"
+stop_daemon "$daemon"
 try wrong "tls://127.0.0.1:$b" "tls $certs/ca.crt"
 is "$(ask_status "$port" www.example A)" SERVFAIL "a certificate for another name is not accepted"
 like "$(cat "$workdir/wrong.log")" "TLS with 127.0.0.1:$b failed: .*mismatch" "and the reason is logged"
+like "$(cat "$workdir/wrong.log")" "A: read tcp 127.0.0.1:$b: tls: handshake failed" "by the plugin errors, too"
 stop_daemon "$daemon"
 is "$(grep -c '^query' "$workdir/b.log")" 0 "no question went there"
 try other "tls://127.0.0.1%elsewhere.example:$b" "tls $certs/ca.crt"
