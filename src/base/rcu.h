@@ -44,7 +44,7 @@ struct rcu_later {
  * does it, made when it is first needed.
  */
 void rcu_free_later(struct rcu_later *later, void *object);
-/* Wait until all that rcu_free_later() took is free. Not from a reader that is online. */
+/* Wait until all that rcu_free_later() took is free. Borrowed pointers are gone after it. */
 void rcu_drain(void);
 /* Objects that wait for rcu_reclaim(). */
 unsigned long rcu_pending(void);
