@@ -14,6 +14,12 @@ struct tls {
 	struct uv_loop_s *loop;
 };
 
+/* What is read of the directive. */
+struct conf {
+	struct tls_server_options options;
+	struct arena paths;
+};
+
 static const struct metric_family expiry_family = {"seamark_tls_certificate_expiry_seconds",
         "When the certificate that is used ends, in seconds since 1970.", METRIC_GAUGE};
 static const struct metric_family current_family = {"seamark_tls_certificate_current",
@@ -43,24 +49,24 @@ static int set_client_auth(void *conf, const struct directive *o, struct err *e)
 	        [TLS_REQUIRE_AND_VERIFY] = "require_and_verify",
 	        NULL,
 	};
-	struct tls_server_options *options = conf;
+	struct conf *c = conf;
 	size_t i = 0;
 	int rc = args_choice(o, 0, words, &i, e);
 
-	options->auth = (enum tls_client_auth)i;
+	c->options.auth = (enum tls_client_auth)i;
 	return rc;
 }
 
 static int set_keylog(void *conf, const struct directive *o, struct err *e)
 {
-	struct tls_server_options *options = conf;
+	struct conf *c = conf;
 
-	return args_text(o, 0, &options->keylog, e);
+	return args_path(o, 0, &c->paths, &c->options.keylog, e);
 }
 
-static int read_paths(
-        const struct directive *d, struct arena *a, struct tls_server_options *o, struct err *e)
+static int read_paths(const struct directive *d, struct conf *c, struct err *e)
 {
+	struct tls_server_options *o = &c->options;
 	const char **const paths[] = {&o->cert, &o->key, &o->ca};
 	int rc = 0;
 
@@ -70,7 +76,7 @@ static int read_paths(
 		        "and name the files: tls CERT KEY");
 	rc = args_count(d, 2, 3, e);
 	for (size_t i = 0; rc == 0 && i < d->arg_count; i++)
-		rc = args_path(d, i, a, paths[i], e);
+		rc = args_path(d, i, &c->paths, paths[i], e);
 	return rc;
 }
 
@@ -130,18 +136,17 @@ static int setup(struct setup *s, struct err *e)
 	        {.name = "keylog", .min_args = 1, .max_args = 1, .set = set_keylog},
 	        {.name = NULL},
 	};
-	struct tls_server_options o = {0};
-	struct arena paths;
+	struct conf c = {.options = {.cert = NULL}};
 	int rc = args_once(s->block, "tls", e);
 
-	arena_init(&paths);
+	arena_init(&c.paths);
 	if (rc == 0)
-		rc = read_paths(s->first, &paths, &o, e);
+		rc = read_paths(s->first, &c, e);
 	if (rc == 0)
-		rc = args_options(s->first, options, &o, e);
+		rc = args_options(s->first, options, &c, e);
 	if (rc == 0)
-		rc = open_files(s, &o, e);
-	arena_reset(&paths);
+		rc = open_files(s, &c.options, e);
+	arena_reset(&c.paths);
 	return rc;
 }
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -265,9 +266,12 @@ static int set_client_auth(struct tls_context *c, const struct tls_server_option
 
 static int open_keylog(struct tls_context *c, const char *path, struct err *e)
 {
+	int fd;
+
 	if (path == NULL)
 		return 0;
-	c->keylog = fopen(path, "ae");
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600); /* for nobody else */
+	c->keylog = fd < 0 ? NULL : fdopen(fd, "a");
 	if (c->keylog == NULL)
 		return err_set(e, -errno, "cannot open the key log %s: %s", path, strerror(errno));
 	SSL_CTX_set_keylog_callback(c->ctx, on_keylog);
