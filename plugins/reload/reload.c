@@ -33,7 +33,7 @@ struct watcher {
 	char problem[sizeof(
 	        ((struct err *)0)->text)]; /* why the file could not be read, when it was told */
 	const struct generation *generation; /* whose start was seen; compared only */
-	const void *reporter; /* the instance that reports the figures */
+	_Atomic(const void *) reporter; /* the instance that reports the figures */
 };
 
 struct reload {
@@ -61,17 +61,20 @@ static void on_unreadable(struct watcher *w, const struct err *e)
 
 static void read_again(struct watcher *w, const uint8_t hash[64])
 {
-	struct watcher before = *w;
+	const struct generation *generation = w->generation;
+	const void *reporter = w->reporter;
+	uint8_t running[sizeof(w->running)];
 	struct err e = {{0}};
 
+	memcpy(running, w->running, sizeof(running));
 	log_info(NULL, "Reloading");
 	if (control_reload(w->control, &e) == 0) {
 		log_info(NULL, "Reloading complete");
 		return;
 	}
-	memcpy(w->running, before.running, sizeof(w->running));
-	w->generation = before.generation;
-	w->reporter = before.reporter;
+	memcpy(w->running, running, sizeof(running));
+	w->generation = generation;
+	w->reporter = reporter;
 	memcpy(w->refused, hash, sizeof(w->refused));
 	log_error(NULL, "Corefile changed but reload failed: %s", e.text);
 	atomic_fetch_add(&failed, 1);
