@@ -82,7 +82,7 @@ relisted() {
 	curl -s "http://127.0.0.1:$control/apisim/state" |
 		grep -Eq '"endpointslices":\{"objects":1000,"lists":[0-9]+,"watches":([3-9]|[1-9][0-9])'
 }
-wait_for 200 relisted
+wait_for 600 relisted
 ok "everything is listed again"
 sleep 1
 limit "$(field_kb VmHWM)" $((resident * 120 / 100 + slack_kb)) "at the peak of listing it again"

@@ -98,7 +98,7 @@ until_answer() {
 
 # finish DESCRIPTION: no answer was wrong, none missing, and all names came to their last state.
 finish() {
-	sleep 1
+	sleep 3 # a round of all questions takes more than a second
 	touch "$phase.stop"
 	wait "$oracle_pid"
 	local rc=$?

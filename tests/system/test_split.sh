@@ -126,6 +126,7 @@ if [ -x "$tls" ] && sh "$srcdir/tests/apisim/certs.sh" "$certs" >/dev/null 2>&1;
 	while c=$(free_port); [ "$c" = "$a" ] || [ "$c" = "$b" ] || [ "$c" = "$port" ]; do :; done
 	spawn "$workdir/c.log" "$tls" "$c" "$certs/server.crt" "$certs/server.key" 192.0.2.3
 	rm "$run"/resolve/netif/* "$run"/netif/links/*
+	printf 'nameserver 127.0.0.1:%s\n' "$a" >"$run/resolve/resolv.conf"
 	printf 'OPER_STATE=routable\nDNS=127.0.0.1:%s\n' "$a" >"$run/netif/links/2"
 	printf 'SERVERS=127.0.0.1:%s#localhost\nDOMAINS=~corp.example\nDNS_OVER_TLS=yes\n' "$c" >"$run/resolve/netif/7"
 	start_daemon tls <<END
