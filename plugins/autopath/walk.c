@@ -92,24 +92,9 @@ static void add_ref(
 /* The child's answer is that of q, whose question is the same. */
 static enum verdict adopt(struct query *q, struct query *child)
 {
-	struct answer *a = &q->answer;
-	const struct answer *from = &child->answer;
-
 	if (child->is_dropped)
 		return DROP;
-	answer_reset(a);
-	a->rcode = from->rcode;
-	a->ede = from->ede;
-	a->is_authoritative = from->is_authoritative;
-	a->has_recursion = from->has_recursion;
-	a->is_truncated = from->is_truncated;
-	a->is_authentic = from->is_authentic;
-	a->is_full = from->is_full;
-	q->reason = child->reason;
-	if (from->message != NULL)
-		answer_set_message(a, from->message, from->message_len);
-	for (unsigned i = 0; i < from->count; i++)
-		add_ref(q, child, &from->refs[i], query_name(q));
+	query_adopt(q, child);
 	return DONE;
 }
 

@@ -28,23 +28,6 @@ static void on_timeout(struct wheel_node *node)
 	end(v);
 }
 
-/* The fresh answer; also one that is not kept, because it holds for this question alone. */
-static void adopt(struct query *q, const struct query *child)
-{
-	const struct answer *a = &child->answer;
-
-	answer_reset(&q->answer);
-	q->answer.rcode = a->rcode;
-	q->answer.ede = a->ede;
-	q->answer.is_authentic = a->is_authentic;
-	q->answer.is_truncated = a->is_truncated;
-	q->answer.is_relayed = true;
-	if (a->message == NULL)
-		return;
-	answer_set_message(&q->answer, (uint8_t *)arena_dup(&q->arena, a->message, a->message_len),
-	        a->message_len);
-}
-
 static void on_answer(struct query *parent, struct query *child, void *arg)
 {
 	struct waiting *v = arg;
@@ -52,8 +35,9 @@ static void on_answer(struct query *parent, struct query *child, void *arg)
 
 	(void)parent;
 	v->child = NULL;
+	/* also one that is not kept, because it holds for this question alone */
 	if (!child->is_dropped && a->is_relayed && a->rcode != RCODE_SERVFAIL)
-		adopt(v->query, child);
+		query_adopt(v->query, child);
 	else
 		cache_count(v->cache, v->query, CACHE_STALE);
 	end(v);
