@@ -70,13 +70,15 @@ leave
 settle pods 1000 25 15000 verified
 limit "$((resident - empty))" $((pods_limit_kb + slack_kb)) "15000 pods more"
 limit "$peak" $((resident * 120 / 100 + slack_kb)) "at the peak of the start"
-# A change that no watch sees, then all watches end and their versions are forgotten.
+# All watches end, and what happens before they can go on is forgotten: while the server stalls no
+# bookmark tells a watch a newer version.
 ctl() { curl -s -o /dev/null -X POST "$@"; }
-ctl "http://127.0.0.1:$control/apisim/hide?count=1"
-ctl "http://127.0.0.1:$control/apisim/apply" \
-	--data-binary '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"hidden"}}'
-ctl "http://127.0.0.1:$control/apisim/compact"
+ctl "http://127.0.0.1:$control/apisim/stall?on=1"
 ctl "http://127.0.0.1:$control/apisim/close?reset=1"
+ctl "http://127.0.0.1:$control/apisim/apply" \
+	--data-binary '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"unseen"}}'
+ctl "http://127.0.0.1:$control/apisim/compact"
+ctl "http://127.0.0.1:$control/apisim/stall?on=0"
 # the watch that is too old, and the one that begins with everything
 relisted() {
 	curl -s "http://127.0.0.1:$control/apisim/state" |
