@@ -18,7 +18,7 @@ struct audit;
 
 #define AUDIT_GAP_MS 40000u
 #define AUDIT_OBJECTS 10000u /* more of them are compared less often, in proportion */
-#define AUDIT_PAGE 2000u /* objects asked for at once */
+#define AUDIT_PAGE 500u /* objects asked for at once; watches wait while a page is read */
 #define AUDIT_AGAIN_MS 3000u /* from the first look to the second */
 #define AUDIT_SILENCE_MS 30000u /* an answer that stands still so long is given up */
 #define AUDIT_REFUSED_MS 3600000u /* a server that has no such lists is asked again after this */
@@ -38,7 +38,7 @@ struct audit *audit_new(struct reflector *r, const struct audit_ops *ops, uint64
 void audit_free(struct audit *a);
 /* The answer began. */
 void audit_on_head(struct audit *a, uint64_t now_ms, int status);
-/* Where the JSON decoder (of OBJECT_NONE, as the items say what they are) puts the objects. */
+/* Where the decoder (of OBJECT_NONE: meta data is the same for all) puts the objects. */
 struct object_sink audit_sink(struct audit *a);
 /* Bytes of the body were decoded; why is NULL or what was wrong with them. */
 void audit_on_decoded(struct audit *a, uint64_t now_ms, const char *why);

@@ -5,15 +5,17 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cluster/json_stream.h"
+#include "cluster/decoder.h"
 
-#define ACCEPT "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+#define METADATA ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+#define ACCEPT "application/vnd.kubernetes.protobuf" METADATA ",application/json" METADATA
 
 struct source_audit {
 	struct source_audit_options options;
 	struct audit *audit;
-	struct http_request *request; /* NULL: none, and no decoder */
-	struct json_stream decoder;
+	struct http_request *request; /* NULL: none */
+	struct decoder decoder; /* when has_decoder, from the head of an answer on */
+	bool has_decoder;
 	int status;
 	uint64_t sent_ms;
 };
@@ -23,14 +25,20 @@ static void forget_request(struct source_audit *s)
 	if (s->request == NULL)
 		return;
 	s->request = NULL;
-	json_stream_fini(&s->decoder);
+	if (s->has_decoder)
+		decoder_fini(&s->decoder);
+	s->has_decoder = false;
 }
 
 static void on_head(void *arg, const struct http_head *head)
 {
 	struct source_audit *s = arg;
+	struct decoder_options o = {.content_type = head->content_type, .kind = OBJECT_NONE};
+	struct object_sink sink = audit_sink(s->audit);
 
 	s->status = head->status;
+	decoder_init(&s->decoder, &o, &sink);
+	s->has_decoder = true;
 	rest_stats_answered(
 		s->options.requests, (unsigned)head->status, clock_ms() - s->sent_ms);
 	audit_on_head(s->audit, clock_ms(), head->status);
@@ -43,8 +51,8 @@ static void on_body(void *arg, const uint8_t *data, size_t n)
 
 	if (s->status != 200)
 		return;
-	if (json_stream_feed(&s->decoder, (const char *)data, n) < 0)
-		why = json_stream_error(&s->decoder);
+	if (decoder_feed(&s->decoder, (const char *)data, n) < 0)
+		why = decoder_error(&s->decoder);
 	audit_on_decoded(s->audit, clock_ms(), why);
 	if (why != NULL)
 		s->options.on_event(s->options.arg);
@@ -65,7 +73,6 @@ static int on_send(void *arg, const char *query)
 {
 	struct source_audit *s = arg;
 	struct access_credentials as = access_credentials(s->options.access);
-	struct object_sink sink = audit_sink(s->audit);
 	struct http_handler handler = {on_head, on_body, on_done, s};
 	struct http_options o = {.accept = ACCEPT, .user_agent = "Seamark/" PACKAGE_VERSION};
 	struct buf url = {0};
@@ -83,10 +90,7 @@ static int on_send(void *arg, const char *query)
 	s->sent_ms = clock_ms();
 	s->request = http_get(s->options.http, &o, &handler, &e);
 	buf_free(&url);
-	if (s->request == NULL)
-		return -EINVAL;
-	json_stream_init(&s->decoder, JSON_LIST, OBJECT_NONE, &sink);
-	return 0;
+	return s->request == NULL ? -EINVAL : 0;
 }
 
 static void on_cancel(void *arg)

@@ -7,6 +7,9 @@
 
 #include "base/must.h"
 #include "base/num.h"
+#include "cluster/pb.h"
+
+enum { LIST_METADATA = 1, LIST_ITEMS = 2, OBJECT_METADATA = 1 };
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -107,28 +110,76 @@ struct page {
 	char meta[1500]; /* in JSON */
 };
 
-static void add_item(struct page *g, const struct object *o)
+/* The JSON object that begins at p. */
+static struct str inner_object(const char *p)
 {
+	const char *at = p;
+	unsigned depth = 0;
+	bool quoted = false;
+
+	do {
+		if (quoted && *at == '\\')
+			at++;
+		else if (*at == '"')
+			quoted = !quoted;
+		else if (!quoted)
+			depth += (unsigned)(*at == '{') - (unsigned)(*at == '}');
+		at++;
+	} while (depth > 0);
+	return (struct str){p, (size_t)(at - p)};
+}
+
+/* Objects begin with their metadata, in both encodings. */
+static void add_metadata(struct page *g, const struct object *o)
+{
+	static const char start[] = "{\"metadata\":";
+	struct buf item = {0};
+	struct str m;
+	struct pb p;
+
 	if (g->ask->protobuf) {
-		encode_bytes(&g->items, 2, o->protobuf.at, o->protobuf.len);
+		pb_init(&p, (struct str){o->protobuf.at, o->protobuf.len});
+		must(pb_next(&p) && pb_is_bytes(&p, OBJECT_METADATA));
+		encode_bytes(&item, OBJECT_METADATA, p.bytes.at, p.bytes.len);
+		encode_bytes(&g->items, LIST_ITEMS, item.at, item.len);
+		buf_free(&item);
 		return;
 	}
-	if (g->shown > 0)
+	must(strncmp(o->json, start, sizeof(start) - 1) == 0);
+	m = inner_object(o->json + sizeof(start) - 1);
+	buf_str(&g->items, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":"
+	                   "\"meta.k8s.io/v1\",\"metadata\":");
+	buf_add(&g->items, m.at, m.len);
+	buf_char(&g->items, '}');
+}
+
+static void add_item(struct page *g, const struct object *o)
+{
+	if (!g->ask->protobuf && g->shown > 0)
 		buf_char(&g->items, ',');
-	buf_add(&g->items, o->json, o->len);
+	if (g->ask->metadata_only)
+		add_metadata(g, o);
+	else if (g->ask->protobuf)
+		encode_bytes(&g->items, LIST_ITEMS, o->protobuf.at, o->protobuf.len);
+	else
+		buf_add(&g->items, o->json, o->len);
+}
+
+static bool is_filtered(const struct ask *a)
+{
+	return a->namespace[0] || a->labels.all.len > 0 || a->fields.all.len > 0;
 }
 
 static void write_meta(struct page *g, const struct place *p, const struct object *last)
 {
-	long long rv = p->rv < 0 ? (long long)world.rv : p->rv;
 	struct buf b = {0};
 	char start[400];
 
-	buf_printf(&b, "{\"resourceVersion\":\"%lld\"", rv);
+	buf_printf(&b, "{\"resourceVersion\":\"%lld\"", p->rv);
 	if (g->left > 0) {
 		buf_str(&b, ",\"continue\":\"");
 		snprintf(start, sizeof(start), "%s%s", last->key[0] == '/' ? "" : "/", last->key);
-		make_token(&b, rv, start);
+		make_token(&b, p->rv, start);
 		buf_char(&b, '"');
 		/* a server that filters cannot know how many are left */
 		if (g->ask->labels.all.len == 0 && g->ask->fields.all.len == 0)
@@ -144,34 +195,36 @@ static void write_meta(struct page *g, const struct place *p, const struct objec
 static void make_page(
         struct page *g, const struct object_list *l, const struct place *p, uint64_t limit)
 {
+	struct object *const *all = l->all.at;
+	size_t n = l->all.len, i = p->after[0] ? object_lower_bound(all, n, p->after) : 0;
 	const struct object *last = NULL;
 
-	vec_for_each (&l->all, o) {
-		if ((p->after[0] && strcmp((*o)->key, p->after) <= 0) || !ask_matches(g->ask, *o))
+	if (i < n && strcmp(all[i]->key, p->after) == 0)
+		i++;
+	for (; i < n && (limit == 0 || g->shown < limit); i++) {
+		if (!ask_matches(g->ask, all[i]))
 			continue;
-		if (limit > 0 && g->shown == limit) {
-			g->left++;
-			continue;
-		}
-		add_item(g, *o);
+		add_item(g, all[i]);
 		g->shown++;
-		last = *o;
+		last = all[i];
 	}
+	if (!is_filtered(g->ask))
+		g->left = n - i;
+	else
+		for (; i < n; i++)
+			g->left += ask_matches(g->ask, all[i]);
 	write_meta(g, p, last);
 }
 
-static void write_protobuf(const struct page *g, struct buf *out)
+static void write_protobuf(const struct page *g, const char *api, const char *kind, struct buf *out)
 {
 	json_t *meta = json_loads(g->meta, 0, NULL);
 	struct buf m = {0}, raw = {0};
-	char name[80];
-
-	snprintf(name, sizeof(name), "%sList", g->ask->kind->name);
 	encode_message(&m, message_find("ListMeta"), meta);
-	encode_bytes(&raw, 1, m.at, m.len);
+	encode_bytes(&raw, LIST_METADATA, m.at, m.len);
 	if (g->items.len > 0)
 		buf_add(&raw, g->items.at, g->items.len);
-	encode_unknown(out, g->ask->kind->list_api, name, (struct str){raw.at, raw.len});
+	encode_unknown(out, api, kind, (struct str){raw.at, raw.len});
 	buf_free(&m);
 	buf_free(&raw);
 	json_decref(meta);
@@ -179,12 +232,18 @@ static void write_protobuf(const struct page *g, struct buf *out)
 
 static void write_page(const struct page *g, struct buf *out)
 {
+	const struct kind *k = g->ask->kind;
+	const char *api = g->ask->metadata_only ? "meta.k8s.io/v1" : k->list_api;
+	char kind[80];
+
+	snprintf(kind, sizeof(kind), "%sList",
+	        g->ask->metadata_only ? "PartialObjectMetadata" : k->name);
 	if (g->ask->protobuf) {
-		write_protobuf(g, out);
+		write_protobuf(g, api, kind, out);
 		return;
 	}
-	buf_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":%s,\"items\":[",
-	        g->ask->kind->name, g->ask->kind->list_api, g->meta);
+	buf_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":%s,\"items\":[", kind,
+	        api, g->meta);
 	if (g->items.len > 0)
 		buf_add(out, g->items.at, g->items.len);
 	buf_str(out, "]}\n");
@@ -214,18 +273,21 @@ enum MHD_Result list_serve(struct ask *a)
 		return reply_too_large(a, n);
 	if (strcmp(query(a->connection, "resourceVersionMatch"), "Exact") == 0)
 		p.rv = (long long)n;
-	is_whole = limit == 0 && *token == '\0' && p.rv == (long long)world.rv;
+	is_whole = limit == 0 && *token == '\0' && p.rv == (long long)world.rv && !a->metadata_only;
 	kept = is_whole ? body_find(a, false) : NULL;
 	if (kept != NULL)
 		return reply_body(kept);
 	if (!world_snapshot(a->kind, p.rv < 0 ? world.rv : (uint64_t)p.rv, &l))
 		return reply_expired(a, &p);
+	p.rv = p.rv < 0 ? (long long)world.rv : p.rv;
+	pthread_mutex_unlock(&world.lock); /* watches go on meanwhile */
 	make_page(&page, &l, &p, limit);
-	object_list_free(&l);
 	write_page(&page, &out);
 	buf_free(&page.items);
+	pthread_mutex_lock(&world.lock);
+	object_list_free(&l);
 	kept = body_new(a, &out);
-	if (is_whole)
+	if (is_whole && p.rv == (long long)world.rv)
 		body_keep(a, false, kept);
 	return reply_body(kept);
 }

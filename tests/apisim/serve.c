@@ -198,6 +198,15 @@ static bool is_type(struct str type, const char *want)
 	return str_is(type, want) || str_is(type, "application/*") || str_is(type, "*/*");
 }
 
+/* "as=PartialObjectMetadataList" among the parameters of a type */
+static bool is_metadata(struct str parameters)
+{
+	while (parameters.len > 0)
+		if (str_is(str_trim(str_cut(&parameters, ';')), "as=PartialObjectMetadataList"))
+			return true;
+	return false;
+}
+
 /* Take the first type of the Accept header that there is; false when there is none. */
 static bool negotiate(struct ask *a)
 {
@@ -208,6 +217,7 @@ static bool negotiate(struct ask *a)
 		struct str all = str_cut(&rest, ',');
 		struct str type = str_trim(str_cut(&all, ';'));
 
+		a->metadata_only = is_metadata(all);
 		if (str_is(type, "application/vnd.kubernetes.protobuf") && a->kind->message &&
 		        !world.json_only) {
 			a->protobuf = true;
@@ -240,8 +250,6 @@ static enum MHD_Result serve_read(struct ask *a)
 		return watch_serve(a);
 	}
 	a->kind->lists++;
-	if (metadata_is_wanted(a))
-		return metadata_serve(a);
 	return list_serve(a);
 }
 

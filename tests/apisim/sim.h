@@ -128,6 +128,7 @@ struct ask {
 	const char *body;
 	size_t body_len;
 	bool protobuf; /* how to answer */
+	bool metadata_only; /* a list: as PartialObjectMetadataList */
 };
 
 /* world.c: every function below needs the lock. */
@@ -138,6 +139,8 @@ struct kind *kind_add(const char *group, const char *version, const char *plural
 struct kind *kind_find(const char *group, const char *plural);
 /* By kind name and apiVersion (NULL: any). */
 struct kind *kind_find_api(const char *api, const char *name);
+/* The first of n sorted objects whose key is not below that; n when there is none. */
+size_t object_lower_bound(struct object *const *all, size_t n, const char *key);
 /* The present version, or NULL. */
 struct object *object_find(struct kind *k, const char *namespace, const char *name);
 /* Take one more reference. */
@@ -219,15 +222,8 @@ void body_pace(uint64_t start_ms, size_t sent);
 
 /* list.c */
 
-/* Answer a LIST. */
+/* Answer a LIST; leaves the lock while it writes. */
 enum MHD_Result list_serve(struct ask *a);
-
-/* metadata.c */
-
-/* True when the request accepts nothing but a PartialObjectMetadataList. */
-bool metadata_is_wanted(const struct ask *a);
-/* Answer a LIST of metadata, always in one page. */
-enum MHD_Result metadata_serve(struct ask *a);
 
 /* watch.c */
 

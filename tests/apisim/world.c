@@ -77,8 +77,7 @@ struct kind *kind_find_api(const char *api, const char *name)
 	return NULL;
 }
 
-/* Where key is, or would have to be. */
-static size_t lower_bound(struct object *const *all, size_t n, const char *key)
+size_t object_lower_bound(struct object *const *all, size_t n, const char *key)
 {
 	size_t lo = 0, hi = n;
 
@@ -121,7 +120,7 @@ struct object *object_find(struct kind *k, const char *namespace, const char *na
 	size_t i;
 
 	snprintf(key, sizeof(key), "%s/%s", k->namespaced ? namespace : "", name);
-	i = lower_bound(k->objects.all.at, k->objects.all.len, key);
+	i = object_lower_bound(k->objects.all.at, k->objects.all.len, key);
 	if (i < k->objects.all.len && strcmp(k->objects.all.at[i]->key, key) == 0)
 		return k->objects.all.at[i];
 	return NULL;
@@ -130,7 +129,7 @@ struct object *object_find(struct kind *k, const char *namespace, const char *na
 /* Put o (or nothing) where key is in a sorted list; returns the reference that was there. */
 static struct object *list_replace(struct object_list *l, const char *key, struct object *o)
 {
-	size_t i = lower_bound(l->all.at, l->all.len, key);
+	size_t i = object_lower_bound(l->all.at, l->all.len, key);
 	struct object *old = NULL;
 
 	if (i < l->all.len && strcmp(l->all.at[i]->key, key) == 0) {

@@ -345,6 +345,63 @@ static struct str str_of(const struct buf *b)
 	return (struct str){b->at, b->len};
 }
 
+/* The same list with nothing but metadata, as it is sent for as=PartialObjectMetadataList. */
+static void only_metadata(struct str list, struct buf *out)
+{
+	struct buf raw = {0}, item = {0};
+	struct pb_unknown u;
+	struct pb p, o;
+
+	assert_int_equal(pb_unknown_decode(list, &u), 0);
+	pb_init(&p, u.raw);
+	while (pb_next(&p)) {
+		if (!pb_is_bytes(&p, 2)) { /* not an item */
+			put_bytes(&raw, p.field, p.bytes.at, p.bytes.len);
+			continue;
+		}
+		pb_init(&o, p.bytes);
+		while (pb_next(&o))
+			if (pb_is_bytes(&o, 1))
+				put_bytes(&item, 1, o.bytes.at, o.bytes.len);
+		put_message(&raw, 2, &item);
+	}
+	put_unknown(out, "PartialObjectMetadataList", &raw);
+}
+
+static void lists_of_metadata_tell_names_and_versions(void **state)
+{
+	static const size_t whole[2] = {SIZE_MAX, SIZE_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(recorded); i++) {
+		const struct recorded *r = &recorded[i];
+		struct buf full = {0}, metadata = {0};
+		struct heard want = {0}, got = {0};
+		struct str all = load(r->name, ".pb", &full);
+
+		if (r->mode == PB_LIST) {
+			only_metadata(all, &metadata);
+			assert_int_equal(run_cut(&want, PB_LIST, r->kind, all, whole), 0);
+			assert_int_equal(
+			        run_cut(&got, PB_LIST, OBJECT_NONE, str_of(&metadata), whole), 0);
+			assert_true(want.objects.len > 0);
+			assert_int_equal(got.objects.len, want.objects.len);
+		}
+		for (size_t k = 0; k < got.objects.len; k++) {
+			const struct object *x = got.objects.at[k], *y = want.objects.at[k];
+
+			assert_string_equal(x->ns, y->ns);
+			assert_string_equal(x->name, y->name);
+			assert_memory_equal(x->uid, y->uid, sizeof(x->uid));
+			assert_int_equal(x->rv, y->rv);
+		}
+		buf_free(&full);
+		buf_free(&metadata);
+		heard_free(&want);
+		heard_free(&got);
+	}
+}
+
 static void an_error_event_is_a_status(void **state)
 {
 	struct buf meta = {0}, details = {0}, raw = {0}, object = {0}, body = {0};
@@ -743,6 +800,7 @@ int main(void)
 	        NAMED_TEST("K20: a cut watch delivers a prefix at every octet",
 	        	a_cut_watch_delivers_a_prefix_at_every_byte),
 	        NAMED_TEST("K22: broken octets do no harm", broken_octets_do_no_harm),
+	        cmocka_unit_test(lists_of_metadata_tell_names_and_versions),
 	        cmocka_unit_test(an_error_event_is_a_status),
 	        NAMED_TEST("K27: events that are not understood are skipped or fail",
 	        	events_that_are_not_understood_are_skipped_or_fail),
