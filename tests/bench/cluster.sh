@@ -6,30 +6,30 @@
 # In one run:
 #   start     from the start of the daemon until names that do not exist are NXDOMAIN (everything is
 #             known), beside curl reading the same lists in protobuf, all at once, to /dev/null: from
-#             a server that has the bytes ready, and from one that sends PACE MB/s of each list, as
-#             a real one does that has to encode it (50 to 300)
+#             a server that has the bytes ready, and from ones that send PACE MB/s of each list, as
+#             those do that have to encode it (a Kubernetes 1.36 on two CPUs: 37)
 #   memory    resident when settled, at the peak of the start, and at the peak of listing all again;
 #             with and without `pods verified`
 #   ingest    CPU time of the control thread until ready, for each MB of the lists
 #   changes   endpoints change at random and markers in turn, CHANGES a second in all; the address of
 #             a marker is the time of its change, and a probe asks until it is answered
 #   control   CPU time of the control thread meanwhile
-#   queries   99th percentile at a fixed, low rate (no core is full), quiet and meanwhile
+#   queries   99th percentile at a fixed, low rate (no core is full), quiet and meanwhile, in turns
 #
 # All processes share the CPUs as the kernel sees fit; the daemon has one worker.
 #
 # Environment:
 #   SERVICES=10000 ENDPOINTS=25 PODS=150000   size; ENDPOINTS are those of one Service
 #   CHANGES=1000 MARKS=100                    changes a second; MARKS of them are markers
-#   SECONDS_EACH=10 RATE=2000                 length of a measurement, questions a second
-#   PACE=100 ROUNDS=3                         starts of each sort, of which the median counts
+#   SECONDS_EACH=6 RATE=2000                  length of a measurement, questions a second
+#   PACE="37 100" ROUNDS=5                    measurements of each sort, of which the median counts
 #   SEAMARK, BUILDDIR                         the daemon; where it and the tools were built
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 services=${SERVICES:-10000} endpoints=${ENDPOINTS:-25} pods=${PODS:-150000}
 changes=${CHANGES:-1000} marks=${MARKS:-100} markers=64
-each=${SECONDS_EACH:-10} rate=${RATE:-2000} rounds=${ROUNDS:-3} pace=${PACE:-100}
+each=${SECONDS_EACH:-6} rate=${RATE:-2000} rounds=${ROUNDS:-5} paces=${PACE:-37 100}
 builddir=${BUILDDIR:-$top}
 seamark=${SEAMARK:-$builddir/seamark}
 apisim=$builddir/tests/apisim/apisim probe=$builddir/tests/bench/probe gen=$builddir/tests/bench/gen
@@ -183,19 +183,21 @@ compare_starts() { # PODS-MODE
 }
 
 measure_start() { # PODS-MODE
-	local curl start cpu mb
+	local curl start cpu mb pace
 	lists_of "$1"
 	read_lists "${lists[@]}" # the server has them ready from then on
 	mb=$(calc "$bytes / 1e6" 1)
 	figure "lists in protobuf" "$mb" MB
-	control "pace?mb=$pace"
-	compare_starts "$1"
+	for pace in $paces; do
+		control "pace?mb=$pace"
+		compare_starts "$1"
+		figure "start until ready, $pace MB/s of each list" "$start" ms
+		figure "  beside curl's $curl ms" "$(calc "$start / $curl")" x 1.3
+	done
 	control "pace?mb=0"
-	figure "start until ready, $pace MB/s of each list" "$start" ms
-	figure "  beside curl's $curl ms" "$(calc "$start / $curl")" x 1.3
 	compare_starts "$1"
 	figure "start until ready, bytes at hand" "$start" ms
-	figure "  beside curl's $curl ms" "$(calc "$start / $curl")" x 1.3
+	figure "  beside curl's $curl ms" "$(calc "$start / $curl")" x
 	figure "CPU of ingest" "$(calc "$cpu / $mb")" ms/MB
 }
 
@@ -247,10 +249,9 @@ ask_for() { # SECONDS FILE
 	"$gen" -f "$dir/names" -p "$port" -r "$rate" -z -e -n 16 -t "$1" >"$2"
 }
 
-measure_changes() {
-	local before after lag asked
-	write_names
-	ask_for "$each" "$dir/quiet"
+# Changes for a while, and meanwhile the probe and questions
+follow() {
+	local before after from to lag wrong
 	"$probe" lag -p "$port" -m "$markers" -r "$marks" -t "$((each + 2))" >"$dir/lag" 2>&1 &
 	lag=$!
 	for _ in $(seq 50); do
@@ -263,20 +264,39 @@ measure_changes() {
 	after=$(control_cpu) to=$EPOCHREALTIME
 	wait "$lag"
 	grep -q changes= "$dir/lag" || give_up "no change was followed: $(cat "$dir/lag")"
-	figure "changes followed" "$(field changes "$dir/lag")" ""
-	figure "from change to answer, half" "$(field p50_ms "$dir/lag")" ms
-	figure "  99 of 100" "$(field p99_ms "$dir/lag")" ms 10
-	figure "  all" "$(field max_ms "$dir/lag")" ms
-	figure "control thread" \
-		"$(calc "($after - $before) / 1e7 / (${to/,/.} - ${from/,/.})" 1)" "%" 15
-	asked=$(field bad "$dir/busy")
-	[ "$asked" = 0 ] || note "$asked wrong answers"
-	figure "queries at $rate/s, quiet: half" "$(field p50_us "$dir/quiet")" us
-	figure "  99 of 100" "$(field p99_us "$dir/quiet")" us
-	figure "queries under changes: half" "$(field p50_us "$dir/busy")" us
-	figure "  99 of 100" "$(field p99_us "$dir/busy")" us
-	figure "  99 of 100, beside quiet" \
-		"$(calc "$(field p99_us "$dir/busy") / $(field p99_us "$dir/quiet")")" x 1.3
+	calc "($after - $before) / 1e7 / (${to/,/.} - ${from/,/.})" 1 >>"$dir/control"
+	echo >>"$dir/control"
+	wrong=$(field bad "$dir/busy")
+	[ "$wrong" = 0 ] || note "$wrong wrong answers"
+	sleep 2 # until the last change is through
+}
+
+# keep FIELD FILE: one more value of a figure
+keep() { field "$1" "$dir/$2" >>"$dir/$2.$1"; }
+middle() { median "$dir/$2.$1"; } # FIELD FILE
+
+measure_changes() {
+	local n changes_seen=0
+	write_names
+	for n in $(seq "$rounds"); do
+		ask_for "$each" "$dir/quiet"
+		follow
+		keep p50_us quiet && keep p99_us quiet && keep p50_us busy && keep p99_us busy
+		keep p50_ms lag && keep p99_ms lag && keep max_ms lag
+		calc "$(field p99_us "$dir/busy") / $(field p99_us "$dir/quiet")" >>"$dir/ratio"
+		echo >>"$dir/ratio"
+		changes_seen=$((changes_seen + $(field changes "$dir/lag")))
+	done
+	figure "changes followed" "$changes_seen" ""
+	figure "from change to answer, half" "$(middle p50_ms lag)" ms
+	figure "  99 of 100" "$(middle p99_ms lag)" ms 10
+	figure "  all" "$(middle max_ms lag)" ms
+	figure "control thread" "$(median "$dir/control")" "%" 15
+	figure "queries at $rate/s, quiet: half" "$(middle p50_us quiet)" us
+	figure "  99 of 100" "$(middle p99_us quiet)" us
+	figure "queries under changes: half" "$(middle p50_us busy)" us
+	figure "  99 of 100" "$(middle p99_us busy)" us
+	figure "  99 of 100, beside quiet" "$(median "$dir/ratio")" x 1.3
 }
 
 for p in "$seamark" "$apisim" "$probe" "$gen"; do
