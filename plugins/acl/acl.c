@@ -89,7 +89,7 @@ static void add_sample(const struct acl *a, struct metrics *m, const struct metr
 	metrics_label(&labels, "server", a->server);
 	if (zone != NULL)
 		metrics_label(&labels, "zone", zone);
-	metrics_label(&labels, "view", "");
+	metrics_label(&labels, "view", a->view);
 	metrics_sample(m, f, labels.at, (double)counters_sum(a->counters, counter));
 	buf_free(&labels);
 }

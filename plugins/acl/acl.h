@@ -30,6 +30,7 @@ struct acl {
 	struct counters *counters; /* three for each zone of each policy; the last: allowed */
 	size_t allowed;
 	char *server;
+	char *view; /* label of metrics */
 };
 
 /* Read all acl directives of a block (setup.c). */

@@ -114,6 +114,7 @@ void acl_free(struct acl *a)
 	vec_free(&a->policies);
 	counters_free(a->counters);
 	free(a->server);
+	free(a->view);
 	free(a);
 }
 
@@ -131,6 +132,7 @@ int acl_setup(struct setup *s, struct err *e)
 	}
 	a->counters = counters_new(s->workers, a->allowed + 1);
 	a->server = mem_str(s->server_label);
+	a->view = mem_str(setup_view_name(s));
 	s->instance = a;
 	return 0;
 }

@@ -267,7 +267,6 @@ static int take_state(struct cache *c, struct setup *s, struct err *e)
 
 static void set_labels(struct cache *c, const struct setup *s)
 {
-	const struct directive *view = block_find(s->block, "view", NULL);
 	struct buf zones = {0};
 	char text[NAME_TEXT_MAX];
 
@@ -277,7 +276,7 @@ static void set_labels(struct cache *c, const struct setup *s)
 	}
 	c->zones_text = zones.at;
 	c->server = mem_str(s->server_label);
-	c->view = mem_str(view != NULL && view->arg_count > 0 ? view->args[0].text : "");
+	c->view = mem_str(setup_view_name(s));
 }
 
 void cache_free(struct cache *c)

@@ -98,7 +98,8 @@ static void write_key(const struct series *s, const struct setup *setup, struct 
 {
 	buf_printf(key, "%u", setup->workers);
 	for (size_t i = 0; i < s->servers.len; i++)
-		buf_printf(key, " %s %s", s->servers.at[i]->label, s->servers.at[i]->zone_text);
+		buf_printf(key, " %s %s \"%s\"", s->servers.at[i]->label,
+			s->servers.at[i]->zone_text, server_view_name(s->servers.at[i]));
 	vec_for_each(&s->chain->query_hooks, l)
 		buf_printf(key, " /%s", l->plugin->name);
 }
@@ -241,7 +242,7 @@ static void add_server(struct report *r)
 /* The last labels of every series; returns the whole list. */
 static const char *view_and_zone(struct report *r)
 {
-	metrics_label(&r->labels, "view", "");
+	metrics_label(&r->labels, "view", server_view_name(r->server));
 	metrics_label(&r->labels, "zone", r->server->zone_text);
 	return buf_text(&r->labels);
 }

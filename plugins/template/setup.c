@@ -184,6 +184,7 @@ void template_free(struct template_instance *t)
 	vec_free(&t->rules);
 	counters_free(t->counters);
 	free(t->server);
+	free(t->view);
 	arena_reset(&t->arena);
 	free(t);
 }
@@ -218,6 +219,7 @@ int template_setup(struct setup *s, struct err *e)
 	}
 	t->counters = counters_new(s->workers, t->rules.len * TEMPLATE_COUNTERS);
 	t->server = mem_str(s->server_label);
+	t->view = mem_str(setup_view_name(s));
 	s->instance = t;
 	return 0;
 }

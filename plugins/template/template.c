@@ -225,7 +225,7 @@ static void report_rule(
 	name_to_text(text, r->zones.zones.at[0].wire);
 	metrics_label(&labels, "server", t->server);
 	metrics_label(&labels, "zone", text);
-	metrics_label(&labels, "view", "");
+	metrics_label(&labels, "view", t->view);
 	metrics_label(&labels, "class", r->class_text);
 	metrics_label(&labels, "type", r->type_text);
 	for (unsigned i = 0; i < TEMPLATE_COUNTERS; i++)

@@ -38,6 +38,7 @@ struct template_instance {
 	VEC(struct template_rule *) rules;
 	struct counters *counters;
 	char *server;
+	char *view; /* label of metrics */
 };
 
 /* Read all directives of a block (setup.c). */

@@ -24,7 +24,8 @@ static int refuse(struct overlap *o, const struct served *s, const struct holder
 		place = arena_printf(&o->arena, "%s:%u - ", s->file, s->line);
 	if (old->by->file != NULL)
 		before = arena_printf(&o->arena, " (%s:%u)", old->by->file, old->by->line);
-	return err_set(e, -EEXIST, "%scannot serve %s%s", place, why, before);
+	return err_set(e, -EEXIST, "%scannot serve %s%s%s", place, why, before,
+	        s->has_view ? "; move the block with the view above it" : "");
 }
 
 /* Check s on one address ("": all) against the blocks before it, and remember it. */

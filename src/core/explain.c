@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "conf/corefile.h"
 #include "core/generation.h"
+#include "core/view.h"
 #include "dns/rr.h"
 
 /* What the kubelet writes into the resolv.conf of a pod. */
@@ -113,6 +114,7 @@ static int read_request(struct request *r, struct str words, struct err *e)
 		return err_set(e, -EINVAL, "--from needs the IP address of a client, not \"%.*s\"",
 			(int)from.len, from.at);
 	r->has_from = true;
+	r->ask.client = &r->from;
 	return 0;
 }
 
@@ -121,6 +123,7 @@ static int read_request(struct request *r, struct str words, struct err *e)
 /* What a server block makes of a question. */
 struct route {
 	const struct server *server; /* NULL: no block has the name */
+	bool is_possible; /* its view takes the question of some clients */
 	const struct plugin *plugin; /* that decided; NULL: none */
 	struct explanation x;
 	struct buf before; /* what plugins above it said, or might say */
@@ -190,19 +193,44 @@ static bool has_server(const struct routes *routes, const struct server *s)
 	return false;
 }
 
+static void add_route(struct routes *routes, const struct server *s, bool is_possible)
+{
+	if (!has_server(routes, s) && routes->len < ROUTES_MAX)
+		routes->at[routes->len++] =
+			(struct route){.server = s, .is_possible = is_possible};
+}
+
+/* What views are asked with; the answers of those that may take the question are shown as well. */
+struct view_search {
+	struct routes *routes;
+	struct view_ask ask;
+};
+
+static bool takes(void *arg, const struct server *s)
+{
+	struct view_search *search = arg;
+	enum expr_result result = view_might_take(s->view, &search->ask);
+
+	if (result == EXPR_UNKNOWN)
+		add_route(search->routes, s, true);
+	return result == EXPR_TRUE;
+}
+
 /* Every server that would take the question, one for each port that has its own. */
 static void find_routes(
 	struct routes *routes, const struct generation *g, const struct explain_ask *ask)
 {
-	unsigned labels = name_labels(ask->name.wire);
+	struct view_search search = {
+		routes, {ask->name.wire, ask->type, CLASS_IN, ask->client}};
+	struct server_ask wanted = {ask->name.wire, name_labels(ask->name.wire),
+		ask->type == TYPE_DS, takes, &search};
 
 	routes->len = 0;
 	vec_for_each(&g->listens, l) {
-		struct server *s = server_match(
-			&(*l)->group, ask->name.wire, labels, ask->type == TYPE_DS);
+		struct server *s = server_match(&(*l)->group, &wanted);
 
-		if (s != NULL && !has_server(routes, s) && routes->len < ROUTES_MAX)
-			routes->at[routes->len++] = (struct route){.server = s};
+		if (s != NULL)
+			add_route(routes, s, false);
 	}
 	if (routes->len == 0)
 		routes->at[routes->len++] = (struct route){.server = NULL};
@@ -259,6 +287,17 @@ static void write_block(struct buf *out, const struct generation *g, const struc
 	buf_printf(out, "    block    %s:%u (%s:%u)\n", s->zone_text, s->port, b->file, b->line);
 }
 
+static void write_view(struct buf *out, const struct route *r)
+{
+	const struct view *v = r->server->view;
+
+	buf_printf(out, "    view     %s, %s ", v->name, r->is_possible ? "if" : "because");
+	vec_for_each(&v->conditions, condition)
+		buf_printf(out, "%s%s", condition == v->conditions.at ? "" : " and ",
+			condition->text);
+	buf_char(out, '\n');
+}
+
 static void write_route(struct buf *out, const struct generation *g,
 	const struct explain_ask *ask, const struct route *r)
 {
@@ -267,6 +306,8 @@ static void write_route(struct buf *out, const struct generation *g,
 	buf_char(out, '\n');
 	if (r->server != NULL)
 		write_block(out, g, r->server);
+	if (r->server != NULL && r->server->view != NULL)
+		write_view(out, r);
 	if (r->plugin != NULL && r->x.zone.len > 0)
 		buf_printf(out, "    plugin   %s, zone %s\n", r->plugin->name,
 			buf_text(&r->x.zone));
@@ -409,7 +450,7 @@ static bool write_try(
 static void explain_search_path(struct buf *out, const struct generation *g,
 	const struct request *r, const struct explain_search *s)
 {
-	struct explain_ask ask = {.type = r->ask.type};
+	struct explain_ask ask = {.type = r->ask.type, .client = &r->from};
 	struct name names[4];
 	unsigned n = candidates(r, s, names);
 

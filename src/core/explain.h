@@ -28,6 +28,7 @@ struct rrset;
 struct explain_ask {
 	struct name name; /* folded */
 	uint16_t type;
+	const union addr *client; /* who asks, for views; NULL: anybody */
 };
 
 enum explain_outcome {

@@ -11,6 +11,7 @@
 #include "core/metadata.h"
 #include "core/metrics.h"
 #include "core/unavailable.h"
+#include "core/view.h"
 
 /* One server block while it is built. */
 struct build {
@@ -228,6 +229,7 @@ static int add_servers(struct build *b, unsigned block_index, struct err *e)
 		s->has_tls = k->scheme == SCHEME_TLS;
 		s->block_index = block_index;
 		s->chain = b->setup.chain;
+		s->view = b->setup.view;
 		vec_push(&b->g->servers, s);
 		if (rc == 0)
 			rc = add_listens(b, s, e);
@@ -246,7 +248,13 @@ static struct served served_entry(struct build *b, const struct zone_key *k)
 			&b->g->arena, addr_ip_to_text(text, &b->setup.binds.at[i]));
 	s.binds = binds;
 	s.bind_count = b->setup.binds.len;
+	s.has_view = b->setup.view != NULL;
 	return s;
+}
+
+const char *setup_view_name(const struct setup *s)
+{
+	return s->view == NULL ? "" : s->view->name;
 }
 
 typedef VEC(struct served) served_list;

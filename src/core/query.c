@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "core/view.h"
 #include "core/worker.h"
 #include "dns/cookie.h"
 #include "dns/rr.h"
@@ -133,6 +134,25 @@ static uint16_t admission_rcode(const struct query *q)
 	return RCODE_NOERROR;
 }
 
+/* Values of metadata are those of the block that is asked about. */
+static bool takes(void *arg, const struct server *s)
+{
+	struct query *q = arg;
+
+	q->chain = s->chain;
+	return view_takes(s->view, q);
+}
+
+/* Find the server block; false when no block has the name, or takes the question. */
+static bool find_server(struct query *q)
+{
+	struct server_ask ask = {q->folded, q->msg.qname_labels, q->msg.qtype == TYPE_DS, takes, q};
+
+	q->server = server_match(q->group, &ask);
+	q->chain = q->server == NULL ? NULL : q->server->chain;
+	return q->server != NULL;
+}
+
 bool query_prepare(struct query *q, const struct server_group *g)
 {
 	enum msg_verdict v = msg_parse(&q->msg, q->buf, q->wire_len);
@@ -144,12 +164,10 @@ bool query_prepare(struct query *q, const struct server_group *g)
 	}
 	name_fold(q->folded, query_name(q), q->msg.qname_len);
 	q->group = g;
-	q->server = server_match(g, q->folded, q->msg.qname_labels, q->msg.qtype == TYPE_DS);
-	if (q->server == NULL) {
+	if (!find_server(q)) {
 		q->answer.rcode = RCODE_REFUSED;
 		return false;
 	}
-	q->chain = q->server->chain;
 	q->answer.rcode = admission_rcode(q);
 	q->answer.has_recursion = q->chain->has_forwarder;
 	if (q->answer.rcode != RCODE_NOERROR)

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/rand.h"
+#include "core/view.h"
 
 void server_group_build(struct server_group *g)
 {
@@ -40,30 +41,41 @@ bool server_group_has(const struct server_group *g, const struct server *s)
 	return false;
 }
 
-static struct server *find(const struct server_group *g, const uint8_t *zone)
+const char *server_view_name(const struct server *s)
+{
+	return s->view == NULL ? "" : s->view->name;
+}
+
+static bool takes(const struct server *s, const struct server_ask *ask)
+{
+	return s->view == NULL || (ask->takes != NULL && ask->takes(ask->arg, s));
+}
+
+/* Servers with the same zone are met in the order of the group: that of the configuration. */
+static struct server *find(
+	const struct server_group *g, const uint8_t *zone, const struct server_ask *ask)
 {
 	size_t n = name_len(zone), at = hash_bytes(g->seed, zone, n) & g->table_mask;
 
 	for (; g->table[at] != NULL; at = (at + 1) & g->table_mask) {
 		struct server *s = g->table[at];
 
-		if (s->zone.len == n && memcmp(s->zone.wire, zone, n) == 0)
+		if (s->zone.len == n && memcmp(s->zone.wire, zone, n) == 0 && takes(s, ask))
 			return s;
 	}
 	return NULL;
 }
 
-struct server *server_match(
-	const struct server_group *g, const uint8_t *folded, unsigned labels, bool is_ds)
+struct server *server_match(const struct server_group *g, const struct server_ask *ask)
 {
 	struct server *apex = NULL;
-	unsigned left = labels < g->max_labels ? labels : g->max_labels;
-	const uint8_t *zone = name_skip(folded, labels - left);
+	unsigned left = ask->labels < g->max_labels ? ask->labels : g->max_labels;
+	const uint8_t *zone = name_skip(ask->folded, ask->labels - left);
 
 	for (;; zone += *zone + 1, left--) {
-		struct server *s = find(g, zone);
+		struct server *s = find(g, zone, ask);
 
-		if (s != NULL && (!is_ds || left != labels || labels == 0))
+		if (s != NULL && (!ask->is_ds || left != ask->labels || ask->labels == 0))
 			return s;
 		if (s != NULL)
 			apex = s;

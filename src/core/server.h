@@ -16,6 +16,7 @@
 #include "dns/name.h"
 #include "net/addr.h"
 
+struct view;
 struct zone_list;
 
 /* A plugin instance in a chain. */
@@ -51,7 +52,11 @@ struct server {
 	bool has_tls;          /* of a tls:// key */
 	unsigned block_index;
 	struct chain *chain;
+	const struct view *view; /* which questions it takes; NULL: all */
 };
+
+/* The view label of metrics: the name of the server's view, or "". */
+const char *server_view_name(const struct server *s);
 
 /* The servers that share one address and port, found by longest zone suffix. */
 struct server_group {
@@ -69,9 +74,19 @@ void server_group_build(struct server_group *g);
 void server_group_fini(struct server_group *g);
 /* True when s is in the group. */
 bool server_group_has(const struct server_group *g, const struct server *s);
+/* What a server is looked for with. */
+struct server_ask {
+	const uint8_t *folded; /* wire name */
+	unsigned labels;       /* of it */
+	bool is_ds;
+	/* Does s, which has a view, take the question? NULL: none of these does. */
+	bool (*takes)(void *arg, const struct server *s);
+	void *arg;
+};
+
 /*
- * The server with the longest zone that the folded wire name lies in, or NULL. A question for DS
- * (is_ds) at a zone's own apex belongs to the parent when that is served too (RFC 4035 3.1.4.1).
+ * The server with the longest zone that the name lies in, or NULL. Of several with the same zone
+ * the first whose view takes the question; without one, shorter zones are tried. A question for DS
+ * at a zone's own apex belongs to the parent when that is served too (RFC 4035 3.1.4.1).
  */
-struct server *server_match(
-	const struct server_group *g, const uint8_t *folded, unsigned labels, bool is_ds);
+struct server *server_match(const struct server_group *g, const struct server_ask *ask);

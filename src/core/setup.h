@@ -17,6 +17,7 @@ struct generation;
 struct shared;
 struct tls_files;
 struct uv_loop_s;
+struct view;
 
 struct setup {
 	struct generation *generation;
@@ -34,5 +35,9 @@ struct setup {
 	struct stream_limits limits;             /* of connections: timeouts sets them */
 	bool has_limits;
 	struct tls_files *tls;                   /* of tls:// keys: tls sets it, and owns it */
+	struct view *view;                       /* view sets it, and owns it; NULL: takes all */
 	void *instance;                          /* result */
 };
+
+/* The view label of metrics: the name of the block's view, or "". */
+const char *setup_view_name(const struct setup *s);

@@ -13,7 +13,7 @@ static const char *const names[] = {
 	"https3", "nomad",
 	"ocp_dnsnameresolver", "on", "proxyproto", "quic",
 	"route53", "secondary", "sign", "trace",
-	"tsig", "view",
+	"tsig",
 };
 
 int unavailable_explain(const struct directive *d, struct err *e)

@@ -286,7 +286,8 @@ static void blocks_that_serve_the_same_are_refused(void **state)
 	        {{{.key = ".", .has_view = true}, {.key = ".", .has_view = true}, {.key = "."}},
 	                NULL},
 	        {{{.key = "."}, {.key = ".", .has_view = true}},
-	                "cannot serve dns://.:53 - it is already defined"},
+	                "cannot serve dns://.:53 - it is already defined; move the block with the view "
+	                "above it"},
 	};
 
 	(void)state;
