@@ -5,10 +5,12 @@
 #include "dns/msg.h"
 #include "dns/name.h"
 #include "dns/rr.h"
+#include "dns/rrset.h"
 #include "dns/wire.h"
 
 #define POINTER_MAX 0x3fffu
 #define CHAIN_PASSES 3u
+#define OPT_FIXED 11u /* octets of an OPT record without options */
 
 /* A reply under examination. */
 struct cleaner {
@@ -386,14 +388,12 @@ static void write_header(struct reply *out, const struct reply_question *q, cons
 static void start(struct cleaner *c, const struct reply_question *q, const uint8_t *data)
 {
 	c->q = q;
+	c->source = data;
 	c->qtype = get16(q->query + q->end - 4);
 	c->qclass = get16(q->query + q->end - 2);
 	c->flags = get16(data + 2);
 	for (unsigned i = 0; i < 3; i++)
 		c->counts[i] = get16(data + 6 + 2 * (size_t)i);
-	name_set(&c->chain[0], q->query + MSG_HEADER);
-	c->chain_len = 1;
-	memset(c->at, 0, sizeof(c->at));
 	c->is_negative = false;
 	c->has_soa = false;
 }
@@ -416,6 +416,67 @@ static bool keep_records(struct cleaner *c, struct reply *out, struct survey *s)
 	return out->len != 0;
 }
 
+/* An OPT record at p, the only one of its section. */
+static bool survey_plain_opt(struct survey *s, const uint8_t *p, size_t n)
+{
+	if (n < OPT_FIXED || p[0] != 0 || get16(p + 1) != TYPE_OPT || get16(p + 9) > n - OPT_FIXED)
+		return false;
+	s->has_opt = true;
+	s->extended_rcode = (uint16_t)(p[5] << 4);
+	return true;
+}
+
+/*
+ * The usual reply needs no walk over names: addresses of the name that was asked for, each with a
+ * pointer to the question as its owner, then an OPT record or nothing. False for all others.
+ */
+static bool survey_plain(const struct cleaner *c, size_t n, struct survey *s)
+{
+	size_t at = c->q->end, rdlength = c->qtype == TYPE_A ? 4 : 16;
+
+	if ((c->qtype != TYPE_A && c->qtype != TYPE_AAAA) || c->qclass != CLASS_IN ||
+	        c->counts[0] == 0 || c->counts[1] != 0 || c->counts[2] > 1 ||
+	        (n - at) / (RR_FIXED + rdlength) < c->counts[0])
+		return false;
+	for (unsigned i = 0; i < c->counts[0]; i++) {
+		const uint8_t *p = c->source + at;
+
+		if (get16(p) != (0xc000u | MSG_HEADER) || get16(p + 2) != c->qtype ||
+		        get16(p + 4) != CLASS_IN || (p[6] & 0x80) != 0 || get16(p + 10) != rdlength)
+			return false;
+		at += RR_FIXED + rdlength;
+	}
+	memset(s, 0, sizeof(*s));
+	s->kept[0] = c->counts[0];
+	s->prefix = at;
+	return c->counts[2] == 0 || survey_plain_opt(s, c->source + at, n - at);
+}
+
+/* The records as they came. */
+static void keep_plain(const struct cleaner *c, struct reply *out, const struct survey *s)
+{
+	size_t start = c->q->end;
+
+	memcpy(out->wire + start, c->source + start, s->prefix - start);
+	out->len = s->prefix;
+	out->has_edns = s->has_opt;
+	out->rcode |= s->extended_rcode;
+}
+
+/* Go through all records; false when one is malformed. */
+static bool keep_any(struct cleaner *c, struct reply *out, struct survey *s, size_t n)
+{
+	name_set(&c->chain[0], c->q->query + MSG_HEADER);
+	c->chain_len = 1;
+	memset(c->at, 0, sizeof(c->at));
+	/* no label starts with FF: names that point into the header are malformed */
+	memset(out->wire, 0xff, MSG_HEADER);
+	memcpy(out->wire + MSG_HEADER, c->source + MSG_HEADER, n - MSG_HEADER);
+	c->data = out->wire;
+	c->n = n;
+	return keep_records(c, out, s);
+}
+
 bool reply_clean(struct reply *out, const struct reply_question *q, const uint8_t *data, size_t n)
 {
 	struct cleaner c;
@@ -430,16 +491,10 @@ bool reply_clean(struct reply *out, const struct reply_question *q, const uint8_
 	out->is_referral = false;
 	out->has_edns = false;
 	out->len = q->end;
-	if (!out->is_truncated) {
-		/* no label starts with FF: names that point into the header are malformed */
-		memset(out->wire, 0xff, MSG_HEADER);
-		memcpy(out->wire + MSG_HEADER, data + MSG_HEADER, n - MSG_HEADER);
-		c.data = out->wire;
-		c.n = n;
-		c.source = data;
-		if (!keep_records(&c, out, &s))
-			return false;
-	}
+	if (!out->is_truncated && survey_plain(&c, n, &s))
+		keep_plain(&c, out, &s);
+	else if (!out->is_truncated && !keep_any(&c, out, &s, n))
+		return false;
 	write_header(out, q, s.kept);
 	return true;
 }

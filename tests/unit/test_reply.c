@@ -50,6 +50,10 @@ static void put_rdata(struct message *m, uint16_t type, struct str rest)
 		for (int i = 0; i < 4; i++)
 			m->wire[m->len++] = (uint8_t)ip.n[i];
 		break;
+	case TYPE_AAAA:
+		memset(m->wire + m->len, 9, 16);
+		m->len += 16;
+		break;
 	case TYPE_SOA:
 		put_name(m, word);
 		put_name(m, STR("h."));
@@ -286,6 +290,62 @@ static void the_extended_rcode_is_read_and_opt_is_dropped(void **state)
 	assert_int_equal(out.len, m.end);
 }
 
+/* Only addresses of the question's name, and OPT, but for `first`. */
+static void make_plain(struct message *m, const char *type, const char *first)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "a.x %s | %s @ 60 %s 10.0.0.1; @ 61 %s 10.0.0.2", type, first,
+	        type, type);
+	make(m, text, 0);
+	memcpy(m->wire + m->len, "\0\0\x29\x10\0\x01\0\0\0\0\0", 11);
+	m->len += 11;
+	put16(m->wire + 10, 1);
+}
+
+static void expect_same(const struct message *plain, const struct message *other)
+{
+	static struct reply first;
+	struct reply_question q = {.query = plain->wire, .end = plain->end};
+	bool is_good = reply_clean(&first, &q, plain->wire, plain->len);
+
+	assert_int_equal(reply_clean(&out, &q, other->wire, other->len), is_good);
+	if (!is_good)
+		return;
+	assert_int_equal(out.rcode, first.rcode);
+	assert_int_equal(out.has_edns, first.has_edns);
+	assert_int_equal(out.len, first.len);
+	assert_memory_equal(out.wire, first.wire, out.len);
+}
+
+/* The same records behind one that does not belong there, so that all are looked at in turn. */
+static void replies_without_surprises_are_judged_like_others(void **state)
+{
+	static const char *const types[] = {"A", "AAAA"};
+	static const uint8_t octets[] = {0, 1, 2, 4, 5, 16, 28, 0x29, 0x80, 0xc0, 0xff};
+	static struct message plain, other;
+
+	(void)state;
+	for (size_t t = 0; t < ARRAY_LEN(types); t++) {
+		make_plain(&plain, types[t], "");
+		make_plain(&other, types[t], "e.y 1 A 6.6.6.6;");
+		expect_same(&plain, &other);
+		/* octets of an owner could point to what stands elsewhere in the other one */
+		for (size_t at = plain.end + 2u; at < plain.len; at++) {
+			uint8_t *p = plain.wire + at, good = *p;
+			uint8_t *o = other.wire + at + (other.len - plain.len);
+
+			for (size_t i = 0; i < ARRAY_LEN(octets); i++) {
+				if (good == 0xc0 || p[-1] == 0xc0)
+					continue;
+				*p = *o = octets[i];
+				expect_same(&plain, &other);
+			}
+			*p = *o = good;
+		}
+	}
+}
+
 static void large_answers_of_a_stream_stay_whole(void **state)
 {
 	static struct message m;
@@ -337,6 +397,7 @@ int main(void)
 	        cmocka_unit_test(another_question_is_not_ours),
 	        cmocka_unit_test(every_truncation_of_a_message_is_malformed),
 	        cmocka_unit_test(the_extended_rcode_is_read_and_opt_is_dropped),
+	        cmocka_unit_test(replies_without_surprises_are_judged_like_others),
 	        cmocka_unit_test(large_answers_of_a_stream_stay_whole),
 	        cmocka_unit_test(random_damage_never_makes_a_bad_message),
 	};
