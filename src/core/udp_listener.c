@@ -9,6 +9,8 @@
 
 /* Batches in one wake-up, so that timers and TCP get their turn under load. */
 #define ROUNDS_MAX 16
+/* More answers than that leave while epoll does not watch the socket: see unwatch(). */
+#define WATCHED_SENDS_MAX 15u
 
 struct udp_listener {
 	struct worker *w;
@@ -20,10 +22,12 @@ struct udp_listener {
 	struct list done; /* parked queries whose answers wait for the flush */
 	struct worker_flush flush;
 	unsigned in_flight; /* parked queries that came through this listener */
+	bool is_unwatched; /* until the flush */
 	bool is_closing, is_closed;
 };
 
 static void on_parked_done(struct query *q);
+static void on_readable(uv_poll_t *poll, int status, int events);
 
 static bool fill_slot(struct udp_listener *l, struct udp_packet *slot)
 {
@@ -75,12 +79,45 @@ static void keep_parked(struct udp_listener *l, struct udp_packet *p)
 	p->owner = NULL;
 }
 
+/*
+ * For each datagram that leaves a socket the kernel tells whoever watches it that there is room.
+ * Nobody here wants to know; for a batch it costs more than to stop watching until the flush.
+ */
+static void unwatch(struct udp_listener *l)
+{
+	if (l->is_unwatched)
+		return;
+	l->is_unwatched = true;
+	uv_poll_stop(&l->poll);
+	worker_flush_later(l->w, &l->flush);
+}
+
+static void watch_again(struct udp_listener *l)
+{
+	if (l->is_unwatched && !l->is_closing)
+		must(uv_poll_start(&l->poll, UV_READABLE, on_readable) == 0);
+	l->is_unwatched = false;
+}
+
+static void send_answers(struct udp_listener *l, struct udp_packet *const *packets, unsigned n)
+{
+	unsigned sent;
+
+	if (n == 0)
+		return;
+	if (n > WATCHED_SENDS_MAX)
+		unwatch(l);
+	sent = udp_send(&l->socket, packets, n);
+	worker_count(&l->w->answers, sent);
+	worker_count(&l->w->udp_send_errors, n - sent);
+}
+
 /* Take n received packets through the passes and send what was answered. */
 static void handle_batch(struct udp_listener *l, unsigned n)
 {
 	struct udp_packet *out[UDP_BATCH];
 	bool runs[UDP_BATCH];
-	unsigned answers = 0, sent;
+	unsigned answers = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		runs[i] = prepare(l, &l->slots[i]);
@@ -104,9 +141,7 @@ static void handle_batch(struct udp_listener *l, unsigned n)
 		l->slots[i].len = query_encode(q, q->buf, sizeof(q->buf));
 		out[answers++] = &l->slots[i];
 	}
-	sent = answers == 0 ? 0 : udp_send(&l->socket, out, answers);
-	worker_count(&l->w->answers, sent);
-	worker_count(&l->w->udp_send_errors, answers - sent);
+	send_answers(l, out, answers);
 }
 
 /* Make each slot of the last batch ready for the next packet. */
@@ -192,7 +227,7 @@ static bool flush_batch(struct udp_listener *l)
 {
 	struct udp_packet packets[UDP_BATCH], *out[UDP_BATCH];
 	struct query *queries[UDP_BATCH];
-	unsigned n = 0, sent;
+	unsigned n = 0;
 	struct list *node;
 
 	while (n < UDP_BATCH && (node = list_first(&l->done)) != NULL) {
@@ -207,9 +242,7 @@ static bool flush_batch(struct udp_listener *l)
 		out[n] = &packets[n];
 		n++;
 	}
-	sent = n == 0 ? 0 : udp_send(&l->socket, out, n);
-	worker_count(&l->w->answers, sent);
-	worker_count(&l->w->udp_send_errors, n - sent);
+	send_answers(l, out, n);
 	for (unsigned i = 0; i < n; i++)
 		query_release(queries[i]);
 	l->in_flight -= n;
@@ -222,6 +255,7 @@ static void on_flush(struct worker_flush *f)
 
 	while (flush_batch(l))
 		;
+	watch_again(l);
 	maybe_free(l);
 }
 

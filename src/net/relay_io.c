@@ -18,6 +18,8 @@
 #define ROUNDS_MAX 8
 /* A send may meet the error of an earlier datagram; then it was not done and is tried again. */
 #define SEND_TRIES 3u
+/* More datagrams than that leave while epoll does not watch the socket: see send_unwatched(). */
+#define WATCHED_SENDS_MAX 15u
 #define STREAM_READ 16384u
 
 struct queued {
@@ -250,6 +252,17 @@ static void send_all(struct relay_udp *s, struct mmsghdr *msgs, unsigned n)
 	}
 }
 
+/*
+ * For each datagram that leaves a socket the kernel tells whoever watches it that there is room.
+ * Nobody here wants to know; for many it costs more than to stop watching for that long.
+ */
+static void send_unwatched(struct relay_udp *s, struct mmsghdr *msgs, unsigned n)
+{
+	uv_poll_stop(&s->poll);
+	send_all(s, msgs, n);
+	uv_poll_start(&s->poll, UV_READABLE, on_poll);
+}
+
 /* Send all queued datagrams of the socket of queue entry `first`. */
 static void send_socket(struct relay_io *io, unsigned first)
 {
@@ -270,7 +283,10 @@ static void send_socket(struct relay_io *io, unsigned first)
 		n++;
 		q->socket = NULL;
 	}
-	send_all(s, msgs, n);
+	if (n > WATCHED_SENDS_MAX)
+		send_unwatched(s, msgs, n);
+	else
+		send_all(s, msgs, n);
 }
 
 static void transmit(struct relay_io *io)
