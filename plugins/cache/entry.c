@@ -134,6 +134,7 @@ static struct cache_entry *entry_alloc(
 	e->type = key->type;
 	e->flags = key->flags;
 	e->ttls_len = (uint16_t)n;
+	e->is_authoritative = q->answer.is_authoritative;
 	e->is_authentic = q->answer.is_authentic;
 	memcpy(e->data + MSG_HEADER, key->name, key->name_len);
 	return e;
@@ -229,6 +230,7 @@ static uint8_t *copy_message(const struct cache_entry *e, struct query *q)
 	q->answer.has_recursion = has_recursion;
 	q->answer.rcode = e->rcode;
 	q->answer.ede = e->ede;
+	q->answer.is_authoritative = e->is_authoritative;
 	q->answer.is_authentic = e->is_authentic;
 	q->answer.is_relayed = true;
 	if (e->kind != CACHE_FAILURE)

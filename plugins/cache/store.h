@@ -47,6 +47,7 @@ struct cache_entry {
 	uint16_t ttls_len;
 	uint8_t kind; /* enum cache_kind */
 	uint8_t flags;
+	bool is_authoritative;
 	bool is_authentic;
 	bool is_clamped; /* the TTLs in it are not those that came */
 	atomic_bool used; /* since the hand of SIEVE passed */

@@ -270,6 +270,7 @@ static void on_reply(struct relay_waiter *w, const struct relay_reply *reply)
 	q->answer.has_recursion = true;
 	q->answer.is_relayed = true;
 	q->answer.is_truncated = reply->is_truncated;
+	q->answer.is_authoritative = reply->is_authoritative;
 	q->answer.is_authentic = reply->is_authentic;
 	q->reason = failure_text(q, reply);
 	if (reply->message != NULL)

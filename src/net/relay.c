@@ -201,6 +201,7 @@ static void give_kept(struct exchange *x)
 	struct relay_reply reply = {
 	        .rcode = k->rcode,
 	        .ede = EDE_NONE,
+	        .is_authoritative = k->is_authoritative,
 	        .is_authentic = k->is_authentic,
 	        .message = k->message,
 	        .len = k->len,
@@ -242,6 +243,7 @@ static void succeed(struct exchange *x, const struct upstream *up)
 	        .rcode = r->rcode,
 	        .ede = EDE_NONE,
 	        .is_truncated = r->is_truncated,
+	        .is_authoritative = r->is_authoritative,
 	        .is_authentic = r->is_authentic,
 	        .message = r->wire,
 	        .len = r->len,
@@ -450,6 +452,7 @@ static bool note_weak_answer(struct attempt *a)
 	k = mem_alloc(sizeof(*k) + reply->len);
 	k->from = a->upstream->way.to;
 	k->rcode = reply->rcode;
+	k->is_authoritative = reply->is_authoritative;
 	k->is_authentic = reply->is_authentic;
 	k->len = reply->len;
 	memcpy(k->message, reply->wire, reply->len);

@@ -66,6 +66,7 @@ struct relay_reply {
 	uint16_t rcode;
 	uint16_t ede; /* when the answer is our own SERVFAIL, else EDE_NONE */
 	bool is_truncated; /* TC: TCP did not work either */
+	bool is_authoritative; /* AA of the upstream: it has the zone itself */
 	bool is_authentic; /* AD of the upstream */
 	/* header, question (maybe in another case), records; NULL when there are no records */
 	const uint8_t *message;

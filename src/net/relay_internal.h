@@ -68,6 +68,7 @@ struct attempt {
 struct kept_reply {
 	union addr from;
 	uint16_t rcode;
+	bool is_authoritative;
 	bool is_authentic;
 	size_t len;
 	uint8_t message[];

@@ -487,6 +487,7 @@ bool reply_clean(struct reply *out, const struct reply_question *q, const uint8_
 	start(&c, q, data);
 	out->rcode = c.flags & FLAG_RCODE;
 	out->is_truncated = (c.flags & FLAG_TC) != 0;
+	out->is_authoritative = (c.flags & FLAG_AA) != 0;
 	out->is_authentic = (c.flags & FLAG_AD) != 0;
 	out->is_referral = false;
 	out->has_edns = false;

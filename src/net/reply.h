@@ -25,6 +25,7 @@ struct reply_question {
 struct reply {
 	uint16_t rcode; /* with the upper bits of the OPT record */
 	bool is_truncated;
+	bool is_authoritative; /* AA: the server has the zone itself */
 	bool is_authentic;
 	bool is_referral; /* not an answer: the server does not resolve for us */
 	bool has_edns; /* an OPT record was there */

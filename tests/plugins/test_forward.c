@@ -94,7 +94,7 @@ static void a_question_is_forwarded_and_keeps_its_letters(void **state)
 	pass(&r, 20);
 	assert_int_equal(done, 1);
 	assert_string_equal(
-	        rig_answer(&r, q), "NOERROR ra\nWwW.example.org. 60 IN A 192.0.2.1\n--\n--\n");
+	        rig_answer(&r, q), "NOERROR aa ra\nWwW.example.org. 60 IN A 192.0.2.1\n--\n--\n");
 	assert_string_equal(q->answered_by, "forward");
 	query_release(q);
 	finish(&r);
