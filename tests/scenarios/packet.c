@@ -32,7 +32,9 @@ size_t packet_ask(const struct step *s, uint16_t id, uint8_t *out)
 	size_t n;
 
 	must(name != NULL && type != 0);
-	p = ldns_pkt_query_new(name, type, LDNS_RR_CLASS_IN, step_has(s, 3, "nord") ? 0 : LDNS_RD);
+	p = ldns_pkt_query_new(name, type,
+		step_has(s, 3, "ch") ? LDNS_RR_CLASS_CH : LDNS_RR_CLASS_IN,
+		step_has(s, 3, "nord") ? 0 : LDNS_RD);
 	ldns_pkt_set_id(p, id);
 	add_serial(p, s);
 	if (edns != NULL)

@@ -1,11 +1,9 @@
 /*
  * Plays scenario files in the real core: run FILE... prints a TAP line for each title in them.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -17,7 +15,10 @@
 #include "core/query.h"
 #include "core/shared.h"
 #include "core/worker.h"
+#include "dns/wire.h"
+#include "fake_admin.h"
 #include "fake_cluster.h"
+#include "fake_files.h"
 #include "fake_relay_io.h"
 #include "packet.h"
 #include "script.h"
@@ -71,8 +72,8 @@ static struct play {
 	uint16_t next_id;
 	struct buf why;
 	struct buf log; /* everything that was logged */
+	struct admin_reply page; /* of the last endpoint that was asked; status 0: none */
 	VEC(struct seen_serial) serials;
-	char dir[64];   /* of the Corefile and other files; "" before there are any */
 } play;
 
 /* What clients asked for; health probes (". NS") stay without an answer. */
@@ -106,46 +107,16 @@ static void settle(void)
 	}
 }
 
-/* The folder that the Corefile is in, made when it is needed. */
-static const char *folder(void)
-{
-	if (play.dir[0] == '\0') {
-		snprintf(play.dir, sizeof(play.dir), "/tmp/scenario.XXXXXX");
-		must(mkdtemp(play.dir) != NULL);
-	}
-	return play.dir;
-}
-
-static void remove_folder(void)
-{
-	DIR *d = play.dir[0] == '\0' ? NULL : opendir(play.dir);
-	const struct dirent *entry;
-
-	while (d != NULL && (entry = readdir(d)) != NULL)
-		unlinkat(dirfd(d), entry->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	rmdir(play.dir);
-}
-
-/* A file beside the Corefile. */
+/* A file beside the Corefile, or at its path. */
 static bool do_file(const struct step *s)
 {
-	char path[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder(), step_word(s, 1));
-	f = fopen(path, "w");
-	must(f != NULL);
-	fwrite(s->text.at, 1, s->text.len, f);
-	fclose(f);
+	fake_files_write(step_word(s, 1), (struct str){s->text.at, s->text.len});
 	return true;
 }
 
-static bool do_corefile(const struct step *s)
+/* Set the configuration up and start it; frees nothing of c, which the generation owns. */
+static bool serve(int rc, struct corefile *c, struct err *e)
 {
-	char name[256];
-
 	struct generation_options options = {
 		.plugins = plugin_table(),
 		.default_port = 53,
@@ -153,18 +124,104 @@ static bool do_corefile(const struct step *s)
 		.loop = &play.loop,
 		.shared = play.shared,
 	};
-	struct corefile *c;
-	struct err e;
 
-	snprintf(name, sizeof(name), "%s/Corefile", folder());
-	if (corefile_parse(name, (struct str){s->text.at, s->text.len}, NULL, &c, &e) == 0)
-		play.g = generation_new(c, &options, &e);
-	if (play.g == NULL || generation_start(play.g, &e) != 0) {
-		buf_printf(&play.why, "    %s\n", e.text);
+	if (rc == 0)
+		play.g = generation_new(c, &options, e);
+	if (play.g == NULL || generation_start(play.g, e) != 0) {
+		buf_printf(&play.why, "    %s\n", e->text);
 		return false;
 	}
 	generation_attach(play.g, &play.w);
+	fake_admin_serve(play.g);
 	return true;
+}
+
+static bool do_corefile(const struct step *s)
+{
+	char name[256];
+	struct corefile *c = NULL;
+	struct err e;
+	int rc;
+
+	snprintf(name, sizeof(name), "%s/Corefile", fake_files_folder());
+	rc = corefile_parse(name, (struct str){s->text.at, s->text.len}, NULL, &c, &e);
+	return serve(rc, c, &e);
+}
+
+/* Put value in place of each name in the text. */
+static void fill_in(struct buf *text, struct str name, const char *value)
+{
+	struct buf out = {0};
+	const char *from = buf_text(text), *at;
+	char *wanted = mem_dup(name.at, name.len);
+
+	while ((at = strstr(from, wanted)) != NULL) {
+		buf_add(&out, from, (size_t)(at - from));
+		buf_printf(&out, "%s", value);
+		from = at + name.len;
+	}
+	must(out.len > 0); /* it is there */
+	buf_printf(&out, "%s", from);
+	free(wanted);
+	buf_free(text);
+	*text = out;
+}
+
+/* Read a file of the test data. */
+static void read_data(struct buf *text, const char *folder, const char *name)
+{
+	struct buf path = {0};
+
+	buf_printf(&path, "%s/tests/data/%s/%s", SRCDIR, folder, name);
+	must(buf_read_file(text, buf_text(&path), 1 << 16) == 0);
+	buf_free(&path);
+}
+
+/* A cluster of tests/data/clusters. */
+static bool do_cluster(const struct step *s)
+{
+	struct buf text = {0};
+
+	read_data(&text, "clusters", step_word(s, 1));
+	fake_cluster_change((struct str){text.at, text.len}, false);
+	fake_cluster_synced();
+	buf_free(&text);
+	return true;
+}
+
+/* A Corefile as it is installed: one of tests/data/corefiles, with NAME=VALUE filled in. */
+static bool do_corefile_from(const struct step *s)
+{
+	struct buf text = {0};
+	struct corefile *c = NULL;
+	struct err e;
+	int rc;
+
+	read_data(&text, "corefiles", step_word(s, 1));
+	for (size_t i = 2; i < s->words.len; i++) {
+		struct str value = str_from(s->words.at[i]), name = str_cut(&value, '=');
+
+		fill_in(&text, name, value.at);
+	}
+	fake_files_write("/etc/coredns/Corefile", (struct str){text.at, text.len});
+	buf_free(&text);
+	rc = corefile_read("/etc/coredns/Corefile", NULL, &c, &e);
+	return serve(rc, c, &e);
+}
+
+/* The listener that is asked: the one at the address that the step names, or the first. */
+static const struct listen *listener(const struct step *s)
+{
+	const char *at = step_value(s, "at");
+	const struct listen *l = play.g->listens.at[0];
+	union addr addr;
+
+	if (at == NULL)
+		return l;
+	must(addr_from_text(&addr, str_from(at), addr_port(&l->addr)) == 0);
+	l = generation_find_listen(play.g, &addr, false);
+	must(l != NULL);
+	return l;
 }
 
 static bool do_ask(const struct step *s)
@@ -182,7 +239,7 @@ static bool do_ask(const struct step *s)
 	q->start_ns = play.w.now_ns;
 	play.reply_len = 0;
 	play.q = q;
-	if (!query_prepare(q, &play.g->listens.at[0]->group) || query_run(q) != QUERY_PARKED)
+	if (!query_prepare(q, &listener(s)->group) || query_run(q) != QUERY_PARKED)
 		keep_reply(q);
 	settle();
 	return true;
@@ -195,12 +252,13 @@ static void join_words(const struct step *s, size_t i, struct buf *out)
 		buf_printf(out, "%s%s", out->len > 0 ? " " : "", s->words.at[i]);
 }
 
-static bool has_text(const struct step *s, const char *text)
+/* True when the words of the step from word i on are in the text. */
+static bool has_text(const struct step *s, size_t i, const char *text)
 {
 	struct buf want = {0};
 	bool is_there;
 
-	join_words(s, 1, &want);
+	join_words(s, i, &want);
 	is_there = strstr(text, buf_text(&want)) != NULL;
 	if (!is_there)
 		buf_printf(&play.why, "    \"%s\" is not in: %s\n", buf_text(&want), text);
@@ -225,7 +283,7 @@ static bool do_refuse(const struct step *s)
 	if (corefile_parse("Corefile", (struct str){s->text.at, s->text.len}, NULL, &c, &e) == 0)
 		g = generation_new(c, &options, &e);
 	if (g == NULL)
-		return has_text(s, e.text);
+		return has_text(s, 1, e.text);
 	generation_free(g);
 	buf_printf(&play.why, "    it was accepted\n");
 	return false;
@@ -283,6 +341,17 @@ static bool do_quiet(void)
 	return play.reply_len == 0;
 }
 
+/* Whether it went to the server, and over TCP or not, as the step says; appends how it did. */
+static bool is_sent_so(const struct step *s, const struct fake_sent *sent, struct buf *got)
+{
+	const char *to = step_value(s, "to");
+	char text[ADDR_TEXT_MAX];
+
+	addr_ip_to_text(text, &sent->to);
+	buf_printf(got, " to %s%s", text, sent->is_tcp ? " tcp" : "");
+	return (to == NULL || strcmp(to, text) == 0) && step_has(s, 3, "tcp") <= sent->is_tcp;
+}
+
 static bool do_upstream(const struct step *s)
 {
 	struct list *node = list_first(&play.sent);
@@ -299,7 +368,7 @@ static bool do_upstream(const struct step *s)
 	free(container_of(node, struct sent, node));
 	packet_question(play.last.data, play.last.len, &got);
 	buf_printf(&want, "%s %s", step_word(s, 1), step_word(s, 2));
-	same = strcmp(got.at, want.at) == 0;
+	same = strcmp(got.at, want.at) == 0 && is_sent_so(s, &play.last, &got);
 	if (!same)
 		buf_printf(&play.why, "    relayed %s, not %s\n", got.at, want.at);
 	buf_free(&got);
@@ -309,10 +378,16 @@ static bool do_upstream(const struct step *s)
 
 static bool do_reply(const struct step *s)
 {
-	static uint8_t wire[65536];
+	static uint8_t wire[2 + 65536];
+	size_t n;
 
 	must(play.has_last);
-	fake_reply(&play.last, 0, wire, packet_reply(s, play.last.data, play.last.len, wire));
+	n = packet_reply(s, play.last.data, play.last.len, wire + 2);
+	put16(wire, (uint16_t)n); /* the length, over TCP (RFC 1035 4.2.2) */
+	if (play.last.is_tcp)
+		fake_reply(&play.last, 0, wire, 2 + n);
+	else
+		fake_reply(&play.last, 0, wire + 2, n);
 	settle();
 	return true;
 }
@@ -332,6 +407,39 @@ static bool do_wait(const struct step *s)
 	return true;
 }
 
+/* No line of the log has this text. */
+static bool do_unlogged(const struct step *s)
+{
+	struct buf text = {0};
+	const char *at;
+
+	join_words(s, 1, &text);
+	at = strstr(buf_text(&play.log), buf_text(&text));
+	if (at != NULL)
+		buf_printf(&play.why, "    logged: %.*s\n", (int)strcspn(at, "\n"), at);
+	buf_free(&text);
+	return at == NULL;
+}
+
+static bool do_get(const struct step *s)
+{
+	buf_free(&play.page.body);
+	memset(&play.page, 0, sizeof(play.page));
+	if (fake_admin_get(step_word(s, 1), step_word(s, 2), &play.page))
+		return true;
+	buf_printf(&play.why, "    there is no such endpoint\n");
+	return false;
+}
+
+static bool do_page(const struct step *s)
+{
+	if (play.page.status != (unsigned)atoi(step_word(s, 1)))
+		buf_printf(&play.why, "    %u: %s\n", play.page.status, buf_text(&play.page.body));
+	else if (has_text(s, 2, buf_text(&play.page.body)))
+		return true;
+	return false;
+}
+
 static bool do_step(const struct step *s)
 {
 	const char *verb = step_word(s, 0);
@@ -347,6 +455,14 @@ static bool do_step(const struct step *s)
 		return fake_cluster_change(text, verb[0] == 'd'), true;
 	if (strcmp(verb, "synced") == 0)
 		return fake_cluster_synced(), true;
+	if (strcmp(verb, "corefile_from") == 0)
+		return do_corefile_from(s);
+	if (strcmp(verb, "cluster") == 0)
+		return do_cluster(s);
+	if (strcmp(verb, "get") == 0)
+		return do_get(s);
+	if (strcmp(verb, "page") == 0)
+		return do_page(s);
 	if (strcmp(verb, "ask") == 0)
 		return do_ask(s);
 	if (strcmp(verb, "expect") == 0)
@@ -364,7 +480,9 @@ static bool do_step(const struct step *s)
 	if (strcmp(verb, "refuse") == 0)
 		return do_refuse(s);
 	if (strcmp(verb, "logged") == 0)
-		return has_text(s, buf_text(&play.log));
+		return has_text(s, 1, buf_text(&play.log));
+	if (strcmp(verb, "unlogged") == 0)
+		return do_unlogged(s);
 	buf_printf(&play.why, "    unknown step '%s'\n", verb);
 	return false;
 }
@@ -403,7 +521,8 @@ static void end(void)
 	buf_free(&play.why);
 	buf_free(&play.log);
 	vec_free(&play.serials);
-	remove_folder();
+	buf_free(&play.page.body);
+	fake_files_remove();
 }
 
 /* A TAP line: what was proved is the title, or else the name of the file. */

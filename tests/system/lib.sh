@@ -164,9 +164,12 @@ answers_well() {
 # --- questions; all take PORT NAME TYPE [DIG-ARGUMENT...] and ask 127.0.0.1 unless told @ADDR
 
 _dig() {
-	local p=$1 n=$2 t=$3
+	local p=$1 n=$2 t=$3 server=@127.0.0.1 word
 	shift 3
-	dig @127.0.0.1 -p "$p" +time=2 +tries=1 "$@" "$n" "$t"
+	for word; do
+		[ "${word:0:1}" != @ ] || server=$word
+	done
+	dig -p "$p" +time=2 +tries=1 "$@" "$server" "$n" "$t"
 }
 
 # RDATA of the answers, sorted, one a line.

@@ -23,9 +23,8 @@ static void expect_file(const char *name, const char *expected)
 
 #define KUBERNETES "kubernetes cluster.local in-addr.arpa ip6.arpa"
 #define FALLTHROUGH "fallthrough in-addr.arpa ip6.arpa"
-#define KUBEADM_START                                                                \
-	"errors;health{lameduck 5s};ready;" KUBERNETES "{pods insecure;" FALLTHROUGH \
-	";ttl 30};prometheus :9153;"
+#define KUBEADM_PLUGIN KUBERNETES "{pods insecure;" FALLTHROUGH ";ttl 30};prometheus :9153;"
+#define KUBEADM_START "errors;health{lameduck 5s};ready;" KUBEADM_PLUGIN
 #define KUBEADM_END                                                             \
 	"forward . /etc/resolv.conf{max_concurrent 1000};"                      \
 	"cache 30{disable success cluster.local;disable denial cluster.local};" \
@@ -38,12 +37,17 @@ static void kubeadm_and_kind_give_their_plugins_in_order(void **state)
 	expect_file("kind", ".:53{" KUBEADM_START KUBEADM_END "}");
 }
 
+#define HOSTS "hosts{192.168.49.1 host.minikube.internal;fallthrough};"
+#define ALIAS(name) "rewrite name " name " registry.kube-system.svc.cluster.local;"
+
 static void minikube_adds_log_hosts_and_rewrite(void **state)
 {
 	(void)state;
-	expect_file("minikube",
-	        ".:53{log;" KUBEADM_START "hosts{192.168.49.1 host.minikube.internal;fallthrough};"
-	        "rewrite name example.com registry.kube-system.svc.cluster.local;" KUBEADM_END "}");
+	expect_file("minikube", ".:53{log;" KUBEADM_START HOSTS KUBEADM_END "}");
+	expect_file("minikube-registry-aliases",
+	        ".:53{log;errors;health{lameduck 5s};" ALIAS("example.org") ALIAS("example.com")
+	                ALIAS("test.com") ALIAS("test.org") ALIAS("registry.minikube")
+	        "ready;" KUBEADM_PLUGIN HOSTS KUBEADM_END "}");
 }
 
 static void on_line(void *arg, enum log_level level, const char *text)
@@ -106,18 +110,18 @@ static void openshift_parses_three_blocks(void **state)
 }
 
 #define NODELOCAL_END                                                                              \
-	"reload;loop;bind 169.254.20.10 10.96.0.10;forward . __PILLAR__CLUSTER__DNS__{force_tcp};" \
+	"reload;loop;bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__;forward . __PILLAR__CLUSTER__DNS__{force_tcp};" \
 	"prometheus :9253"
 
 static void nodelocal_parses_four_blocks(void **state)
 {
 	(void)state;
 	expect_file("nodelocal",
-	        "cluster.local:53{errors;cache{success 9984 30;denial 9984 5};" NODELOCAL_END
-	        ";health 169.254.20.10:8080}"
+	        "__PILLAR__DNS__DOMAIN__:53{errors;cache{success 9984 30;denial 9984 5};" NODELOCAL_END
+	        ";health __PILLAR__LOCAL__DNS__:8080}"
 	        "in-addr.arpa:53{errors;cache 30;" NODELOCAL_END "}"
 	        "ip6.arpa:53{errors;cache 30;" NODELOCAL_END "}"
-	        ".:53{errors;cache 30;reload;loop;bind 169.254.20.10 10.96.0.10;"
+	        ".:53{errors;cache 30;reload;loop;bind __PILLAR__LOCAL__DNS__ __PILLAR__DNS__SERVER__;"
 	        "forward . __PILLAR__UPSTREAM__SERVERS__;prometheus :9253}");
 }
 
