@@ -7,11 +7,11 @@
 #include "plugin.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/pattern.h"
 #include "net/loop_timer.h"
 
 #define DAY_MS 86400000u
@@ -25,8 +25,9 @@
 #define RATE 100u
 #define BURST 200u
 
-struct pattern {
-	regex_t regex;
+/* Errors whose reason fits a pattern. */
+struct kind {
+	struct pattern *pattern;
 	char *text;
 	uint64_t period_ms;
 	enum log_level level;
@@ -36,7 +37,7 @@ struct pattern {
 };
 
 struct errors {
-	VEC(struct pattern *) patterns;
+	VEC(struct kind *) kinds;
 	_Atomic uint64_t next_end_ms; /* no period ends before */
 	struct log_limit *limits;     /* one a worker */
 	struct uv_loop_s *loop;
@@ -45,37 +46,8 @@ struct errors {
 
 /* --- setup -------------------------------------------------------------------------------- */
 
-/* Go's \d and \D, which POSIX does not have; the rest of both languages is close enough. */
-static void translate(struct buf *out, const char *p)
-{
-	for (; *p != '\0'; p++) {
-		if (p[0] == '\\' && (p[1] == 'd' || p[1] == 'D')) {
-			buf_str(out, *++p == 'd' ? "[0-9]" : "[^0-9]");
-		} else if (p[0] == '\\' && p[1] != '\0') {
-			buf_add(out, p++, 2);
-		} else {
-			buf_char(out, *p);
-		}
-	}
-}
-
-static int compile(struct pattern *p, const struct directive *o, struct err *e)
-{
-	struct buf posix = {0};
-	char why[128];
-	int rc;
-
-	translate(&posix, p->text);
-	rc = regcomp(&p->regex, buf_text(&posix), REG_EXTENDED | REG_NOSUB);
-	buf_free(&posix);
-	if (rc == 0)
-		return 0;
-	regerror(rc, &p->regex, why, sizeof(why));
-	return args_error(o, e, "invalid pattern '%s': %s", p->text, why);
-}
-
 /* [LEVEL] [show_first] behind the pattern. */
-static int read_words(struct pattern *p, const struct directive *o, struct err *e)
+static int read_words(struct kind *k, const struct directive *o, struct err *e)
 {
 	static const char *const words[] = {
 		"debug", "info", "warning", "error", "show_first", NULL};
@@ -88,47 +60,58 @@ static int read_words(struct pattern *p, const struct directive *o, struct err *
 		if (rc != 0)
 			return rc;
 		if (which < ARRAY_LEN(levels))
-			p->level = levels[which];
+			k->level = levels[which];
 		else
-			p->shows_first = true;
+			k->shows_first = true;
 	}
 	return 0;
+}
+
+static void kind_free(struct kind *k)
+{
+	pattern_free(k->pattern);
+	free(k->text);
+	free(k);
+}
+
+static int compile(struct kind *k, const struct directive *o, struct err *e)
+{
+	struct err why;
+
+	k->pattern = pattern_new(k->text, &why);
+	return k->pattern != NULL ? 0 : args_error(o, e, "%s", why.text);
 }
 
 static int set_consolidate(void *conf, const struct directive *o, struct err *e)
 {
 	struct errors *x = conf;
-	struct pattern *p;
+	struct kind *k;
 	int rc;
 
-	if (x->patterns.len == PATTERNS_MAX)
+	if (x->kinds.len == PATTERNS_MAX)
 		return args_error(o, e, "more than %d patterns", PATTERNS_MAX);
-	p = mem_new(struct pattern);
-	p->text = mem_str(directive_arg(o, 1));
-	p->level = LOG_ERROR;
-	p->end_ms = NEVER;
-	rc = args_duration_ms(o, 0, ARGS_RANGE(1, DAY_MS), &p->period_ms, e);
+	k = mem_new(struct kind);
+	k->text = mem_str(directive_arg(o, 1));
+	k->level = LOG_ERROR;
+	k->end_ms = NEVER;
+	rc = args_duration_ms(o, 0, ARGS_RANGE(1, DAY_MS), &k->period_ms, e);
 	if (rc == 0)
-		rc = read_words(p, o, e);
+		rc = read_words(k, o, e);
 	if (rc == 0)
-		rc = compile(p, o, e);
+		rc = compile(k, o, e);
 	if (rc != 0) {
-		free(p->text);
-		free(p);
+		kind_free(k);
 		return rc;
 	}
-	vec_push(&x->patterns, p);
+	vec_push(&x->kinds, k);
 	return 0;
 }
 
 static void errors_free(struct errors *x)
 {
-	vec_for_each(&x->patterns, p) {
-		regfree(&(*p)->regex);
-		free((*p)->text);
-		free(*p);
-	}
-	vec_free(&x->patterns);
+	vec_for_each(&x->kinds, k)
+		kind_free(*k);
+	vec_free(&x->kinds);
 	free(x->limits);
 	free(x);
 }
@@ -187,15 +170,15 @@ static const char *duration_text(char out[40], uint64_t ms)
 	return out;
 }
 
-static void tell(struct pattern *p)
+static void tell(struct kind *k)
 {
-	uint64_t count = atomic_exchange(&p->count, 0);
+	uint64_t count = atomic_exchange(&k->count, 0);
 	char period[40];
 
-	if (count == 0 || (count == 1 && p->shows_first))
+	if (count == 0 || (count == 1 && k->shows_first))
 		return;
-	log_line(p->level, "plugin/errors", "%llu errors like '%s' occurred in last %s",
-		(unsigned long long)count, p->text, duration_text(period, p->period_ms));
+	log_line(k->level, "plugin/errors", "%llu errors like '%s' occurred in last %s",
+		(unsigned long long)count, k->text, duration_text(period, k->period_ms));
 }
 
 /* Tell the periods that are over; whoever ends a period first does it. */
@@ -204,11 +187,11 @@ static void end_periods(struct errors *x, uint64_t now_ms)
 	uint64_t next = NEVER;
 
 	atomic_store(&x->next_end_ms, NEVER);
-	vec_for_each(&x->patterns, p) {
-		uint64_t end = atomic_load(&(*p)->end_ms);
+	vec_for_each(&x->kinds, k) {
+		uint64_t end = atomic_load(&(*k)->end_ms);
 
-		if (end <= now_ms && atomic_compare_exchange_strong(&(*p)->end_ms, &end, NEVER))
-			tell(*p);
+		if (end <= now_ms && atomic_compare_exchange_strong(&(*k)->end_ms, &end, NEVER))
+			tell(*k);
 		else if (end < next)
 			next = end;
 	}
@@ -216,22 +199,22 @@ static void end_periods(struct errors *x, uint64_t now_ms)
 		atomic_store(&x->next_end_ms, next);
 }
 
-/* Count an error under p; the first one begins a period. */
-static void consolidate(struct errors *x, struct pattern *p, uint64_t now_ms)
+/* Count an error under k; the first one begins a period. */
+static void consolidate(struct errors *x, struct kind *k, uint64_t now_ms)
 {
-	uint64_t none = NEVER, end = now_ms + p->period_ms;
+	uint64_t none = NEVER, end = now_ms + k->period_ms;
 
-	atomic_fetch_add(&p->count, 1);
-	if (atomic_compare_exchange_strong(&p->end_ms, &none, end) &&
+	atomic_fetch_add(&k->count, 1);
+	if (atomic_compare_exchange_strong(&k->end_ms, &none, end) &&
 		end < atomic_load(&x->next_end_ms))
 		atomic_store(&x->next_end_ms, end);
 }
 
-static struct pattern *find_pattern(const struct errors *x, const char *text)
+static struct kind *find_kind(const struct errors *x, const char *text)
 {
-	vec_for_each(&x->patterns, p)
-		if (regexec(&(*p)->regex, text, 0, NULL, 0) == 0)
-			return *p;
+	vec_for_each(&x->kinds, k)
+		if (pattern_match((*k)->pattern, str_from(text), NULL))
+			return *k;
 	return NULL;
 }
 
@@ -277,7 +260,7 @@ static void reply(struct query *q, void *instance)
 	struct errors *x = instance;
 	uint64_t now_ms = q->worker->now_ns / 1000000;
 	char text[TEXT_MAX];
-	struct pattern *p;
+	struct kind *k;
 	const char *why;
 
 	if (now_ms >= atomic_load_explicit(&x->next_end_ms, memory_order_relaxed))
@@ -285,14 +268,14 @@ static void reply(struct query *q, void *instance)
 	why = q->is_internal ? NULL : reason(q, text);
 	if (why == NULL)
 		return;
-	p = find_pattern(x, why);
-	if (p == NULL) {
+	k = find_kind(x, why);
+	if (k == NULL) {
 		write_line(x, q, LOG_ERROR, why, now_ms);
 		return;
 	}
-	if (p->shows_first && atomic_load(&p->count) == 0)
-		write_line(x, q, p->level, why, now_ms);
-	consolidate(x, p, now_ms);
+	if (k->shows_first && atomic_load(&k->count) == 0)
+		write_line(x, q, k->level, why, now_ms);
+	consolidate(x, k, now_ms);
 }
 
 static void on_time(void *arg)
@@ -306,10 +289,10 @@ static int start(void *instance, struct err *e)
 	uint64_t interval_ms = LATE_MS;
 
 	(void)e;
-	vec_for_each(&x->patterns, p)
-		if ((*p)->period_ms < interval_ms)
-			interval_ms = (*p)->period_ms;
-	if (x->patterns.len > 0 && x->loop != NULL)
+	vec_for_each(&x->kinds, k)
+		if ((*k)->period_ms < interval_ms)
+			interval_ms = (*k)->period_ms;
+	if (x->kinds.len > 0 && x->loop != NULL)
 		x->timer = loop_timer_start(x->loop, interval_ms, on_time, x);
 	return 0;
 }
@@ -319,8 +302,8 @@ static void teardown(void *instance)
 	struct errors *x = instance;
 
 	loop_timer_stop(x->timer);
-	vec_for_each(&x->patterns, p)
-		tell(*p);
+	vec_for_each(&x->kinds, k)
+		tell(*k);
 	errors_free(x);
 }
 

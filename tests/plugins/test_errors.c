@@ -106,6 +106,33 @@ static void errors_of_a_kind_are_consolidated(void **state)
 		"[WARNING] plugin/errors: 1 errors like 'timeout$' occurred in last 1m30s\n");
 }
 
+static void patterns_are_those_of_go(void **state)
+{
+	static const struct {
+		const char *pattern, *why;
+		bool fits;
+	} rows[] = {
+		{"^read udp .*?: i/o timeout$", "read udp 10.0.0.1:4000->8.8.8.8:53: i/o timeout", true},
+		{"^failed to \\w+\\b", "failed to connect: refused", true},
+		{"(?i)TIMEOUT", "i/o timeout", true},
+		{"(?:refused|reset)\\s", "connection refused", false},
+		{"\\D\\d{2}\\z", "code 17", true},
+		{"^i/o$", "i/o timeout", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char options[128];
+		struct rig r;
+
+		snprintf(options, sizeof(options), "{\nconsolidate 1s \"%s\"\n}", rows[i].pattern);
+		open_errors(&r, options);
+		answer(&r, RCODE_SERVFAIL, rows[i].why, "forward");
+		assert_int_equal(lines.len == 0, rows[i].fits);
+		rig_close(&r);
+	}
+}
+
 static void the_first_of_a_kind_can_be_shown(void **state)
 {
 	struct rig r;
@@ -156,7 +183,8 @@ static void mistakes_are_refused(void **state)
 		{"{\nconsolidate 1s\n}", "wrong number of arguments"},
 		{"{\nconsolidate 0s a\n}", "at least 1ms"},
 		{"{\nconsolidate 1 a\n}", "is not a duration"},
-		{"{\nconsolidate 1s \"(\"\n}", "invalid pattern '('"},
+		{"{\nconsolidate 1s \"(\"\n}", "the regular expression '(' is wrong at character 2"},
+		{"{\nconsolidate 1s \"(a)\\1\"\n}", "uses what Go has not: back references"},
 		{"{\nconsolidate 1s a fatal\n}", "unknown value 'fatal'"},
 		{"{\ntrace\n}", "unknown property 'trace'"},
 	};
@@ -186,6 +214,7 @@ int main(void)
 		cmocka_unit_test(failures_are_told_with_their_reason),
 		cmocka_unit_test(what_is_no_failure_of_ours_is_not_told),
 		cmocka_unit_test(errors_of_a_kind_are_consolidated),
+		cmocka_unit_test(patterns_are_those_of_go),
 		cmocka_unit_test(the_first_of_a_kind_can_be_shown),
 		cmocka_unit_test(a_flood_is_cut_and_counted),
 		cmocka_unit_test(mistakes_are_refused),
