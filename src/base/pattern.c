@@ -18,6 +18,7 @@
 struct pattern {
 	pcre2_code *code;
 	pcre2_match_context *limits;
+	unsigned n; /* groups, and one, as far as we remember them */
 };
 
 /* RE2 promises linear time and so has none of these; a Corefile that uses them is not Go's. */
@@ -41,6 +42,7 @@ struct pattern *pattern_new(const char *text, struct err *e)
 	pcre2_code *code;
 	PCRE2_UCHAR why[200];
 	PCRE2_SIZE at;
+	uint32_t groups;
 	int rc;
 
 	if (strlen(text) > TEXT_MAX || foreign(text) != NULL) {
@@ -59,6 +61,8 @@ struct pattern *pattern_new(const char *text, struct err *e)
 	}
 	p = mem_new(struct pattern);
 	p->code = code;
+	must(pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups) == 0);
+	p->n = groups < PATTERN_GROUPS ? groups + 1 : PATTERN_GROUPS;
 	p->limits = pcre2_match_context_create(NULL);
 	must(p->limits != NULL);
 	pcre2_set_match_limit(p->limits, STEPS_MAX);
@@ -120,8 +124,7 @@ bool pattern_match(const struct pattern *p, struct str text, struct pattern_matc
 		return false;
 	if (m == NULL)
 		return true;
-	n = n == 0 ? (int)PATTERN_GROUPS : n;
-	m->n = (unsigned)n;
+	m->n = p->n; /* groups behind the last that took part count, too: they are empty */
 	for (unsigned i = 0; i < PATTERN_GROUPS; i++) {
 		bool took_part = i < m->n && at[2 * i] != PCRE2_UNSET;
 
@@ -136,7 +139,7 @@ int pattern_group(const struct pattern *p, struct str name)
 	char text[64];
 	int n;
 
-	if (name.len >= sizeof(text))
+	if (name.len == 0 || name.len >= sizeof(text))
 		return -1;
 	memcpy(text, name.at, name.len);
 	text[name.len] = '\0';
