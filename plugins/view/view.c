@@ -47,7 +47,7 @@ static int setup(struct setup *s, struct err *e)
 		rc = args_count(s->first, 1, 1, e);
 	if (rc != 0)
 		return rc;
-	v = view_new(s->first->args[0].text);
+	v = view_new(s->first->args[0].text, s->workers);
 	rc = read_options(s, v, e);
 	if (rc != 0) {
 		view_free(v);
@@ -69,6 +69,18 @@ static bool metadata(struct query *q, void *instance, struct str label, struct s
 	return str_is(label, "name");
 }
 
+static void metrics(void *instance, struct metrics *m)
+{
+	static const struct metric_family failures = {"seamark_view_failures_total",
+	        "Questions for which a condition of the view had no value.", METRIC_COUNTER};
+	const struct view *v = instance;
+	struct buf labels = {0};
+
+	metrics_label(&labels, "view", v->name);
+	metrics_sample(m, &failures, labels.at, (double)counters_sum(v->failed, 0));
+	buf_free(&labels);
+}
+
 static void teardown(void *instance)
 {
 	view_free(instance);
@@ -78,6 +90,7 @@ const struct plugin view_plugin = {
         .name = "view",
         .setup = setup,
         .metadata = metadata,
+        .metrics = metrics,
         .teardown = teardown,
         .explain = &explain_passes,
 };

@@ -123,7 +123,7 @@ static int read_request(struct request *r, struct str words, struct err *e)
 /* What a server block makes of a question. */
 struct route {
 	const struct server *server; /* NULL: no block has the name */
-	bool is_possible; /* its view takes the question of some clients */
+	bool is_possible; /* a view decides, and takes the questions of some clients */
 	const struct plugin *plugin; /* that decided; NULL: none */
 	struct explanation x;
 	struct buf before; /* what plugins above it said, or might say */
@@ -166,7 +166,8 @@ static void follow_route(struct route *r, const struct explain_ask *ask)
 	bool may_answer = false;
 
 	if (r->server == NULL) {
-		explain_say(&r->x, EXPLAIN_REFUSED, "no server block has this name");
+		explain_say(&r->x, EXPLAIN_REFUSED, "no %sserver block has this name",
+			r->is_possible ? "other " : "");
 		return;
 	}
 	vec_for_each(&r->server->chain->query_hooks, l) {
@@ -204,6 +205,7 @@ static void add_route(struct routes *routes, const struct server *s, bool is_pos
 struct view_search {
 	struct routes *routes;
 	struct view_ask ask;
+	bool has_possible;
 };
 
 static bool takes(void *arg, const struct server *s)
@@ -211,8 +213,10 @@ static bool takes(void *arg, const struct server *s)
 	struct view_search *search = arg;
 	enum expr_result result = view_might_take(s->view, &search->ask);
 
-	if (result == EXPR_UNKNOWN)
+	if (result == EXPR_UNKNOWN) {
 		add_route(search->routes, s, true);
+		search->has_possible = true;
+	}
 	return result == EXPR_TRUE;
 }
 
@@ -221,16 +225,18 @@ static void find_routes(
 	struct routes *routes, const struct generation *g, const struct explain_ask *ask)
 {
 	struct view_search search = {
-		routes, {ask->name.wire, ask->type, CLASS_IN, ask->client}};
+		routes, {ask->name.wire, ask->type, CLASS_IN, ask->client}, false};
 	struct server_ask wanted = {ask->name.wire, name_labels(ask->name.wire),
 		ask->type == TYPE_DS, takes, &search};
 
 	routes->len = 0;
 	vec_for_each(&g->listens, l) {
-		struct server *s = server_match(&(*l)->group, &wanted);
+		struct server *s;
 
-		if (s != NULL)
-			add_route(routes, s, false);
+		search.has_possible = false;
+		s = server_match(&(*l)->group, &wanted);
+		if (s != NULL || search.has_possible)
+			add_route(routes, s, s == NULL);
 	}
 	if (routes->len == 0)
 		routes->at[routes->len++] = (struct route){.server = NULL};
@@ -426,6 +432,15 @@ static void write_path(struct buf *out, const struct generation *g, const struct
 	routes_fini(&routes);
 }
 
+/* The first that no view has to take first. */
+static const struct route *first_route(const struct routes *routes)
+{
+	for (unsigned i = 0; i < routes->len; i++)
+		if (!routes->at[i].is_possible)
+			return &routes->at[i];
+	return &routes->at[0];
+}
+
 /* One line for a name that was tried; true when a resolver stops there. */
 static bool write_try(
 	struct buf *out, const struct generation *g, const struct explain_ask *ask, unsigned number)
@@ -435,13 +450,13 @@ static bool write_try(
 	bool is_last;
 
 	find_routes(&routes, g, ask);
-	x = &routes.at[0].x;
+	x = &first_route(&routes)->x;
 	buf_printf(out, "  %u. ", number);
 	write_question(out, ask);
 	write_outcome(out, x);
 	if (x->why.len > 0)
 		buf_printf(out, " (%s)", buf_text(&x->why));
-	buf_char(out, '\n');
+	buf_str(out, routes.at[0].is_possible ? " (a view may answer otherwise)\n" : "\n");
 	is_last = x->outcome != EXPLAIN_NXDOMAIN && x->outcome != EXPLAIN_NODATA;
 	routes_fini(&routes);
 	return is_last;

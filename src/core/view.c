@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "core/counters.h"
 #include "core/metadata.h"
 #include "core/query.h"
+#include "core/worker.h"
 #include "dns/name.h"
 #include "dns/rr.h"
 
@@ -278,11 +280,12 @@ static const struct expr_function functions[] = {
 
 /* --- views ------------------------------------------------------------------------------- */
 
-struct view *view_new(const char *name)
+struct view *view_new(const char *name, unsigned workers)
 {
 	struct view *v = mem_new(struct view);
 
 	v->name = mem_str(name);
+	v->failed = counters_new(workers, 1);
 	return v;
 }
 
@@ -313,7 +316,7 @@ static enum expr_result decide(const struct view *v, struct asked *a)
 		enum expr_result one = expr_run(condition->expr, a);
 
 		if (one == EXPR_FALSE || one == EXPR_FAILED)
-			return EXPR_FALSE;
+			return one;
 		if (one == EXPR_UNKNOWN)
 			all = one;
 	}
@@ -323,15 +326,19 @@ static enum expr_result decide(const struct view *v, struct asked *a)
 bool view_takes(const struct view *v, struct query *q)
 {
 	struct asked a = {q, {q->folded, q->msg.qtype, q->msg.qclass, &q->client}};
+	enum expr_result result = decide(v, &a);
 
-	return decide(v, &a) == EXPR_TRUE;
+	if (result == EXPR_FAILED)
+		counters_add(v->failed, q->worker->index, 0, 1);
+	return result == EXPR_TRUE;
 }
 
 enum expr_result view_might_take(const struct view *v, const struct view_ask *ask)
 {
 	struct asked a = {NULL, *ask};
+	enum expr_result result = decide(v, &a);
 
-	return decide(v, &a);
+	return result == EXPR_FAILED ? EXPR_FALSE : result;
 }
 
 void view_free(struct view *v)
@@ -343,6 +350,7 @@ void view_free(struct view *v)
 		free(condition->text);
 	}
 	vec_free(&v->conditions);
+	counters_free(v->failed);
 	free(v->name);
 	free(v);
 }

@@ -15,6 +15,7 @@
 #include "net/addr.h"
 
 struct chain;
+struct counters;
 struct query;
 
 struct view_condition {
@@ -25,6 +26,7 @@ struct view_condition {
 struct view {
 	char *name; /* the view label of metrics */
 	VEC(struct view_condition) conditions; /* all must hold */
+	struct counters *failed; /* how often one of them had no value */
 };
 
 /* What is known about a question whose packet there is not. */
@@ -34,8 +36,9 @@ struct view_ask {
 	const union addr *client; /* NULL: not known */
 };
 
-/* A view with a name (copied) and without conditions, which takes everything. */
-struct view *view_new(const char *name);
+/* A view with a name (copied) and without conditions, which takes everything; for so many workers.
+ */
+struct view *view_new(const char *name, unsigned workers);
 /* Add a condition. 0, or -EINVAL with column, reason and remedy in e. */
 int view_add(struct view *v, const char *text, struct err *e);
 /* Tell the chain which metadata the conditions use, before plugins that have it are set up. */

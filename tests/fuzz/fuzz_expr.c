@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t name[] = "\3www\7example";
-	struct view *v = view_new("fuzz");
+	struct view *v = view_new("fuzz", 1);
 	struct view_ask ask = {name, 1, 1, NULL};
 	union addr client;
 	struct arena a;

@@ -5,6 +5,7 @@
 #include "core/explain.h"
 #include "core/metrics.h"
 #include "core/view.h"
+#include "prometheus/series.h"
 #include "rig.h"
 #include "test.h"
 
@@ -70,6 +71,16 @@ static const struct {
         {"name() matches '^www\\\\..*\\\\.org\\\\.$'", &plain},
 };
 
+static const char *failures(struct rig *r)
+{
+	struct metrics *m = metrics_new();
+
+	view_plugin.metrics(r->setup.instance, m);
+	buf_clear(&r->text);
+	metrics_finish(m, &r->text);
+	return strrchr(buf_text(&r->text), '{');
+}
+
 static bool asks(struct rig *r, const struct rig_ask *ask)
 {
 	struct query *q = rig_query(r, ask);
@@ -122,8 +133,10 @@ static void what_has_no_value_is_not_taken(void **state)
 	        0);
 	q = rig_query(&r, &plain);
 	assert_true(view_takes(r.setup.view, q));
+	assert_string_equal(failures(&r), "{view=\"v\"} 0\n");
 	q->local.sa.sa_family = AF_UNSPEC;
 	assert_false(view_takes(r.setup.view, q));
+	assert_string_equal(failures(&r), "{view=\"v\"} 1\n");
 	query_release(q);
 	rig_close(&r);
 	assert_int_equal(
@@ -223,7 +236,7 @@ static const char blocks[] = ".:53 {\n"
                              "}\n"
                              ".:53 {\n    whoami\n}\n";
 
-static struct generation *open_blocks(void)
+static struct generation *open_blocks(const char *text)
 {
 	static const struct plugin *const plugins[] = {
 	        &metadata_plugin, &view_plugin, &acl_plugin, &whoami_plugin, NULL};
@@ -232,7 +245,7 @@ static struct generation *open_blocks(void)
 	struct corefile *c;
 	struct err e = {""};
 
-	assert_int_equal(corefile_parse("Corefile", str_from(blocks), NULL, &c, &e), 0);
+	assert_int_equal(corefile_parse("Corefile", str_from(text), NULL, &c, &e), 0);
 	g = generation_new(c, &options, &e);
 	if (g == NULL)
 		fail_msg("%s", e.text);
@@ -241,7 +254,7 @@ static struct generation *open_blocks(void)
 
 static void metrics_say_which_view(void **state)
 {
-	struct generation *g = open_blocks();
+	struct generation *g = open_blocks(blocks);
 	struct metrics *m = metrics_new();
 	struct buf text = {0};
 
@@ -255,6 +268,39 @@ static void metrics_say_which_view(void **state)
 	assert_non_null(strstr(buf_text(&text), "coredns_acl_allowed_requests_total{server="
 	                                        "\"dns://:53\",view=\"lan\"} 0\n"));
 	buf_free(&text);
+	generation_free(g);
+	rcu_reclaim();
+}
+
+static void questions_are_counted_under_their_view(void **state)
+{
+	static const char *const lines[] = {
+	        "view=\"lan\",zone=\".\"} 1\n", "view=\"\",zone=\".\"} 1\n"};
+	struct generation *g = open_blocks(blocks);
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(rig_open(&r, &view_plugin, ". {\nview v {\nexpr true\n}\n}"), 0);
+	for (size_t i = 0; i < 2; i++) {
+		const struct server *server = g->servers.at[i * 2];
+		struct setup setup = {.generation = g, .chain = server->chain, .workers = 1};
+		struct query *q = rig_query(&r, &plain);
+		struct metrics *m = metrics_new();
+		struct series series = {0};
+		struct buf text = {0};
+
+		q->server = server;
+		series_init(&series, &setup);
+		series_count(&series, q);
+		series_report(&series, m);
+		metrics_finish(m, &text);
+		if (strstr(buf_text(&text), lines[i]) == NULL)
+			fail_msg("%s", buf_text(&text));
+		series_fini(&series);
+		buf_free(&text);
+		query_release(q);
+	}
+	rig_close(&r);
 	generation_free(g);
 	rcu_reclaim();
 }
@@ -287,7 +333,7 @@ static const struct {
 
 static void explain_says_which_view(void **state)
 {
-	struct generation *g = open_blocks();
+	struct generation *g = open_blocks(blocks);
 	struct buf out = {0};
 	struct err e;
 
@@ -303,6 +349,36 @@ static void explain_says_which_view(void **state)
 		assert_int_equal(explain_run(g, str_from(unexplained[i].request), &out, &e), 0);
 		if (strstr(buf_text(&out), unexplained[i].not ) != NULL)
 			fail_msg("%s: %s", unexplained[i].request, buf_text(&out));
+	}
+	buf_free(&out);
+	generation_free(g);
+	rcu_reclaim();
+}
+
+static void explain_says_that_a_view_may_be_all_there_is(void **state)
+{
+	static const char only[] =
+	        "lan:53 {\nview v {\nexpr client_ip() == '10.0.0.1'\n}\nwhoami\n}";
+	static const struct {
+		const char *request, *says;
+	} asked[] = {
+	        {"explain a.lan A -", "view     v, if client_ip() == '10.0.0.1'\n"},
+	        {"explain a.lan A -",
+	                "REFUSED\n    why      no other server block has this name\n"},
+	        {"explain a.lan A 10.0.0.1", "view     v, because client_ip() =="},
+	        {"explain a.lan A 11.0.0.1",
+	                "REFUSED\n    why      no server block has this name\n"},
+	};
+	struct generation *g = open_blocks(only);
+	struct buf out = {0};
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		buf_clear(&out);
+		assert_int_equal(explain_run(g, str_from(asked[i].request), &out, &e), 0);
+		if (strstr(buf_text(&out), asked[i].says) == NULL)
+			fail_msg("%s: %s", asked[i].request, buf_text(&out));
 	}
 	buf_free(&out);
 	generation_free(g);
@@ -334,7 +410,9 @@ int main(void)
 	        cmocka_unit_test(a_question_of_the_server_is_the_clients_but_for_name_and_type),
 	        cmocka_unit_test(mistakes_are_named_with_file_line_and_column),
 	        cmocka_unit_test(metrics_say_which_view),
+	        cmocka_unit_test(questions_are_counted_under_their_view),
 	        cmocka_unit_test(explain_says_which_view),
+	        cmocka_unit_test(explain_says_that_a_view_may_be_all_there_is),
 	        cmocka_unit_test(the_name_of_the_view_is_metadata),
 	};
 
