@@ -19,7 +19,7 @@ done
 apisim=$(realpath "$builddir/tests/apisim/apisim")
 account=/var/run/secrets/kubernetes.io/serviceaccount
 
-# pod_files: the file system of the pod, with its service account.
+# pod_files: the file system of the pod, with its service account; /run cannot be written.
 pod_files() {
 	mkdir "$workdir/etc"
 	cp -a /etc/. "$workdir/etc/" 2>/dev/null
@@ -30,6 +30,7 @@ pod_files() {
 	mkdir -p $account && cp "$workdir/pki/ca.crt" "$workdir/pki/token" $account ||
 		skip_all "/var/run is not /run"
 	printf default >$account/namespace
+	mount -o remount,ro /run || skip_all "cannot make /run read-only" # as the root of the Deployment
 	export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=$api
 	rm -f /etc/resolv.conf
 	echo "nameserver 10.255.0.2" >/etc/resolv.conf
