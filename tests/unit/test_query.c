@@ -1003,7 +1003,7 @@ static void of_servers_with_one_zone_the_first_whose_view_takes_it_wins(void **s
 		int answers; /* who: index, or -1 */
 		bool is_ds;
 	} rows[] = {{"one", 0, false}, {"two", 1, false}, {"none", 2, false}, {"one", 3, true}};
-	struct view view = {NULL, {NULL, 0, 0}};
+	struct view view = {.name = NULL};
 	struct server servers[4] = {{.view = NULL}};
 	struct server_ask ask = {(const uint8_t *)"\1a\3org", 2, false, takes_named, NULL};
 	char who[8] = "";
