@@ -103,7 +103,7 @@ false 1232\" NOERROR qr,aa,rd,ra [0-9]+ 0\.[0-9]+s\$" "$1: queries are logged"
 
 # --- the Corefile alone
 
-for name in kubeadm kubeadm-old kind eks; do
+for name in kubeadm kubeadm-old kind eks rke2; do
 	start_pod $name < <(install $name)
 	check_cluster $name 53
 	stop_pod
