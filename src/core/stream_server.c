@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "dns/rr.h"
@@ -18,6 +19,7 @@ struct stream_server {
 	const struct serving *serving; /* NULL once it is closed */
 	struct stream_pool *pool;
 	struct worker_flush flush;
+	struct log_limit tls_log; /* of handshakes that fail */
 };
 
 static void channel_send(struct query *q, const uint8_t *message, size_t n)
@@ -122,6 +124,22 @@ static void on_flush(struct worker_flush *f)
 	stream_pool_flush(s->pool);
 }
 
+static void on_tls_failed(struct stream *c, const char *why, void *arg)
+{
+	struct stream_server *s = arg;
+	char client[ADDR_TEXT_MAX];
+	uint64_t swallowed;
+
+	if (!log_limit_allows(&s->tls_log, s->w->now_ns / 1000000, &swallowed))
+		return;
+	addr_to_text(client, stream_client(c));
+	if (swallowed > 0)
+		log_warning("tls", "TLS with %s failed: %s (and %llu more that are not shown)",
+			client, why, (unsigned long long)swallowed);
+	else
+		log_warning("tls", "TLS with %s failed: %s", client, why);
+}
+
 static void on_stopped(void *arg)
 {
 	struct stream_server *s = arg;
@@ -150,13 +168,14 @@ struct stream_server *stream_server_open(struct worker *w, int fd, const struct 
 	        .loop = w->loop,
 	        .limits = limits_of(serving),
 	        .tls = serving->tls != NULL ? get_tls : NULL,
-	        .callbacks = {on_turn, on_message, flush_later, on_stopped, s},
+	        .callbacks = {on_turn, on_message, flush_later, on_tls_failed, on_stopped, s},
 	        .counters = &w->streams,
 	};
 
 	s->w = w;
 	s->serving = serving;
 	s->flush.fn = on_flush;
+	s->tls_log = (struct log_limit){.rate = 1, .burst = 3};
 	list_init(&s->flush.node);
 	list_push(&w->stream_servers, &s->node);
 	s->pool = stream_pool_new(fd, &config);

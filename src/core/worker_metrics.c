@@ -1,5 +1,7 @@
 #include "core/worker_metrics.h"
 
+#include <stdio.h>
+
 #include "core/metrics.h"
 #include "core/worker.h"
 
@@ -17,9 +19,22 @@ static const struct metric_family tls_handshakes = {"seamark_tls_handshakes_tota
         "(resumed), or broken off (failed).",
         METRIC_COUNTER};
 
+static const struct metric_family tls_failures = {"seamark_tls_failures_total",
+        "TLS handshakes and sessions with clients that failed, by reason.", METRIC_COUNTER};
+
 static double count_of(const uint64_t *counter)
 {
 	return (double)__atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void failure_metrics(const struct stream_counters *s, struct metrics *m)
+{
+	char label[32];
+
+	for (unsigned i = TLS_FAULT_NONE + 1; i < TLS_FAULTS; i++) {
+		snprintf(label, sizeof(label), "reason=\"%s\"", tls_fault_text(i));
+		metrics_sample(m, &tls_failures, label, count_of(&s->tls_faults[i]));
+	}
 }
 
 void worker_metrics(const struct worker *w, struct metrics *m)
@@ -38,4 +53,5 @@ void worker_metrics(const struct worker *w, struct metrics *m)
 	        count_of(&s->handshakes) - count_of(&s->resumed));
 	metrics_sample(m, &tls_handshakes, "result=\"resumed\"", count_of(&s->resumed));
 	metrics_sample(m, &tls_handshakes, "result=\"failed\"", count_of(&s->tls_failed));
+	failure_metrics(s, m);
 }

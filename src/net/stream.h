@@ -20,9 +20,9 @@
 
 #include "base/list.h"
 #include "net/addr.h"
+#include "net/tls.h"
 
 struct uv_loop_s;
-struct tls_context;
 struct stream; /* a connection */
 struct stream_pool; /* a listening socket and its connections */
 
@@ -55,6 +55,7 @@ struct stream_counters {
 	uint64_t handshakes; /* of TLS, completed */
 	uint64_t resumed; /* of them without certificates */
 	uint64_t tls_failed; /* of TLS, not completed or broken later */
+	uint64_t tls_faults[TLS_FAULTS]; /* of them, by their kind */
 };
 
 /* The owner's side. arg is given to each. */
@@ -69,6 +70,11 @@ struct stream_callbacks {
 	void (*on_message)(struct stream *c, const uint8_t *message, size_t len, void *arg);
 	/* Call stream_pool_flush() at the end of this turn. */
 	void (*flush_later)(void *arg);
+	/*
+	 * TLS with the peer failed; why is a clause such as "wrong version number", valid during
+	 * the call. Not called for peers that just left. May be NULL.
+	 */
+	void (*on_tls_failed)(struct stream *c, const char *why, void *arg);
 	/* No connection, handle or unanswered message is left; the pool is freed right after. */
 	void (*on_stopped)(void *arg);
 	void *arg;

@@ -292,6 +292,7 @@ static void expire(struct stream_pool *p, const struct list *head, size_t offset
 		if (w->since_ms + limit_ms > uv_now(p->loop))
 			return;
 		stream_count(&p->counters->timeouts);
+		c->is_late = true;
 		stream_close(c);
 	}
 }

@@ -36,6 +36,7 @@ struct stream {
 	uint32_t taken; /* octets that the peer took since write.since_ms */
 	bool has_handle; /* libuv still knows poll */
 	bool is_closed;
+	bool is_late; /* a deadline has closed it */
 	bool is_delivering; /* on_message is on the stack */
 	bool is_read_out; /* nothing more is read: end of stream, framing error, shutdown */
 	uint32_t idle_mark; /* delivered, when the idle time began */

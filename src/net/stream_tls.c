@@ -74,6 +74,17 @@ static bool has_flooded(struct stream *c)
 	return true;
 }
 
+static void note_failure(struct stream *c, enum tls_fault fault, const char *why)
+{
+	const struct stream_callbacks *owner = &c->pool->callbacks;
+
+	stream_count(&c->pool->counters->tls_failed);
+	stream_count(&c->pool->counters->tls_faults[fault]);
+	/* who connects and leaves is a probe more often than a client */
+	if (owner->on_tls_failed != NULL && fault != TLS_FAULT_CLOSED)
+		owner->on_tls_failed(c, why, owner->arg);
+}
+
 static void note_state(struct stream *c, enum tls_state before)
 {
 	struct stream_counters *counters = c->pool->counters;
@@ -82,7 +93,7 @@ static void note_state(struct stream *c, enum tls_state before)
 	if (now == before)
 		return;
 	if (now == TLS_FAILED)
-		stream_count(&counters->tls_failed);
+		note_failure(c, tls_fault(c->tls), tls_problem(c->tls));
 	if (before == TLS_HANDSHAKE && now != TLS_FAILED) {
 		stream_count(&counters->handshakes);
 		if (tls_is_resumed(c->tls))
@@ -145,7 +156,8 @@ void stream_tls_end(struct stream *c)
 		return;
 	c->pool->memory -= c->tls_cost;
 	if (stream_is_shaking_hands(c))
-		stream_count(&c->pool->counters->tls_failed);
+		note_failure(c, c->is_late ? TLS_FAULT_TIMEOUT : TLS_FAULT_CLOSED,
+		        "the handshake takes too long");
 	if (c->out.len > 0)
 		return;
 	tls_close(c->tls);

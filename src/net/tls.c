@@ -39,6 +39,7 @@ struct tls_session {
 	SSL *ssl;
 	BIO *in, *out; /* memory; owned by ssl */
 	enum tls_state state;
+	enum tls_fault fault;
 	char problem[PROBLEM_MAX];
 };
 
@@ -59,13 +60,43 @@ static const char *openssl_text(char out[PROBLEM_MAX])
 	return out;
 }
 
+static enum tls_fault kind_of(unsigned long code)
+{
+	int reason = ERR_GET_REASON(code);
+
+	if (ERR_GET_LIB(code) != ERR_LIB_SSL)
+		return TLS_FAULT_OTHER;
+	switch (reason) {
+	case SSL_R_WRONG_VERSION_NUMBER:
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_HTTPS_PROXY_REQUEST:
+	case SSL_R_PACKET_LENGTH_TOO_LONG:
+		return TLS_FAULT_NO_TLS;
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+		return TLS_FAULT_VERSION;
+	case SSL_R_NO_SHARED_CIPHER:
+	case SSL_R_NO_SHARED_GROUPS:
+	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+	case SSL_R_NO_SUITABLE_KEY_SHARE:
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+		return TLS_FAULT_CIPHER;
+	case SSL_R_NO_APPLICATION_PROTOCOL: return TLS_FAULT_ALPN;
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+		return TLS_FAULT_CERTIFICATE;
+	default: return reason >= SSL_AD_REASON_OFFSET ? TLS_FAULT_ALERT : TLS_FAULT_OTHER;
+	}
+}
+
 static void fail(struct tls_session *s)
 {
 	long verified = SSL_get_verify_result(s->ssl);
 
 	s->state = TLS_FAILED;
+	s->fault = kind_of(ERR_peek_error());
 	openssl_text(s->problem);
-	if (verified != X509_V_OK)
+	if (s->fault == TLS_FAULT_CERTIFICATE && verified != X509_V_OK)
 		snprintf(s->problem, PROBLEM_MAX, "%s", X509_verify_cert_error_string(verified));
 }
 
@@ -533,6 +564,19 @@ bool tls_has_part(const struct tls_session *s)
 const char *tls_problem(const struct tls_session *s)
 {
 	return s->problem;
+}
+
+enum tls_fault tls_fault(const struct tls_session *s)
+{
+	return s->fault;
+}
+
+const char *tls_fault_text(enum tls_fault fault)
+{
+	static const char *const texts[TLS_FAULTS] = {"none", "no_tls", "version", "cipher", "alpn",
+	        "certificate", "alert", "other", "timeout", "closed"};
+
+	return texts[fault];
 }
 
 bool tls_is_resumed(const struct tls_session *s)

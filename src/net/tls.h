@@ -75,6 +75,22 @@ enum tls_state {
 	TLS_FAILED, /* see tls_problem(); send what tls_output() has (an alert), then close */
 };
 
+/* Why a session came to nothing, in as many kinds as a counter needs. */
+enum tls_fault {
+	TLS_FAULT_NONE,
+	TLS_FAULT_NO_TLS,      /* the peer speaks something else */
+	TLS_FAULT_VERSION,     /* it is too old, or too new */
+	TLS_FAULT_CIPHER,      /* no cipher, group or signature that both know */
+	TLS_FAULT_ALPN,        /* it wants another protocol than "dot" */
+	TLS_FAULT_CERTIFICATE, /* the peer's is missing or not good */
+	TLS_FAULT_ALERT,       /* the peer says that something of ours is not good */
+	TLS_FAULT_OTHER,
+	/* these are for the owner of the connection to find out */
+	TLS_FAULT_TIMEOUT,
+	TLS_FAULT_CLOSED,
+	TLS_FAULTS
+};
+
 /* Take n octets from the network. Returns the state. */
 enum tls_state tls_feed(struct tls_session *s, const uint8_t *data, size_t n);
 /* The state now. */
@@ -93,5 +109,9 @@ void tls_close(struct tls_session *s);
 bool tls_has_part(const struct tls_session *s);
 /* Why it failed: "certificate has expired", "wrong version number"; "" when it did not. */
 const char *tls_problem(const struct tls_session *s);
+/* Why it failed, as a kind; TLS_FAULT_NONE when it did not. */
+enum tls_fault tls_fault(const struct tls_session *s);
+/* The word for a kind in labels of metrics. */
+const char *tls_fault_text(enum tls_fault fault);
 /* True when the session was resumed, without certificates. */
 bool tls_is_resumed(const struct tls_session *s);

@@ -52,6 +52,15 @@ static void on_stopped(void *arg)
 	((struct fixture *)arg)->is_stopped = true;
 }
 
+static void on_tls_failed(struct stream *c, const char *why, void *arg)
+{
+	struct fixture *f = arg;
+
+	must(stream_client(c)->sa.sa_family == AF_INET);
+	f->tls_failures++;
+	snprintf(f->tls_why, sizeof(f->tls_why), "%s", why);
+}
+
 static int listen_on_loopback(union addr *addr)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -88,7 +97,7 @@ void start_tls(struct fixture *f, const struct stream_limits *limits, struct tls
 	struct stream_config config = {
 	        .loop = &f->loop,
 	        .limits = limits,
-	        .callbacks = {NULL, on_message, flush_later, on_stopped, f},
+	        .callbacks = {NULL, on_message, flush_later, on_tls_failed, on_stopped, f},
 	        .counters = &f->counters,
 	        .tls = tls == NULL ? NULL : get_tls,
 	};

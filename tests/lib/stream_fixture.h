@@ -25,6 +25,8 @@ struct fixture {
 	bool keeps; /* on_message keeps messages instead of answering */
 	size_t answer_len; /* 0: a header alone */
 	unsigned n_kept;
+	unsigned tls_failures; /* that were told, and why the last one */
+	char tls_why[100];
 	struct {
 		struct stream *c;
 		uint8_t id[2];

@@ -106,6 +106,11 @@ unlike "$(mutual +tls-certfile="$certs/other.crt" +tls-keyfile="$certs/other.key
 	"one with a certificate of another CA is refused"
 like "$(cat "$workdir/keys")" '^CLIENT_HANDSHAKE_TRAFFIC_SECRET|^CLIENT_RANDOM' "secrets are logged when asked for"
 
+like "$(cat "$log")" '^\[WARNING\] tls: TLS with 127.0.0.1:[0-9]+ failed: peer did not return a certificate' \
+	"the log says why a handshake failed"
+[ "$(sample 'seamark_tls_failures_total{reason="certificate"}')" -ge 2 ]
+ok "and the metrics count the reasons"
+
 # --- odd and slow clients
 
 exec 5<>"/dev/tcp/127.0.0.1/$port" # says nothing

@@ -268,6 +268,8 @@ static void a_handshake_that_stops_is_closed_like_a_message(void **state)
 		run_until(&f, stream_pool_connections(f.pool) == 0);
 		assert_int_equal(f.counters.timeouts, 1);
 		assert_int_equal(f.counters.tls_failed, 1);
+		assert_int_equal(f.counters.tls_faults[TLS_FAULT_TIMEOUT], 1);
+		assert_string_equal(f.tls_why, "the handshake takes too long");
 		peer_close(&p);
 		check_and_stop(&f);
 	}
@@ -297,33 +299,91 @@ static void a_client_that_leaves_at_any_octet_leaves_nothing(void **state)
 	run_until(&f, stream_pool_connections(f.pool) == 0);
 	assert_int_equal(f.counters.accepted, n);
 	assert_int_equal(f.counters.handshakes + f.counters.tls_failed, n);
+	assert_int_equal(f.counters.tls_faults[TLS_FAULT_CLOSED], f.counters.tls_failed);
+	assert_int_equal(f.tls_failures, 0); /* a line for each probe would be a flood */
 	check_and_stop(&f);
 }
 
 static void what_is_no_tls_gets_an_alert_and_is_closed(void **state)
 {
-	static const char garbage[][32] = {
-	        "\0\x1d\0\1\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1", /* DNS over TCP */
-	        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-	        "\x16\3\1\377\377\377\377\377\377\377\377\377\377\377\377\377",
-	        "\x17\3\3\0\20aaaaaaaaaaaaaaaa",
+	static const struct {
+		char data[32];
+		enum tls_fault fault;
+		const char *why;
+	} rows[] = {
+	        /* DNS over TCP */
+	        {"\0\x1d\0\1\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1", TLS_FAULT_NO_TLS,
+	                "wrong version number"},
+	        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", TLS_FAULT_NO_TLS, "http request"},
+	        {"\x16\3\1\377\377\377\377\377\377\377\377\377\377\377\377\377", TLS_FAULT_NO_TLS,
+	                "packet length too long"},
+	        {"\x17\3\3\0\20aaaaaaaaaaaaaaaa", TLS_FAULT_OTHER, "unexpected message"},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(garbage); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct fixture f;
 		struct stream_limits l = patient();
 		int fd;
 
 		start_tls(&f, &l, server);
 		fd = connected(&f);
-		send_all(fd, (const uint8_t *)garbage[i], 22);
+		send_all(fd, (const uint8_t *)rows[i].data, 22);
 		run_until(&f, is_closed(fd));
 		assert_int_equal(f.counters.tls_failed, 1);
+		assert_int_equal(f.counters.tls_faults[rows[i].fault], 1);
+		assert_string_equal(f.tls_why, rows[i].why);
+		assert_int_equal(f.tls_failures, 1);
 		assert_int_equal(f.counters.messages, 0);
 		close(fd);
 		check_and_stop(&f);
 	}
+}
+
+/* A handshake between these two fails for that reason. */
+static void check_failure(struct tls_context *s, struct tls_context *c, enum tls_fault fault,
+        const char *why)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p = {.tls = NULL};
+
+	start_tls(&f, &l, s);
+	p.fd = connected(&f);
+	p.tls = tls_connect(c, "localhost", &f.addr);
+	run_until(&f, peer_is_gone(&p));
+	assert_int_equal(f.counters.tls_faults[fault], 1);
+	assert_string_equal(f.tls_why, why);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+static void the_reason_of_a_failed_handshake_is_told(void **state)
+{
+	char cert[64], key[64], ca[64], other[64];
+	struct tls_server_options so = {
+	        .cert = cert, .key = key, .ca = ca, .auth = TLS_REQUIRE_AND_VERIFY};
+	struct tls_client_options co = {.ca = other};
+	struct tls_context *s, *c;
+
+	(void)state;
+	snprintf(cert, sizeof(cert), "%s/server.crt", dir);
+	snprintf(key, sizeof(key), "%s/server.key", dir);
+	snprintf(ca, sizeof(ca), "%s/ca.crt", dir);
+	snprintf(other, sizeof(other), "%s/other.crt", dir);
+	c = tls_client_context(&co, NULL);
+	check_failure(server, c, TLS_FAULT_ALERT, "tlsv1 alert unknown ca");
+	tls_context_unref(c);
+	s = tls_server_context(&so, NULL);
+	check_failure(s, client, TLS_FAULT_CERTIFICATE, "peer did not return a certificate");
+	co.ca = ca;
+	co.cert = other;
+	snprintf(key, sizeof(key), "%s/other.key", dir);
+	co.key = key;
+	c = tls_client_context(&co, NULL);
+	check_failure(s, c, TLS_FAULT_CERTIFICATE, "unable to get local issuer certificate");
+	tls_context_unref(c);
+	tls_context_unref(s);
 }
 
 static void a_broken_record_ends_an_open_connection(void **state)
@@ -522,6 +582,7 @@ int main(void)
 	        cmocka_unit_test(a_handshake_that_stops_is_closed_like_a_message),
 	        cmocka_unit_test(a_client_that_leaves_at_any_octet_leaves_nothing),
 	        cmocka_unit_test(what_is_no_tls_gets_an_alert_and_is_closed),
+	        cmocka_unit_test(the_reason_of_a_failed_handshake_is_told),
 	        cmocka_unit_test(a_broken_record_ends_an_open_connection),
 	        cmocka_unit_test(an_idle_client_is_told_goodbye),
 	        cmocka_unit_test(a_client_that_says_goodbye_gets_its_answers),
