@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/metadata.h"
 #include "dns/wire.h"
 #include "rewrite/rewrite.h"
 
@@ -111,6 +112,19 @@ static size_t write_variable(uint8_t *out, const struct subject *s, const char *
 	return 3;
 }
 
+/* A value of metadata; none is an option without data, as in CoreDNS. */
+static size_t write_label(uint8_t *out, const struct subject *s, struct str label)
+{
+	struct str value = {"", 0};
+
+	metadata_get(s->query, label, &value);
+	if (value.len > REWRITE_VALUE_MAX)
+		value.len = REWRITE_VALUE_MAX;
+	if (value.len > 0)
+		memcpy(out, value.at, value.len);
+	return value.len;
+}
+
 static size_t write_value(uint8_t *out, const struct subject *s, const struct edns_rule *r)
 {
 	if (r->kind == EDNS_SUBNET)
@@ -119,6 +133,8 @@ static size_t write_value(uint8_t *out, const struct subject *s, const struct ed
 		return 0;
 	if (r->variable != NULL)
 		return write_variable(out, s, r->variable);
+	if (r->label.len > 0)
+		return write_label(out, s, r->label);
 	memcpy(out, r->data, r->len);
 	return r->len;
 }

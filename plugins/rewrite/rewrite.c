@@ -48,7 +48,7 @@ static bool apply(struct subject *s, const struct rule *r)
 	}
 }
 
-static void subject_init(struct subject *s, const struct query *q)
+static void subject_init(struct subject *s, struct query *q)
 {
 	s->query = q;
 	s->name_len = name_to_text(s->name, q->folded);

@@ -46,6 +46,7 @@ struct edns_rule {
 	uint16_t code;
 	uint8_t bits4, bits6; /* of a client subnet */
 	const char *variable; /* "client_ip" of {client_ip}; NULL: data */
+	struct str label; /* "kubernetes/client-namespace": metadata; empty: data */
 	uint8_t data[REWRITE_VALUE_MAX];
 	uint16_t len;
 };
@@ -69,7 +70,7 @@ struct rewrite {
 
 /* A question while rules change it. */
 struct subject {
-	const struct query *query;
+	struct query *query;
 	char name[REWRITE_TEXT_MAX]; /* lower case, with the dot at its end */
 	size_t name_len;
 	uint16_t type, rr_class;

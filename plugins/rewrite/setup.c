@@ -1,7 +1,9 @@
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
 
+#include "core/metadata.h"
 #include "rewrite/rewrite.h"
 
 /* The words of a rule, of its line and of the lines in its braces, in a row. */
@@ -10,6 +12,7 @@ struct words {
 	VEC(const char *) list;
 	size_t at;
 	struct rewrite *instance;
+	struct chain *chain;
 };
 
 static const char *next(struct words *w)
@@ -252,18 +255,32 @@ static int read_cname(struct words *w, struct rule *r, struct err *e)
 
 /* --- edns0 --- */
 
-static int read_data(struct words *w, struct edns_rule *x, const char *word, struct err *e)
+/* What stands in braces: a variable, or the label of a value that a plugin has. */
+static int read_variable(struct words *w, struct edns_rule *x, struct str name, struct err *e)
 {
 	static const char *const variables[] = {"qname", "qtype", "client_ip", "client_port",
 	        "protocol", "server_ip", "server_port"};
+
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+		if (str_is(name, variables[i]))
+			x->variable = variables[i];
+	if (x->variable != NULL)
+		return 0;
+	if (str_has_prefix(name, "/")) /* as in formats of log */
+		name = (struct str){name.at + 1, name.len - 1};
+	if (!metadata_is_key(name))
+		return args_error(w->d, e, "unknown variable '{%.*s}'", (int)name.len, name.at);
+	x->label = name; /* in the tree, which lives as long */
+	metadata_want(w->chain, name);
+	return 0;
+}
+
+static int read_data(struct words *w, struct edns_rule *x, const char *word, struct err *e)
+{
 	size_t n = strlen(word);
 
-	if (n > 2 && word[0] == '{' && word[n - 1] == '}') {
-		for (size_t i = 0; i < ARRAY_LEN(variables); i++)
-			if (str_is((struct str){word + 1, n - 2}, variables[i]))
-				x->variable = variables[i];
-		return x->variable != NULL ? 0 : args_error(w->d, e, "unknown variable '%s'", word);
-	}
+	if (n > 2 && word[0] == '{' && word[n - 1] == '}')
+		return read_variable(w, x, (struct str){word + 1, n - 2}, e);
 	if (strncmp(word, "0x", 2) != 0) {
 		if (n > sizeof(x->data))
 			return wants(w, "the data of an option is too long", e);
@@ -275,7 +292,8 @@ static int read_data(struct words *w, struct edns_rule *x, const char *word, str
 		char digits[3] = {p[0], p[1], '\0'}, *end;
 
 		x->data[x->len++] = (uint8_t)strtoul(digits, &end, 16);
-		if (end != digits + 2 || x->len == sizeof(x->data))
+		if (!isxdigit((unsigned char)p[0]) || end != digits + 2 ||
+		        x->len == sizeof(x->data))
 			return args_error(w->d, e, "'%s' is no hexadecimal data", word);
 	}
 	return 0;
@@ -392,9 +410,10 @@ static void collect(struct words *w, const struct directive *d)
 	}
 }
 
-static int read_rule(struct rewrite *instance, const struct directive *d, struct err *e)
+static int read_rule(struct rewrite *instance, struct chain *chain, const struct directive *d,
+        struct err *e)
 {
-	struct words w = {.d = d, .instance = instance};
+	struct words w = {.d = d, .instance = instance, .chain = chain};
 	struct rule *r = mem_new(struct rule);
 	int rc;
 
@@ -433,7 +452,7 @@ int rewrite_setup(struct setup *s, struct err *e)
 	arena_init(&r->arena);
 	for (const struct directive *d = s->first; d != NULL && rc == 0;
 	        d = block_find(s->block, "rewrite", d))
-		rc = read_rule(r, d, e);
+		rc = read_rule(r, s->chain, d, e);
 	if (rc != 0) {
 		rewrite_free(r);
 		return rc;

@@ -3,6 +3,8 @@
 #include "test.h"
 
 #include "../../plugins/rewrite/rewrite.h"
+#include "core/metadata.h"
+#include "core/zone_list.h"
 #include "dns/wire.h"
 
 extern const struct plugin rewrite_plugin;
@@ -110,6 +112,8 @@ static void bad_rules_are_refused(void **state)
 		{"rewrite edns0 local set 0xffff1 a", "'0xffff1' is no code of an option"},
 		{"rewrite edns0 local set 0xfffe 0xabc", "'0xabc' is no hexadecimal data"},
 		{"rewrite edns0 local set 0xfffe {who}", "unknown variable '{who}'"},
+		{"rewrite edns0 local set 0xfffe {teller/}", "unknown variable '{teller/}'"},
+		{"rewrite edns0 local set 0xfffe 0x+1", "'0x+1' is no hexadecimal data"},
 		{"rewrite edns0 subnet set 33 0", "the bits of IPv4 (0-32)"},
 		{"rewrite edns0 nsid set revert more", "unexpected 'more'"},
 	};
@@ -185,6 +189,51 @@ static void options_of_the_question_are_edited(void **state)
 	}
 }
 
+/* The data of the only option after one rule, with a value of metadata in the query or without. */
+static const char *data_from_metadata(const char *rule, const char *value)
+{
+	static char data[REWRITE_VALUE_MAX + 1];
+	struct zone_list all = {.zones = {NULL, 0, 0}};
+	const struct rewrite *instance;
+	struct subject s = {.type = TYPE_A};
+	struct query *q;
+	char text[300];
+	struct rig r;
+
+	zone_list_add(&all, &(struct name){1, {0}});
+	snprintf(text, sizeof(text), ". {\nrewrite edns0 local set 0xffee %s\n}", rule);
+	assert_int_equal(rig_open(&r, &rewrite_plugin, text), 0);
+	metadata_enable(&r.chain, &all);
+	q = rig_query(&r, &(struct rig_ask){.name = "a.", .type = TYPE_A});
+	if (value != NULL)
+		metadata_put(q, STR("teller/who"), str_from(value));
+	s.query = q;
+	subject_read_options(&s, q);
+	instance = r.setup.instance;
+	assert_true(subject_edit_options(&s, instance->rules.at[0]->edns));
+	assert_int_equal(get16(s.options + 2) + 4, s.options_len);
+	memcpy(data, s.options + 4, s.options_len - 4);
+	data[s.options_len - 4] = '\0';
+	query_release(q);
+	rig_close(&r);
+	zone_list_free(&all);
+	return data;
+}
+
+static void options_can_carry_metadata(void **state)
+{
+	char is_long[700];
+
+	(void)state;
+	memset(is_long, 'a', sizeof(is_long) - 1);
+	is_long[sizeof(is_long) - 1] = '\0';
+	assert_string_equal(data_from_metadata("{teller/who}", "me"), "me");
+	assert_string_equal(data_from_metadata("{/teller/who}", "me"), "me"); /* as log has it */
+	assert_string_equal(data_from_metadata("{teller/who}", NULL), "");
+	assert_string_equal(data_from_metadata("{teller/what}", "me"), "");
+	assert_int_equal(strlen(data_from_metadata("{teller/who}", is_long)), REWRITE_VALUE_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +242,7 @@ int main(void)
 		cmocka_unit_test(catastrophic_patterns_end),
 		cmocka_unit_test(bad_rules_are_refused),
 		cmocka_unit_test(options_of_the_question_are_edited),
+		cmocka_unit_test(options_can_carry_metadata),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
