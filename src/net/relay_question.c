@@ -58,17 +58,17 @@ static void put_header(struct question *q, uint16_t flags)
 
 void question_make(struct question *q, const uint8_t *wire, const struct msg *m, uint64_t seed)
 {
-	uint8_t key[RELAY_QUERY_MAX], options[OPTIONS_MAX];
-	size_t n = copy_options(options, wire, &m->edns);
+	uint8_t folded[NAME_MAX_OCTETS], options[OPTIONS_MAX];
+	size_t n = copy_options(options, wire, &m->edns), tail = MSG_HEADER + (size_t)m->qname_len;
 
 	put_header(q, (uint16_t)(FLAG_RD | (m->flags & (FLAG_AD | FLAG_CD))));
 	q->name_len = m->qname_len;
 	q->end = (uint16_t)(MSG_HEADER + q->name_len + 4);
 	memcpy(q->wire + MSG_HEADER, wire + MSG_HEADER, q->name_len + 4u);
 	put_opt(q, m->edns.wants_dnssec, options, n);
-	memcpy(key, q->wire, q->len);
-	name_fold(key + MSG_HEADER, q->wire + MSG_HEADER, q->name_len);
-	q->hash = hash_bytes(seed, key, q->len);
+	name_fold(folded, q->wire + MSG_HEADER, q->name_len);
+	q->hash = hash_bytes(seed, folded, q->name_len);
+	q->hash = hash_bytes(q->hash, q->wire + tail, q->len - tail);
 }
 
 void question_copy(struct question *to, const struct question *from)
