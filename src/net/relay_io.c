@@ -10,15 +10,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/outbox.h"
 #include "net/tls.h"
 
 #define BATCH 32u
-#define QUEUE 64u
+#define QUEUE OUTBOX_MAX
 /* Batches in one wake-up of a socket, so that the others get their turn. */
 #define ROUNDS_MAX 8
-/* A send may meet the error of an earlier datagram; then it was not done and is tried again. */
-#define SEND_TRIES 3u
-/* More datagrams than that leave while epoll does not watch the socket: see send_unwatched(). */
+/* More messages than that leave while epoll does not watch the socket: see send_packed(). */
 #define WATCHED_SENDS_MAX 15u
 #define STREAM_READ 16384u
 
@@ -37,6 +36,7 @@ struct relay_io {
 	struct list failed; /* sockets with an error to report */
 	unsigned queued;
 	struct queued queue[QUEUE];
+	struct outbox out;
 	uint8_t in[BATCH][RELAY_DATAGRAM_MAX];
 	uint8_t stream_in[STREAM_READ];
 	uint8_t tls_in[STREAM_READ]; /* what was inside of it */
@@ -96,6 +96,7 @@ struct relay_io *relay_io_new(
 	io->handlers = *h;
 	io->relay_arg = relay_arg;
 	list_init(&io->failed);
+	outbox_init(&io->out);
 	must(uv_timer_init(host->loop, &io->timer) == 0);
 	io->timer.data = io;
 	io->handles = 1;
@@ -212,6 +213,7 @@ int relay_udp_open(struct relay_io *io, const struct relay_route *way, void *soc
 	s->arg = socket_arg;
 	s->fd = fd;
 	list_init(&s->failed);
+	outbox_probe(&io->out, fd);
 	rc = uv_poll_init(io->host.loop, &s->poll, fd);
 	if (rc != 0) {
 		close(fd);
@@ -232,61 +234,42 @@ static void note_error(struct relay_udp *s, int error)
 		list_push(&s->io->failed, &s->failed);
 }
 
-/* Send n datagrams on one socket. What does not leave is retransmitted by the schedule. */
-static void send_all(struct relay_udp *s, struct mmsghdr *msgs, unsigned n)
+/*
+ * Send what is packed. For each message that leaves a socket the kernel tells whoever watches it
+ * that there is room. Nobody here wants to know; for many it costs more than to stop watching.
+ */
+static int send_packed(struct relay_udp *s, unsigned n)
 {
-	unsigned done = 0, tries = 0;
+	int rc;
 
-	while (done < n && tries < SEND_TRIES) {
-		int rc = sendmmsg(s->fd, msgs + done, n - done, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (rc > 0) {
-			done += (unsigned)rc;
-			continue;
-		}
-		tries++;
-		if (errno == EAGAIN)
-			return;
-		if (errno != EINTR)
-			note_error(s, -errno);
-	}
+	if (n <= WATCHED_SENDS_MAX)
+		return outbox_send(&s->io->out, s->fd);
+	uv_poll_stop(&s->poll);
+	rc = outbox_send(&s->io->out, s->fd);
+	uv_poll_start(&s->poll, UV_READABLE, on_poll);
+	return rc;
 }
 
 /*
- * For each datagram that leaves a socket the kernel tells whoever watches it that there is room.
- * Nobody here wants to know; for many it costs more than to stop watching for that long.
+ * Send all queued datagrams of the socket of queue entry `first`. What does not leave is
+ * retransmitted by the schedule.
  */
-static void send_unwatched(struct relay_udp *s, struct mmsghdr *msgs, unsigned n)
-{
-	uv_poll_stop(&s->poll);
-	send_all(s, msgs, n);
-	uv_poll_start(&s->poll, UV_READABLE, on_poll);
-}
-
-/* Send all queued datagrams of the socket of queue entry `first`. */
 static void send_socket(struct relay_io *io, unsigned first)
 {
 	struct relay_udp *s = io->queue[first].socket;
-	struct mmsghdr msgs[QUEUE];
-	struct iovec iov[QUEUE];
-	unsigned n = 0;
+	int rc;
 
 	for (unsigned i = first; i < io->queued; i++) {
 		struct queued *q = &io->queue[i];
 
 		if (q->socket != s)
 			continue;
-		iov[n] = (struct iovec){q->data, q->len};
-		memset(&msgs[n], 0, sizeof(msgs[n]));
-		msgs[n].msg_hdr.msg_iov = &iov[n];
-		msgs[n].msg_hdr.msg_iovlen = 1;
-		n++;
+		outbox_add(&io->out, q->data, q->len);
 		q->socket = NULL;
 	}
-	if (n > WATCHED_SENDS_MAX)
-		send_unwatched(s, msgs, n);
-	else
-		send_all(s, msgs, n);
+	rc = send_packed(s, outbox_pack(&io->out));
+	if (rc != 0)
+		note_error(s, rc);
 }
 
 static void transmit(struct relay_io *io)

@@ -24,11 +24,14 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-bench.XXXXXX")
 upstream=
 . "$here/lib.sh"
 
-# A name of a miss comes again after more answers than the measurement has.
+# A name of a miss comes again after more answers than the measurement has. Names have many lengths, as
+# they have in life, because seamark sends queries of equal length together.
 write_names() {
 	awk -v n="$1" 'BEGIN {
+		srand(1)
 		for (i = 0; i < n; i++)
-			printf "n%d.bench.example A NOERROR 1 10.0.0.1\n", i
+			printf "%sn%d.bench.example A NOERROR 1 10.0.0.1\n",
+				substr("abcdefghijklmnopqr", 1, int(rand() * 18)), i
 	}'
 }
 

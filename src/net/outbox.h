@@ -1,0 +1,49 @@
+/*
+ * Datagrams that are about to leave by one connected UDP socket, in as few system calls and with
+ * as little of the kernel's work as possible: of a burst, those of equal length are one message
+ * that the kernel cuts into segments behind the routing, the filters and the queue
+ * (UDP_SEGMENT). Used by relay_io.c for questions to an upstream server. Each is a datagram of its
+ * own on the wire.
+ *
+ * Lifetime: its owner's; one thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define OUTBOX_MAX 64u
+/* Fewer than that leave as they are, which is what whoever captures packets expects to see. */
+#define OUTBOX_BURST 16u
+
+/* The length of the segments, for sendmsg(). */
+struct outbox_control {
+	_Alignas(struct cmsghdr) uint8_t at[CMSG_SPACE(sizeof(uint16_t))];
+};
+
+struct outbox {
+	bool has_segments; /* false: the kernel, or the way of some datagram, has none */
+	unsigned len;
+	struct iovec parts[OUTBOX_MAX]; /* as they were added */
+	/* made by outbox_pack() */
+	unsigned messages_len;
+	struct mmsghdr messages[OUTBOX_MAX];
+	struct iovec packed[OUTBOX_MAX]; /* the parts, those of a message side by side */
+	struct outbox_control control[OUTBOX_MAX];
+};
+
+/* An empty one, which uses segments until outbox_probe() or outbox_send() learns better. */
+void outbox_init(struct outbox *o);
+/* Do without segments from now on when the kernel of this UDP socket does not know them. */
+void outbox_probe(struct outbox *o, int fd);
+/* Add a datagram of n octets, at most OUTBOX_MAX of them; borrowed until outbox_send(). */
+void outbox_add(struct outbox *o, const uint8_t *data, size_t n);
+/* Make messages of what was added; the number of them. Datagrams of a length keep their order. */
+unsigned outbox_pack(struct outbox *o);
+/*
+ * Send what was packed by the connected socket fd and forget it. 0, or the last negative errno
+ * that the network reported; what did not leave is lost, as it may be on the way.
+ */
+int outbox_send(struct outbox *o, int fd);
