@@ -229,20 +229,26 @@ static void write_lines(struct buf *b, const struct directive *d)
 	buf_char(b, '}');
 }
 
-/* A cache of other upstream servers, or of other names, knows nothing that holds here. */
+/* Whatever else may answer in place of the cache's answers, or change them, makes them outdated. */
+static bool is_bystander(const char *name)
+{
+	static const char *const names[] = {"acl", "any", "bufsize", "cancel", "chaos", "debug",
+	        "errors", "health", "loadbalance", "log", "loop", "metadata", "multisocket", "nsid",
+	        "pprof", "prometheus", "ready", "reload", "shed", "timeouts", "tls"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 static void write_key(struct buf *b, const struct setup *s)
 {
-	static const char *const names[] = {
-	        "bind", "view", "cache", "forward", "rewrite", "template", "header", "minimal"};
-
 	for (size_t i = 0; i < s->block->key_count; i++)
 		buf_printf(b, "%s ", s->block->keys[i].text);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const struct directive *d = block_find(s->block, names[i], NULL);
-
-		for (; d != NULL; d = block_find(s->block, names[i], d))
+	block_for_each (s->block, d)
+		if (!is_bystander(d->name))
 			write_lines(b, d);
-	}
 }
 
 static int take_state(struct cache *c, struct setup *s, struct err *e)
