@@ -2,16 +2,9 @@
 
 #include "kubernetes/kube.h"
 
-#define ENTRIES_MIN 16u
-
 /* Reverse names above an address: of whole octets for IPv4, of half octets for IPv6. */
 #define ABOVE_BITS4 24u
 #define ABOVE_BITS6 124u
-
-struct owner_array {
-	size_t cap;
-	const struct kube_entry *at[]; /* each published; NULL: nobody has that number */
-};
 
 void kube_owners_init(struct kube_owners *o)
 {
@@ -19,6 +12,7 @@ void kube_owners_init(struct kube_owners *o)
 	addr_table_init(&o->v6, 16);
 	prefix_set_init(&o->above4, ABOVE_BITS4);
 	prefix_set_init(&o->above6, ABOVE_BITS6);
+	slots_init(&o->entries, 0, 0);
 }
 
 void kube_owners_fini(struct kube_owners *o)
@@ -27,47 +21,7 @@ void kube_owners_fini(struct kube_owners *o)
 	addr_table_fini(&o->v6);
 	prefix_set_fini(&o->above4);
 	prefix_set_fini(&o->above6);
-	free(o->entries);
-	vec_free(&o->free);
-}
-
-/* --- numbers of entries ------------------------------------------------------------------ */
-
-static void make_room(struct kube_owners *o, size_t number)
-{
-	struct owner_array *old = o->entries, *new;
-	size_t cap = old == NULL ? ENTRIES_MIN : old->cap * 2;
-
-	if (old != NULL && number < old->cap)
-		return;
-	new = mem_alloc(sizeof(*new) + cap * sizeof(*new->at));
-	new->cap = cap;
-	if (old != NULL)
-		memcpy(new->at, old->at, old->cap * sizeof(*new->at));
-	rcu_publish(o->entries, new);
-	rcu_retire(old, free);
-}
-
-static uint32_t take_number(struct kube_owners *o)
-{
-	uint32_t number;
-
-	if (o->free.len > 0)
-		return o->free.at[--o->free.len];
-	number = ++o->last;
-	make_room(o, number);
-	return number;
-}
-
-/*
- * The entry with a number that was found a moment ago. By now it can be that of another service,
- * so that whoever asks makes sure that the entry has the address.
- */
-static const struct kube_entry *entry_of(const struct kube_owners *o, uint32_t number)
-{
-	const struct owner_array *a = rcu_borrow(o->entries);
-
-	return a == NULL || number >= a->cap ? NULL : rcu_borrow(a->at[number]);
+	slots_fini(&o->entries);
 }
 
 /* --- addresses of entries ---------------------------------------------------------------- */
@@ -175,15 +129,15 @@ void kube_owners_replace(struct kube *k, struct kube_entry *old, struct kube_ent
 	entry = only_service(entry);
 	if (old == NULL && entry == NULL)
 		return;
-	number = old == NULL ? take_number(o) : old->number;
+	number = old == NULL ? slots_take(&o->entries) : old->number;
 	if (entry != NULL)
 		entry->number = number;
 	collect(&before, k, old);
 	collect(&now, k, entry);
-	rcu_publish(o->entries->at[number], entry);
+	slots_set(&o->entries, number, entry);
 	change(o, &before, &now, number);
 	if (entry == NULL)
-		vec_push(&o->free, number);
+		slots_give(&o->entries, number);
 	vec_free(&before.list);
 	vec_free(&now.list);
 }
@@ -258,7 +212,7 @@ const struct kube_entry *kube_owners_next(
 	uint32_t number;
 
 	while (entry == NULL && (number = addr_table_next(t, ip->bytes, w)) != 0)
-		entry = entry_of(o, number);
+		entry = slots_get(&o->entries, number);
 	return entry;
 }
 

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "base/vec.h"
+#include "base/slots.h"
 #include "names/addr_table.h"
 #include "names/prefix_set.h"
 
@@ -18,15 +18,11 @@ struct arena;
 struct ip;
 struct kube;
 struct kube_entry;
-struct owner_array;
 
 struct kube_owners {
 	struct addr_table v4, v6; /* numbers of the entries that have an address */
 	struct prefix_set above4, above6; /* partial reverse names with PTR records below them */
-	struct owner_array *entries; /* published: by number */
-	/* control thread */
-	uint32_t last; /* number given */
-	VEC(uint32_t) free; /* numbers given back */
+	struct slots entries; /* by number; whoever asks makes sure that one has the address */
 };
 
 /* Start empty. */

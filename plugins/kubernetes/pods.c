@@ -4,7 +4,6 @@
 #include "kubernetes/kube.h"
 
 #define POD_ON_HOST 1u /* in place of a namespace: a pod on the network of its node */
-#define SPACES_MIN 16u
 /* A number is given again after so many others: whoever is reading now has long ended. */
 #define NUMBERS_AT_REST 64u
 
@@ -15,17 +14,12 @@ struct space {
 	char name[]; /* key of the map */
 };
 
-struct space_array {
-	size_t cap;
-	struct space *at[]; /* each published */
-};
-
 void kube_pods_init(struct kube_pod_index *p)
 {
 	addr_table_init(&p->v4, 4);
 	addr_table_init(&p->v6, 16);
 	map_init(&p->by_name);
-	p->last = POD_ON_HOST;
+	slots_init(&p->spaces, POD_ON_HOST, NUMBERS_AT_REST);
 }
 
 void kube_pods_fini(struct kube_pod_index *p)
@@ -38,40 +32,10 @@ void kube_pods_fini(struct kube_pod_index *p)
 	map_fini(&p->by_name);
 	addr_table_fini(&p->v4);
 	addr_table_fini(&p->v6);
-	free(p->spaces);
-	vec_free(&p->free);
+	slots_fini(&p->spaces);
 }
 
 /* --- namespaces -------------------------------------------------------------------------- */
-
-static void make_room(struct kube_pod_index *p, size_t number)
-{
-	struct space_array *old = p->spaces, *new;
-	size_t cap = old == NULL ? SPACES_MIN : old->cap * 2;
-
-	if (old != NULL && number < old->cap)
-		return;
-	new = mem_alloc(sizeof(*new) + cap * sizeof(*new->at));
-	new->cap = cap;
-	if (old != NULL)
-		memcpy(new->at, old->at, old->cap * sizeof(*new->at));
-	rcu_publish(p->spaces, new);
-	rcu_retire(old, free);
-}
-
-static uint32_t take_number(struct kube_pod_index *p)
-{
-	uint32_t number;
-
-	if (p->free.len > NUMBERS_AT_REST) {
-		number = p->free.at[0];
-		vec_remove(&p->free, 0);
-		return number;
-	}
-	number = ++p->last;
-	make_room(p, number);
-	return number;
-}
 
 /* The namespace called name, with a number of its own. */
 static struct space *space_of(struct kube_pod_index *p, const char *name)
@@ -85,21 +49,27 @@ static struct space *space_of(struct kube_pod_index *p, const char *name)
 	memcpy(s->name, name, key.len + 1);
 	s->label[0] = (uint8_t)key.len;
 	name_fold(s->label + 1, (const uint8_t *)name, key.len);
-	s->number = take_number(p);
+	s->number = slots_take(&p->spaces);
 	map_put(&p->by_name, (struct str){s->name, key.len}, s);
-	rcu_publish(p->spaces->at[s->number], s);
+	slots_set(&p->spaces, s->number, s);
 	return s;
+}
+
+static void space_hold(struct kube_pod_index *p, uint32_t number)
+{
+	struct space *s = slots_get(&p->spaces, number);
+
+	s->users++;
 }
 
 static void space_drop(struct kube_pod_index *p, uint32_t number)
 {
-	struct space *s = p->spaces->at[number];
+	struct space *s = slots_get(&p->spaces, number);
 
 	if (--s->users > 0)
 		return;
 	map_del(&p->by_name, str_from(s->name));
-	rcu_publish(p->spaces->at[number], NULL);
-	vec_push(&p->free, number);
+	slots_give(&p->spaces, number);
 	rcu_retire(s, free);
 }
 
@@ -162,7 +132,7 @@ static void change(struct kube_pod_index *p, const struct ip *ip, const struct n
 
 	vec_for_each(&new->list, n)
 		if (!has_number(old, *n) && addr_table_add(t, ip->bytes, *n) && *n != POD_ON_HOST)
-			p->spaces->at[*n]->users++;
+			space_hold(p, *n);
 	vec_for_each(&old->list, n)
 		if (!has_number(new, *n) && addr_table_remove(t, ip->bytes, *n) &&
 			*n != POD_ON_HOST)
@@ -193,15 +163,12 @@ static uint32_t next_space(const struct kube_pod_index *p, const struct ip *ip,
 {
 	const struct addr_table *t = ip->len == 4 ? &p->v4 : &p->v6;
 	uint32_t number = addr_table_next(t, ip->bytes, w);
-	const struct space_array *spaces;
 	const struct space *s;
 
 	*label = NULL;
 	if (number == 0 || number == POD_ON_HOST)
 		return number;
-	/* the array is as new as the number, or newer */
-	spaces = rcu_borrow(p->spaces);
-	s = rcu_borrow(spaces->at[number]);
+	s = slots_get(&p->spaces, number);
 	if (s != NULL)
 		*label = s->label;
 	return number;

@@ -8,20 +8,17 @@
 #pragma once
 
 #include "base/map.h"
-#include "base/vec.h"
+#include "base/slots.h"
 #include "names/addr_table.h"
 
 struct ip;
 struct kube;
-struct space_array;
 
 struct kube_pod_index {
 	struct addr_table v4, v6; /* numbers of namespaces, POD_ON_HOST */
-	struct space_array *spaces; /* published: namespaces by number */
+	struct slots spaces; /* namespaces by number */
 	/* control thread */
 	struct map by_name; /* struct space */
-	VEC(uint32_t) free; /* numbers given back, the oldest first */
-	uint32_t last; /* number given */
 };
 
 /* Start empty. */

@@ -267,7 +267,7 @@ static void changes_free_what_they_replace(void **state)
 	}
 	assert_int_equal(k->owners.v4.count, 1);
 	assert_int_equal(k->owners.above4.count, 1);
-	assert_int_equal(k->owners.last, 1);
+	assert_int_equal(k->owners.entries.last, 1);
 	/* svc, pod, dns, dns-version, ns.dns, the namespace and the service */
 	assert_int_equal(k->primary->table.count, 7);
 	close_kube(&r);

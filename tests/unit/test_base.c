@@ -9,6 +9,8 @@
 #include "base/map.h"
 #include "base/num.h"
 #include "base/rand.h"
+#include "base/rcu.h"
+#include "base/slots.h"
 #include "base/vec.h"
 
 static void arena_gives_aligned_zeroed_memory(void **state)
@@ -158,6 +160,32 @@ static void slices_cut_and_trim(void **state)
 	assert_null(rest.at);
 }
 
+static void numbers_lead_to_objects_and_rest(void **state)
+{
+	static int objects[100];
+	struct slots s;
+
+	(void)state;
+	slots_init(&s, 1, 2);
+	assert_null(slots_get(&s, 7)); /* none was ever given out */
+	for (uint32_t i = 2; i < 100; i++) {
+		assert_int_equal(slots_take(&s), i);
+		assert_null(slots_get(&s, i));
+		slots_set(&s, i, &objects[i]);
+	}
+	for (uint32_t i = 2; i < 100; i++)
+		assert_ptr_equal(slots_get(&s, i), &objects[i]);
+	for (uint32_t i = 10; i < 13; i++)
+		slots_give(&s, i);
+	assert_null(slots_get(&s, 11));
+	assert_int_equal(slots_take(&s), 10);
+	assert_int_equal(slots_take(&s), 100); /* 11 and 12 rest */
+	slots_give(&s, 50);
+	assert_int_equal(slots_take(&s), 11);
+	slots_fini(&s);
+	rcu_reclaim();
+}
+
 static void file_reader_refuses_what_is_not_a_plain_file(void **state)
 {
 	struct buf b = {0};
@@ -181,6 +209,7 @@ int main(void)
 		cmocka_unit_test(random_below_is_uniform),
 		cmocka_unit_test(log_limit_lets_a_burst_through_and_counts_the_rest),
 		cmocka_unit_test(slices_cut_and_trim),
+		cmocka_unit_test(numbers_lead_to_objects_and_rest),
 		cmocka_unit_test(file_reader_refuses_what_is_not_a_plain_file),
 	};
 
