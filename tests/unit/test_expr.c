@@ -417,6 +417,7 @@ static const struct {
         {"said == 'a'", "column 1: 'said' is a function; write said(...)"},
         {"lower == 'a'", "column 1: 'lower' is a function; write lower(...)"},
         {"nil == nil", "unknown name 'nil'"},
+        {"any ([1], true)", "column 1: there is no function 'any' here; the manual of the plugin"},
         /* calls */
         {"word('a') == ''", "column 6: word() takes no arguments; write ')'"},
         {"said() == ''", "column 6: said() takes a text in single quotes"},

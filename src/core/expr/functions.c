@@ -46,6 +46,14 @@ static const struct builtin *find_builtin(struct str name)
 	return NULL;
 }
 
+/* True when a bracket follows the name that is looked at. */
+static bool is_called(const struct compiler *c)
+{
+	struct str rest = {c->lexer.text.at + c->lexer.at, c->lexer.text.len - c->lexer.at};
+
+	return str_has_prefix(str_trim(rest), "(");
+}
+
 static int unknown_name(const struct compiler *c, const struct expr_token *name)
 {
 	const char *names[NAMES_MAX], *near;
@@ -65,7 +73,10 @@ static int unknown_name(const struct compiler *c, const struct expr_token *name)
 		return expr_error(
 		        c->e, name->at, "unknown function '%s'; did you mean '%s'?", word, near);
 	return expr_error(c->e, name->at,
-	        "unknown name '%.*s'; a text stands in single quotes, a function has brackets",
+	        is_called(c) ? "there is no function '%.*s' here; the manual of the plugin lists "
+	                       "those that there are"
+	                     : "unknown name '%.*s'; a text stands in single quotes, a function "
+	                       "has brackets",
 	        (int)(name->text.len < 60 ? name->text.len : 60), name->text.at);
 }
 
