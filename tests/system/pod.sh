@@ -30,7 +30,7 @@ pod_files() {
 	mkdir -p $account && cp "$workdir/pki/ca.crt" "$workdir/pki/token" $account ||
 		skip_all "/var/run is not /run"
 	printf default >$account/namespace
-	mount -o remount,ro /run || skip_all "cannot make /run read-only" # as the root of the Deployment
+	mount -o remount,bind,ro /run || skip_all "cannot make /run read-only" # as the root of the Deployment
 	export KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=$api
 	rm -f /etc/resolv.conf
 	echo "nameserver 10.255.0.2" >/etc/resolv.conf

@@ -38,7 +38,7 @@ outside_pod() { # WHAT OPTION...
 	stop_pod
 }
 
-mount -o remount,rw /run && rm -r $account
+mount -o remount,bind,rw /run && rm -r $account
 unset KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
 outside_pod kubeconfig "kubeconfig $workdir/pki/kubeconfig"
 echo wrong-token >"$workdir/pki/token"
