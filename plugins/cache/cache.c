@@ -1,5 +1,6 @@
 #include "cache/cache.h"
 
+#include "base/clock.h"
 #include "base/rcu.h"
 #include "dns/wire.h"
 
@@ -28,6 +29,48 @@ static bool applies(const struct cache *c, const struct query *q)
 	if (zone_list_match(&c->zones, q->folded) < 0)
 		return false;
 	return !edns_reaches_far(q->buf, &q->msg.edns);
+}
+
+/*
+ * Names go to servers of another network now: what those before answered may be wrong here, and
+ * what they still answer, too. Nothing is freed: entries go when others need their place.
+ */
+static void on_change(struct upstreams_follower *f)
+{
+	struct cache *c = container_of(f, struct cache, follower);
+
+	atomic_fetch_add(&c->state->resets, 1);
+	atomic_store(&c->state->valid_ms, clock_ms() + 1);
+}
+
+/* Hooks of forward: cache starts before it, and ends before it. */
+static int start(void *instance, struct err *e)
+{
+	struct cache *c = instance;
+	struct offered o;
+
+	(void)e;
+	c->follower.on_change = on_change;
+	if (offer_find(c->chain, UPSTREAMS, &o))
+		((const struct upstreams_ops *)o.ops)->follow(o.instance, &c->follower);
+	return 0;
+}
+
+static bool is_valid(const struct cache *c, uint64_t asked_ms)
+{
+	return asked_ms >= atomic_load_explicit(&c->state->valid_ms, memory_order_relaxed);
+}
+
+/* What is known about a question, but for what must not be used any more. */
+static struct cache_found find(const struct cache *c, const struct cache_key *key)
+{
+	struct cache_found found = cache_store_find(c->state->store, key);
+
+	if (found.answer != NULL && !is_valid(c, found.answer->stored_ms))
+		found.answer = NULL;
+	if (found.failure != NULL && !is_valid(c, found.failure->stored_ms))
+		found.failure = NULL;
+	return found;
 }
 
 /* Bring in what the lookup will touch. */
@@ -128,7 +171,7 @@ static enum verdict query(struct query *q, void *instance)
 		return NEXT;
 	cache_count(c, q, CACHE_REQUESTS);
 	cache_store_hash(c->state->store, &key);
-	found = cache_store_find(c->state->store, &key);
+	found = find(c, &key);
 	if (found.answer != NULL && cache_entry_is_fresh(found.answer, now_ms(q)))
 		return hit(c, q, found.answer);
 	has_failed = found.failure != NULL && cache_entry_is_fresh(found.failure, now_ms(q));
@@ -168,7 +211,7 @@ static void reply(struct query *q, void *instance)
 		return;
 	}
 	if (q->answer.rcode == RCODE_SERVFAIL) {
-		struct cache_found found = cache_store_find(c->state->store, &key);
+		struct cache_found found = find(c, &key);
 
 		stale = stale_answer(c, &found, now_ms(q));
 		if (e != NULL && stale != NULL)
@@ -178,8 +221,10 @@ static void reply(struct query *q, void *instance)
 		cache_answer_stale(c, stale, q);
 	else if (e != NULL && e->is_clamped)
 		cache_entry_answer(e, q, 0);
-	if (e != NULL)
+	if (e != NULL && is_valid(c, q->start_ns / 1000000))
 		cache_store_put(c->state->store, e);
+	else
+		free(e);
 }
 
 static void teardown(void *instance)
@@ -190,6 +235,7 @@ static void teardown(void *instance)
 const struct plugin cache_plugin = {
         .name = "cache",
         .setup = cache_setup,
+        .start = start,
         .prefetch = prefetch,
         .query = query,
         .reply = reply,

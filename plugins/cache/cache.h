@@ -10,6 +10,7 @@
 
 #include "cache/entry.h"
 #include "cache/store.h"
+#include "core/upstreams.h"
 #include "core/zone_list.h"
 #include "plugin.h"
 
@@ -27,6 +28,8 @@ enum cache_counter {
 struct cache_state {
 	struct cache_store *store;
 	struct counters *counters;
+	_Atomic uint64_t valid_ms; /* what was asked before is not to be given out any more */
+	_Atomic uint64_t resets; /* times that it was set */
 };
 
 struct cache_prefetch {
@@ -43,9 +46,11 @@ struct cache_stale {
 	uint32_t recheck_s; /* between attempts to refresh one that failed */
 };
 
-/* Lifetime: built in setup, read-only afterwards; freed in teardown. */
+/* Lifetime: built in setup, read-only afterwards but for follower; freed in teardown. */
 struct cache {
 	struct cache_state *state;
+	const struct chain *chain;
+	struct upstreams_follower follower; /* control thread */
 	struct shared *shared;
 	struct zone_list zones;
 	struct zone_list disabled[CACHE_PARTS]; /* zones whose answers are not kept */

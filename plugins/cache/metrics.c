@@ -63,9 +63,14 @@ void cache_metrics(void *instance, struct metrics *m)
 	                 "The number of requests served from stale cache entries.", METRIC_COUNTER},
 	                CACHE_STALE},
 	};
+	static const struct metric_family resets = {"seamark_cache_resets_total",
+	        "Times that all answers were given up, because names go to servers of another "
+	        "network.",
+	        METRIC_COUNTER};
 	struct report r = {.c = instance, .m = m};
 
 	report_parts(&r);
+	metrics_sample(m, &resets, labels_of(&r, NULL), (double)atomic_load(&r.c->state->resets));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		metrics_sample(m, &rows[i].family, labels_of(&r, NULL),
 		        (double)counters_sum(r.c->state->counters, rows[i].counter));

@@ -287,6 +287,7 @@ static void set_labels(struct cache *c, const struct setup *s)
 
 void cache_free(struct cache *c)
 {
+	list_remove(&c->follower.node);
 	if (c->state != NULL && c->shared == NULL)
 		destroy_state(c->state);
 	else if (c->state != NULL)
@@ -305,6 +306,8 @@ int cache_setup(struct setup *s, struct err *e)
 	struct cache *c = mem_new(struct cache);
 	int rc = args_once(s->block, "cache", e);
 
+	c->chain = s->chain;
+	list_init(&c->follower.node);
 	set_defaults(c);
 	if (rc == 0)
 		rc = read_arguments(c, s->first, e);

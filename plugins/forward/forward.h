@@ -131,6 +131,7 @@ struct forward {
 	struct arena arena; /* texts */
 	VEC(struct forward_rule *) rules;
 	VEC(union addr) left_out; /* by forward_upstreams; control thread */
+	struct list followers; /* struct upstreams_follower; control thread */
 	unsigned workers;
 	struct uv_loop_s *loop;
 	const struct generation *generation; /* for our own listen addresses */
@@ -173,3 +174,5 @@ void forward_free(void *instance);
 void forward_metrics(void *instance, struct metrics *m);
 /* upstreams.c: what *loop* may do with the servers. */
 extern const struct upstreams_ops forward_upstreams;
+/* upstreams.c: tell who follows that names go elsewhere now. */
+void forward_tell_followers(struct forward *f);

@@ -557,6 +557,7 @@ int forward_setup(struct setup *s, struct err *e)
 	int rc = 0;
 
 	arena_init(&f->arena);
+	list_init(&f->followers);
 	f->workers = s->workers;
 	f->loop = s->loop;
 	f->generation = s->generation;

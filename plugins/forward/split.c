@@ -32,6 +32,7 @@ struct forward_split {
 	struct forward_rule *lent[LENT_MAX]; /* the rules; a free one has no route_text */
 	uint64_t used[LENT_MAX]; /* number of the change that last used it */
 	uint64_t changes;
+	struct resolved_routes last; /* what was read then */
 	bool has_warned_many;
 };
 
@@ -218,6 +219,8 @@ static void refresh(struct forward_rule *rule)
 	fresh = lend_all(rule, &routes);
 	set_servers(rule, rule, &routes.rest);
 	rcu_publish(s->routes, fresh);
+	if (s->changes > 1 && !resolved_routes_equal(&s->last, &routes))
+		forward_tell_followers(rule->forward);
 	give_back_unused(s); /* after that: workers find no way to them any more */
 	if (old != NULL)
 		rcu_retire(old, free);
@@ -225,7 +228,8 @@ static void refresh(struct forward_rule *rule)
 		log_warning(FORWARD_WHO,
 		        "systemd-resolved has no server for names that are in no domain of a link: "
 		        "they get SERVFAIL until one appears");
-	resolved_routes_free(&routes);
+	resolved_routes_free(&s->last);
+	s->last = routes;
 }
 
 static void on_links(void *arg)
@@ -260,6 +264,7 @@ void forward_split_free(struct forward_rule *rule)
 		return;
 	resolved_watch_stop(s->links);
 	resolvconf_watch_stop(s->list);
+	resolved_routes_free(&s->last);
 	free(s->routes);
 	free(s);
 	rule->split = NULL;

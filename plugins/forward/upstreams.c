@@ -379,5 +379,24 @@ static void take_back(void *instance, const union addr *addr)
 	}
 }
 
-const struct upstreams_ops forward_upstreams = {
-        .next = next_upstream, .leave_out = leave_out, .take_back = take_back};
+static void follow(void *instance, struct upstreams_follower *f)
+{
+	struct forward *forward = instance;
+
+	list_push(&forward->followers, &f->node);
+}
+
+void forward_tell_followers(struct forward *f)
+{
+	list_for_each (&f->followers, node) {
+		struct upstreams_follower *who =
+		        container_of(node, struct upstreams_follower, node);
+
+		who->on_change(who);
+	}
+}
+
+const struct upstreams_ops forward_upstreams = {.next = next_upstream,
+        .leave_out = leave_out,
+        .take_back = take_back,
+        .follow = follow};

@@ -273,6 +273,28 @@ void resolved_routes_make(struct resolved_routes *out, const struct resolved_lin
 	take_root(out);
 }
 
+static bool is_same_route(const struct resolved_route *a, const struct resolved_route *b)
+{
+	if (!name_equal(a->zone.wire, b->zone.wire) || a->servers_len != b->servers_len)
+		return false;
+	for (unsigned i = 0; i < a->servers_len; i++)
+		if (!addr_equal(&a->servers[i].addr, &b->servers[i].addr) ||
+		        a->servers[i].is_tls != b->servers[i].is_tls ||
+		        strcmp(a->servers[i].name, b->servers[i].name) != 0)
+			return false;
+	return true;
+}
+
+bool resolved_routes_equal(const struct resolved_routes *a, const struct resolved_routes *b)
+{
+	if (a->list.len != b->list.len || !is_same_route(&a->rest, &b->rest))
+		return false;
+	for (size_t i = 0; i < a->list.len; i++)
+		if (!is_same_route(&a->list.at[i], &b->list.at[i]))
+			return false;
+	return true;
+}
+
 void resolved_routes_free(struct resolved_routes *r)
 {
 	vec_free(&r->list);

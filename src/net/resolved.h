@@ -74,5 +74,7 @@ int resolved_link_parse(struct resolved_link *l, struct str text);
  */
 void resolved_routes_make(struct resolved_routes *out, const struct resolved_link *links, size_t n,
         const struct resolvconf *global);
+/* True when all names go to the same servers, in the same order. */
+bool resolved_routes_equal(const struct resolved_routes *a, const struct resolved_routes *b);
 /* Free them and leave *r empty. */
 void resolved_routes_free(struct resolved_routes *r);

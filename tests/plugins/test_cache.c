@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "../../plugins/cache/cache.h"
+#include "base/clock.h"
 #include "base/rcu.h"
 #include "dns/wire.h"
 
@@ -162,10 +163,68 @@ static void bad_directives_are_refused(void **state)
 	}
 }
 
+/* Another plugin of the block that asks servers. */
+static struct upstreams_follower *follower;
+
+static void keep_follower(void *instance, struct upstreams_follower *f)
+{
+	(void)instance;
+	follower = f;
+}
+
+static const struct upstreams_ops ops = {.follow = keep_follower};
+static const struct offer offers[] = {{UPSTREAMS, &ops}, {NULL, NULL}};
+static const struct plugin asker = {.name = "asker", .offers = offers};
+
+/* An upstream answers "a. A" to a question that was asked so long ago. */
+static void upstream_answers(struct rig *r, uint64_t ago_ms)
+{
+	static const struct record records[3] = {A(60)};
+	struct query *q = rig_query(r, &(struct rig_ask){.name = "a.", .type = TYPE_A});
+	uint8_t *message = arena_alloc(&q->arena, 512);
+
+	q->start_ns = r->worker.now_ns - ago_ms * 1000000;
+	answer_set_message(&q->answer, message, write_message(q, message, records));
+	q->answer.is_relayed = true;
+	rig_up(r, q, "asker");
+	query_release(q);
+}
+
+static bool is_cached(struct rig *r)
+{
+	struct query *q = rig_query(r, &(struct rig_ask){.name = "a.", .type = TYPE_A});
+	enum verdict v = rig_down(r, q);
+
+	query_release(q);
+	return v == DONE;
+}
+
+static void answers_of_another_network_are_given_up(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(rig_open(&r, &cache_plugin, ". {\ncache {\nserve_stale\n}\n}"), 0);
+	vec_push(&r.chain.links, (struct link){.plugin = &asker});
+	assert_int_equal(cache_plugin.start(r.setup.instance, NULL), 0);
+	r.worker.now_ns = clock_ns();
+	upstream_answers(&r, 0);
+	assert_true(is_cached(&r));
+	follower->on_change(follower);
+	assert_false(is_cached(&r)); /* as fresh or as stale */
+	r.worker.now_ns += 1000000000;
+	upstream_answers(&r, 1500); /* asked before the change: from who knows where */
+	assert_false(is_cached(&r));
+	upstream_answers(&r, 500);
+	assert_true(is_cached(&r));
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(answers_are_kept_as_long_as_they_hold),
+	        cmocka_unit_test(answers_of_another_network_are_given_up),
 	        cmocka_unit_test(bad_directives_are_refused),
 	};
 

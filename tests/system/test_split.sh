@@ -7,6 +7,7 @@ up=$builddir/tests/system/upstream
 [ -x "$up" ] || skip_all "$up is not built"
 
 port=$(free_port)
+while cached=$(free_port); [ "$cached" = "$port" ]; do :; done
 a=$(free_port)
 while b=$(free_port); [ "$b" = "$a" ]; do :; done
 spawn "$workdir/a.log" "$up" "$a" 192.0.2.1
@@ -25,6 +26,11 @@ start_daemon split -control "$workdir/control.sock" <<END
     forward . systemd-resolved:$run {
         except internal.example
     }
+}
+.:$cached {
+    bind 127.0.0.1
+    cache
+    forward . systemd-resolved:$run
 }
 END
 wait_answer "$port" first.example A
@@ -65,6 +71,17 @@ ok "names above it go where they went"
 like "$(cat "$workdir/split.log")" "upstream servers of deep.lan.example. changed: 127.0.0.1:$b" "which is logged"
 like "$("$seamark" explain www.deep.lan.example --control "$workdir/control.sock")" \
 	"object +\"forward deep.lan.example.\" to 127.0.0.1:$b" "explain says which domain decides"
+
+# what the cache keeps is given up: the same name is another one in the other network
+same() { [ "$(ask "$cached" same.vpn.example A)" = "$1" ]; }
+same 192.0.2.1
+ok "an answer is kept in the cache"
+printf 'SERVERS=127.0.0.1:%s\nDOMAINS=~vpn.example\n' "$b" >"$run/resolve/netif/8"
+wait_for 30 same 192.0.2.2
+ok "a change of routes takes it from the cache"
+rm "$run/resolve/netif/8"
+wait_for 30 same 192.0.2.1
+ok "and so does the way back"
 
 # rewritten by rename, as systemd does it
 printf 'OPER_STATE=routable\nDNS=127.0.0.1:%s\nROUTE_DOMAINS=other.example\n' "$b" >"$run/netif/links/.#3x"

@@ -147,6 +147,42 @@ static void tls_is_noticed_where_it_is_demanded(void **state)
 	assert_true(l.wants_tls);
 }
 
+static void a_change_of_routes_is_told_from_one_of_files(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		bool is_same;
+	} rows[] = {
+	        {"DNS=192.0.2.1\nDOMAINS=a.b\n", "DOMAINS=a.b\nDNS=192.0.2.1\n", true},
+	        {"DNS=192.0.2.1\nDOMAINS=a.b\n", "DNS=192.0.2.1\nDOMAINS=A.b.\n", true},
+	        {"DNS=192.0.2.1\nDOMAINS=a.b\n", "DNS=192.0.2.1\nDOMAINS=b\n", false},
+	        {"DNS=192.0.2.1\nDOMAINS=a.b\n", "DNS=192.0.2.1\n", false},
+	        {"DNS=192.0.2.1\n", "DNS=192.0.2.2\n", false},
+	        {"DNS=192.0.2.1\n", "DNS=192.0.2.1:54\n", false},
+	        {"DNS=192.0.2.1\n", "DNS=192.0.2.1#x\n", false},
+	        {"DNS=192.0.2.1:5\n", "DNS=192.0.2.1:5\nDNS_OVER_TLS=yes\n", false},
+	        {"DNS=192.0.2.1\n", "DNS=192.0.2.1 192.0.2.2\n", false},
+	        {"DNS=192.0.2.1\nDOMAINS=b\n", "DNS=192.0.2.1\nDOMAINS=~b\n", false},
+	        {"", "DOMAINS=a.b\n", true}, /* no server, no route */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct resolved_link *l = mem_array(2, sizeof(*l));
+		struct resolved_routes a = {0}, b = {0};
+
+		assert_int_equal(resolved_link_parse(&l[0], str_from(rows[i].before)), 0);
+		assert_int_equal(resolved_link_parse(&l[1], str_from(rows[i].after)), 0);
+		resolved_routes_make(&a, &l[0], 1, NULL);
+		resolved_routes_make(&b, &l[1], 1, NULL);
+		if (resolved_routes_equal(&a, &b) != rows[i].is_same)
+			fail_msg("row %zu", i);
+		resolved_routes_free(&a);
+		resolved_routes_free(&b);
+		free(l);
+	}
+}
+
 static void limits_hold(void **state)
 {
 	struct resolved_link *l = mem_new(struct resolved_link);
@@ -175,6 +211,7 @@ int main(void)
 	        cmocka_unit_test(servers_are_read_in_all_their_forms),
 	        cmocka_unit_test(routes_are_those_of_systemd_resolved),
 	        cmocka_unit_test(tls_is_noticed_where_it_is_demanded),
+	        cmocka_unit_test(a_change_of_routes_is_told_from_one_of_files),
 	        cmocka_unit_test(limits_hold),
 	};
 
