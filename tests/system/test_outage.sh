@@ -89,10 +89,11 @@ begin() {
 
 # until_answer NAME TYPE WANT SECONDS DESCRIPTION: it comes within that time from $since
 until_answer() {
-	"$await" "$port" "$1" "$2" "$3" $(($4 + 30)) >/dev/null
-	local took=$(($(now_ms) - since))
+	local came took
+	came=$("$await" "$port" "$1" "$2" "$3" $(($4 + 30)))
+	took=$(($(now_ms) - since))
 	diag "$5: $took ms"
-	[ "$took" -le $(($4 * 1000)) ]
+	[ -n "$came" ] && [ "$took" -le $(($4 * 1000)) ]
 	ok "$5"
 }
 
@@ -187,7 +188,8 @@ finish "K34: etcd rewind: no answer missing, none wrong"
 
 # Lists again and again, while all is asked and endpoints change.
 ctl POST "http://127.0.0.1:$control/apisim/generate?services=100&endpoints=25"
-wait_for 50 answers_well "$port" _http._tcp.svc-99.ns-0.svc.cluster.local SRV
+wait_for 300 answers_well "$port" _http._tcp.svc-99.ns-0.svc.cluster.local SRV
+ok "more services, which the oracle is to know"
 before=$(metric 'relists_total{resource="endpointslices"}')
 begin relists <<'END'
 web.shop.svc.cluster.local A 10.96.0.3
@@ -216,7 +218,8 @@ web.shop.svc.cluster.local A 10.96.0.3
 END
 ctl POST "http://127.0.0.1:$control/apisim/storm?count=10000&prefix=ns-"
 sleep 5
-events=$(($(metric 'events_total{resource="endpointslices"}') - before))
+stormed() { events=$(($(metric 'events_total{resource="endpointslices"}') - before)); [ "$events" -ge 10000 ]; }
+wait_for 300 stormed # both sides are slow with a sanitizer
 grown=$(($(rss) - rss_before))
 storm_us=$(
 	touch "$phase.stop"
