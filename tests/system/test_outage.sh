@@ -190,6 +190,10 @@ finish "K34: etcd rewind: no answer missing, none wrong"
 ctl POST "http://127.0.0.1:$control/apisim/generate?services=100&endpoints=25"
 wait_for 300 answers_well "$port" _http._tcp.svc-99.ns-0.svc.cluster.local SRV
 ok "more services, which the oracle is to know"
+# after all these faults it may wait for up to a minute before it tries again
+watches_endpoints() { [ "$(metric 'connected{resource="endpointslices"}')" = 1 ]; }
+wait_for 700 watches_endpoints
+ok "the endpoints are watched again" || diag "$(grep endpointslices "$workdir/outage.log")"
 before=$(metric 'relists_total{resource="endpointslices"}')
 begin relists <<'END'
 web.shop.svc.cluster.local A 10.96.0.3
