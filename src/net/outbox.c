@@ -69,9 +69,9 @@ static void pack_from(struct outbox *o, unsigned i, struct iovec *packed, bool i
 	o->messages_len++;
 }
 
-unsigned outbox_pack(struct outbox *o)
+unsigned outbox_pack(struct outbox *o, bool may_segment)
 {
-	bool is_burst = o->has_segments && o->len >= OUTBOX_BURST;
+	bool is_burst = may_segment && o->has_segments && o->len >= OUTBOX_BURST;
 	struct iovec *packed = o->packed;
 
 	o->messages_len = 0;
@@ -99,7 +99,7 @@ static void unpack(struct outbox *o, unsigned first)
 	memmove(o->parts, at, left * sizeof(*at));
 	o->len = left;
 	o->has_segments = false;
-	outbox_pack(o);
+	outbox_pack(o, false);
 }
 
 int outbox_send(struct outbox *o, int fd)

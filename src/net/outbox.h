@@ -40,8 +40,11 @@ void outbox_init(struct outbox *o);
 void outbox_probe(struct outbox *o, int fd);
 /* Add a datagram of n octets, at most OUTBOX_MAX of them; borrowed until outbox_send(). */
 void outbox_add(struct outbox *o, const uint8_t *data, size_t n);
-/* Make messages of what was added; the number of them. Datagrams of a length keep their order. */
-unsigned outbox_pack(struct outbox *o);
+/*
+ * Make messages of what was added, with segments where they pay and may be used; the number of
+ * messages. Datagrams of a length keep their order.
+ */
+unsigned outbox_pack(struct outbox *o, bool may_segment);
 /*
  * Send what was packed by the connected socket fd and forget it. 0, or the last negative errno
  * that the network reported; what did not leave is lost, as it may be on the way.

@@ -225,7 +225,7 @@ int attempt_send(struct attempt *a)
 		return 0;
 	}
 	stat_add(&up->stats->sends_udp, 1);
-	relay_udp_send(ch->udp, wire, n);
+	relay_udp_send(ch->udp, wire, n, a->exchange->tries > 1);
 	r->host.flush_later(r->host.arg);
 	if (ch->uses >= SOCKET_USES)
 		channel_retire(ch);

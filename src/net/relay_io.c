@@ -35,6 +35,7 @@ struct relay_io {
 	unsigned handles; /* of libuv that are not closed yet; the last one frees this */
 	struct list failed; /* sockets with an error to report */
 	unsigned queued;
+	bool has_again; /* questions that were sent before */
 	struct queued queue[QUEUE];
 	struct outbox out;
 	uint8_t in[BATCH][RELAY_DATAGRAM_MAX];
@@ -267,7 +268,7 @@ static void send_socket(struct relay_io *io, unsigned first)
 		outbox_add(&io->out, q->data, q->len);
 		q->socket = NULL;
 	}
-	rc = send_packed(s, outbox_pack(&io->out));
+	rc = send_packed(s, outbox_pack(&io->out, !io->has_again));
 	if (rc != 0)
 		note_error(s, rc);
 }
@@ -278,9 +279,10 @@ static void transmit(struct relay_io *io)
 		if (io->queue[i].socket != NULL)
 			send_socket(io, i);
 	io->queued = 0;
+	io->has_again = false;
 }
 
-void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n)
+void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n, bool is_again)
 {
 	struct relay_io *io = s->io;
 	struct queued *q;
@@ -290,6 +292,7 @@ void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n)
 	q = &io->queue[io->queued++];
 	q->socket = s;
 	q->len = (uint16_t)n;
+	io->has_again |= is_again;
 	memcpy(q->data, data, n);
 }
 

@@ -74,8 +74,12 @@ void relay_io_arm(struct relay_io *io, uint64_t ms);
  */
 int relay_udp_open(struct relay_io *io, const struct relay_route *way, void *socket_arg,
         struct relay_udp **out);
-/* Queue a copy of n (at most RELAY_QUERY_MAX) octets; they leave with relay_io_flush(). */
-void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n);
+/*
+ * Queue a copy of n (at most RELAY_QUERY_MAX) octets; they leave with relay_io_flush(). With
+ * is_again the question was sent before and perhaps lost with a burst: nothing leaves in segments
+ * then.
+ */
+void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n, bool is_again);
 /* Close it; what is queued on it is dropped and no handler is called any more. */
 void relay_udp_close(struct relay_udp *s);
 /*

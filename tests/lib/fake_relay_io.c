@@ -164,7 +164,7 @@ int relay_tcp_open(struct relay_io *io, const struct relay_route *way, void *soc
 	return 0;
 }
 
-static void enqueue(struct fake_socket *s, const uint8_t *data, size_t n)
+static void enqueue(struct fake_socket *s, const uint8_t *data, size_t n, bool is_again)
 {
 	struct fake_queued *q = mem_new(struct fake_queued);
 
@@ -173,19 +173,20 @@ static void enqueue(struct fake_socket *s, const uint8_t *data, size_t n)
 	q->sent.to = s->way.to;
 	q->sent.from = s->way.from;
 	q->sent.is_tcp = s->is_tcp;
+	q->sent.is_again = is_again;
 	q->sent.len = n;
 	memcpy(q->sent.data, data, n);
 	list_push(&queue, &q->node);
 }
 
-void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n)
+void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n, bool is_again)
 {
-	enqueue((struct fake_socket *)s, data, n);
+	enqueue((struct fake_socket *)s, data, n, is_again);
 }
 
 void relay_tcp_send(struct relay_tcp *s, const uint8_t *data, size_t n)
 {
-	enqueue((struct fake_socket *)s, data, n);
+	enqueue((struct fake_socket *)s, data, n, false);
 }
 
 static void close_socket(struct fake_socket *s)

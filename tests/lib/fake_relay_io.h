@@ -17,6 +17,7 @@ struct fake_sent {
 	struct fake_socket *socket;
 	union addr to, from;
 	bool is_tcp;
+	bool is_again; /* as relay_udp_send() was told */
 	uint64_t at_ms;
 	size_t len;
 	uint8_t data[RELAY_QUERY_MAX];

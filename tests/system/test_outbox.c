@@ -85,7 +85,7 @@ static void those_of_a_burst_with_equal_length_are_one_message(void **state)
 	open_pair(&from, &to);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		fill(rows[i].n, rows[i].lengths);
-		assert_int_equal(outbox_pack(&out), rows[i].messages);
+		assert_int_equal(outbox_pack(&out, true), rows[i].messages);
 		assert_int_equal(outbox_send(&out, from), 0);
 		assert_int_equal(out.len, 0);
 		expect_all(to, rows[i].n, rows[i].lengths);
@@ -104,7 +104,7 @@ static void segments_leave_over_ipv6_too(void **state)
 		return;
 	}
 	fill(OUTBOX_MAX, LENGTHS);
-	assert_int_equal(outbox_pack(&out), LENGTHS);
+	assert_int_equal(outbox_pack(&out, true), LENGTHS);
 	assert_int_equal(outbox_send(&out, from), 0);
 	expect_all(to, OUTBOX_MAX, LENGTHS);
 	close(from);
@@ -122,15 +122,30 @@ static void each_leaves_alone_where_the_way_takes_no_segments(void **state)
 	fill(OUTBOX_MAX, LENGTHS);
 	outbox_probe(&out, from);
 	assert_true(out.has_segments);
-	assert_int_equal(outbox_pack(&out), LENGTHS);
+	assert_int_equal(outbox_pack(&out, true), LENGTHS);
 	assert_int_equal(outbox_send(&out, from), 0);
 	expect_all(to, OUTBOX_MAX, LENGTHS);
 	assert_false(out.has_segments);
 	for (unsigned i = 0; i < OUTBOX_BURST; i++)
 		outbox_add(&out, data[i], length_of(i, LENGTHS));
-	assert_int_equal(outbox_pack(&out), OUTBOX_BURST);
+	assert_int_equal(outbox_pack(&out, true), OUTBOX_BURST);
 	assert_int_equal(outbox_send(&out, from), 0);
 	expect_all(to, OUTBOX_BURST, LENGTHS);
+	close(from);
+	close(to);
+}
+
+static void those_who_doubt_get_a_message_for_each(void **state)
+{
+	int from, to;
+
+	(void)state;
+	open_pair(&from, &to);
+	fill(OUTBOX_MAX, LENGTHS);
+	assert_int_equal(outbox_pack(&out, false), OUTBOX_MAX);
+	assert_int_equal(outbox_send(&out, from), 0);
+	expect_all(to, OUTBOX_MAX, LENGTHS);
+	assert_true(out.has_segments);
 	close(from);
 	close(to);
 }
@@ -143,7 +158,7 @@ static void a_socket_that_knows_no_segments_gets_none(void **state)
 	must(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
 	fill(OUTBOX_MAX, LENGTHS);
 	outbox_probe(&out, pair[0]);
-	assert_int_equal(outbox_pack(&out), OUTBOX_MAX);
+	assert_int_equal(outbox_pack(&out, true), OUTBOX_MAX);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -160,10 +175,10 @@ static void what_the_network_says_is_reported(void **state)
 		open_pair(&from, &to);
 		close(to);
 		fill(bursts[i], 1);
-		outbox_pack(&out);
+		outbox_pack(&out, true);
 		first = outbox_send(&out, from);
 		fill(bursts[i], 1);
-		outbox_pack(&out);
+		outbox_pack(&out, true);
 		second = outbox_send(&out, from);
 		assert_true(first == 0 || first == -ECONNREFUSED);
 		assert_int_equal(second, -ECONNREFUSED);
@@ -178,6 +193,7 @@ int main(void)
 	        cmocka_unit_test(those_of_a_burst_with_equal_length_are_one_message),
 	        cmocka_unit_test(segments_leave_over_ipv6_too),
 	        cmocka_unit_test(each_leaves_alone_where_the_way_takes_no_segments),
+	        cmocka_unit_test(those_who_doubt_get_a_message_for_each),
 	        cmocka_unit_test(a_socket_that_knows_no_segments_gets_none),
 	        cmocka_unit_test(what_the_network_says_is_reported),
 	};

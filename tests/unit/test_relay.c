@@ -257,6 +257,23 @@ static void ids_differ_from_query_to_query(void **state)
 	tear_down();
 }
 
+static void a_retransmission_does_not_leave_with_a_burst(void **state)
+{
+	static struct asked a;
+
+	(void)state;
+	one_question("drop", "ok");
+	fake_net.on_send = keep_sent;
+	ask(&a, "a.example.org");
+	fake_advance(0);
+	assert_true(last_sent.len > 0);
+	assert_false(last_sent.is_again);
+	fake_advance(450);
+	assert_true(last_sent.is_again);
+	relay_cancel(&a.waiter);
+	tear_down();
+}
+
 static void our_own_edns_replaces_the_clients(void **state)
 {
 	/* OPT: 4096 octets, DO, COOKIE (8), client subnet 192.0.2.0/24 */
@@ -301,6 +318,7 @@ int main(void)
 	        cmocka_unit_test(round_robin_begins_with_each_server_in_turn),
 	        cmocka_unit_test(with_force_tcp_no_datagram_leaves),
 	        cmocka_unit_test(ids_differ_from_query_to_query),
+	        cmocka_unit_test(a_retransmission_does_not_leave_with_a_burst),
 	        cmocka_unit_test(our_own_edns_replaces_the_clients),
 	};
 
