@@ -125,11 +125,8 @@ static enum verdict answer_found(struct query *q, const struct autopath_walk *w)
 		(struct str){(const char *)w->name.wire, w->name.len});
 	target = rrset_rdata(alias, 0, &n);
 	answer_reset(&q->answer);
-	q->answer.is_authoritative = from->is_authoritative;
-	q->answer.has_recursion = from->has_recursion;
-	q->answer.is_truncated = from->is_truncated;
-	q->answer.is_full = from->is_full;
-	q->answer.ede = from->ede;
+	answer_copy_head(&q->answer, from);
+	q->answer.is_authentic = q->answer.is_relayed = false; /* the alias is ours */
 	answer_add(&q->answer, SECTION_ANSWER, alias);
 	for (unsigned i = 0; i < from->count; i++)
 		if (from->refs[i].section == SECTION_ANSWER ||

@@ -160,14 +160,7 @@ void query_adopt(struct query *q, const struct query *child)
 	struct answer *a = &q->answer;
 
 	answer_reset(a);
-	a->rcode = from->rcode;
-	a->ede = from->ede;
-	a->is_authoritative = from->is_authoritative;
-	a->has_recursion = from->has_recursion;
-	a->is_truncated = from->is_truncated;
-	a->is_authentic = from->is_authentic;
-	a->is_relayed = from->is_relayed;
-	a->is_full = from->is_full;
+	answer_copy_head(a, from);
 	q->reason = child->reason == NULL ? NULL : arena_str(&q->arena, child->reason);
 	if (from->message != NULL) {
 		answer_set_message(a, from->message, from->message_len);

@@ -36,6 +36,18 @@ void answer_reset(struct answer *a)
 	a->message_len = 0;
 }
 
+void answer_copy_head(struct answer *a, const struct answer *from)
+{
+	a->rcode = from->rcode;
+	a->ede = from->ede;
+	a->is_authoritative = from->is_authoritative;
+	a->has_recursion = from->has_recursion;
+	a->is_truncated = from->is_truncated;
+	a->is_authentic = from->is_authentic;
+	a->is_relayed = from->is_relayed;
+	a->is_full = from->is_full;
+}
+
 static void grow(struct answer *a)
 {
 	struct answer_ref *more = arena_alloc(a->arena, a->cap * 4u * sizeof(*more));

@@ -65,6 +65,8 @@ struct answer_env {
 void answer_init(struct answer *a, struct arena *arena);
 /* Forget records, message and flags. */
 void answer_reset(struct answer *a);
+/* Take over what another answer is, but for its records and their order: code, error, flags. */
+void answer_copy_head(struct answer *a, const struct answer *from);
 /* Add a set (NULL is ignored) owned by the question's name. */
 void answer_add(struct answer *a, enum section section, const struct rrset *set);
 /* Add a set (NULL is ignored) owned by the wire name owner, which must outlive the answer. */
