@@ -18,7 +18,7 @@
 #include "dns/wire.h"
 #include "test.h"
 
-extern const struct plugin metadata_plugin, kubernetes_plugin;
+extern const struct plugin metadata_plugin, rewrite_plugin, kubernetes_plugin;
 
 /* --- a plugin that asks -------------------------------------------------------------------- */
 
@@ -63,6 +63,25 @@ static const struct plugin asker = {"asker", .setup = asker_setup, .reply = aske
 static const struct plugin teller = {
 	"teller", .setup = asker_setup, .query = teller_query, .takes_any_class = true};
 
+/* Where a question that rewrite has changed goes to: keeps its options. */
+static struct str seen;
+
+static enum verdict looker_query(struct query *q, void *instance)
+{
+	static uint8_t options[200];
+	const struct edns *edns = &q->msg.edns;
+
+	(void)instance;
+	seen = (struct str){(const char *)options, 0};
+	if (edns->is_present)
+		seen.len = edns->end - edns->offset - 11u;
+	must(seen.len <= sizeof(options));
+	memcpy(options, q->buf + edns->offset + 11, seen.len);
+	return NEXT;
+}
+
+static const struct plugin looker = {"looker", .setup = asker_setup, .query = looker_query};
+
 /* --- fixture ------------------------------------------------------------------------------- */
 
 struct fixture {
@@ -73,7 +92,8 @@ struct fixture {
 static void open_fixture(struct fixture *f, const char *text)
 {
 	static const struct plugin *const plugins[] = {
-		&metadata_plugin, &asker, &teller, &kubernetes_plugin, NULL};
+		&metadata_plugin, &asker, &teller, &rewrite_plugin, &looker, &kubernetes_plugin,
+		NULL};
 	struct generation_options options = {.plugins = plugins, .default_port = 53, .workers = 1};
 	struct corefile *c;
 	struct err e = {""};
@@ -271,6 +291,23 @@ static void a_selector_makes_node_addresses_unknown(void **state)
 	close_fixture(&f);
 }
 
+static void clients_can_be_told_to_upstreams(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f, ".:53 {\nmetadata\nasker\nlooker\n"
+			 "rewrite edns0 local set 0xfff0 {kubernetes/client-namespace}\n"
+			 "kubernetes cluster.local {\npods verified\n}\n}");
+	fake_cluster_change(STR(pods), false);
+	fake_cluster_synced();
+	ask(&f, "www.example.org", "10.1.0.1");
+	assert_true(str_eq(seen, STR("\xff\xf0\0\4shop")));
+	ask(&f, "www.example.org", "10.1.0.9"); /* no pod has it */
+	assert_true(str_eq(seen, STR("\xff\xf0\0\0")));
+	close_fixture(&f);
+}
+
 /* --- when ---------------------------------------------------------------------------------- */
 
 static void values_are_for_blocks_and_zones_with_metadata(void **state)
@@ -348,6 +385,8 @@ int main(void)
 		{"1.12: the pod that asks is metadata", clients_are_told_by_their_address, NULL, NULL, NULL},
 		{"1.12: metadata of clients follows the cluster", clients_follow_the_cluster, NULL, NULL, NULL},
 		{"1.12: metadata of clients needs verified pods", clients_need_verified_pods, NULL, NULL, NULL},
+		{"1.12: rewrite tells metadata of clients to upstream servers",
+			clients_can_be_told_to_upstreams, NULL, NULL, NULL},
 		cmocka_unit_test(a_selector_makes_node_addresses_unknown),
 		cmocka_unit_test(values_are_for_blocks_and_zones_with_metadata),
 		cmocka_unit_test(keys_have_a_plugin_and_a_label),
