@@ -21,5 +21,8 @@ struct text_rr {
 
 #define ZONEFILE_RR_TTL 3600u /* where none is written */
 
-/* Read "OWNER [TTL] [CLASS] TYPE RDATA". 0, or -EINVAL with a sentence in e. */
+/*
+ * Read "OWNER [TTL] [CLASS] TYPE RDATA", in parentheses over several lines if need be; what comes
+ * behind the first record does not count. 0, or -EINVAL with a sentence in e.
+ */
 int zonefile_rr(struct str text, struct arena *a, struct text_rr *out, struct err *e);

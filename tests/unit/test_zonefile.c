@@ -2,6 +2,7 @@
 
 #include "dns/rr.h"
 #include "names/zonefile.h"
+#include "names/zonefile_rr.h"
 
 #define SOA "@ 60 SOA ns1 hostmaster 1 2 3 4 5\n"
 #define SIXTY "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh"
@@ -201,6 +202,52 @@ static void included_files_are_found_beside_the_one_that_names_them(void **state
 	buf_free(&path);
 }
 
+#define LINES8 "\n\n\n\n\n\n\n\n"
+#define LINES64 LINES8 LINES8 LINES8 LINES8 LINES8 LINES8 LINES8 LINES8
+
+/* ldns 1.8 writes beyond its buffers for line ends in parentheses: it must not see any. */
+static void a_record_alone_may_have_many_lines(void **state)
+{
+	static const struct {
+		const char *text;
+		uint16_t type, rdlength; /* 0: it is refused */
+		uint32_t ttl;
+	} rows[] = {
+	        {"a.b. 60 IN A 10.0.0.1", TYPE_A, 4, 60},
+	        {"a.b. A 10.0.0.1\n", TYPE_A, 4, 3600},
+	        {"a.b. (" LINES64 "60" LINES64 "IN" LINES64 "A" LINES64 "10.0.0.1" LINES64 ")",
+	                TYPE_A, 4, 60},
+	        {"a.b. 60 SOA ns.b. h.b. ( ; comment" LINES64 "1 60 ; more" LINES64 "60 60 60)",
+	                TYPE_SOA, 31, 60},
+	        {"a.b. 60 TXT \"(x;\" y", TYPE_TXT, 6, 60},
+	        {"a.b. 60 A 10.0.0.1\nc.d. 60 A 10.0.0.2", TYPE_A, 4, 60},
+	        {"a.b. 60 A (10.0.0.1", 0, 0, 0},
+	        {"a.b. 60 A 10.0.0.1)", 0, 0, 0},
+	        {"a.b. 60 TXT \"x\ny\"", 0, 0, 0},
+	        {"", 0, 0, 0},
+	        {LINES64 ";", 0, 0, 0},
+	};
+	struct text_rr rr;
+	struct arena a;
+	struct err e;
+
+	(void)state;
+	arena_init(&a);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int rc = zonefile_rr(str_from(rows[i].text), &a, &rr, &e);
+
+		if (rc != (rows[i].type == 0 ? -22 : 0))
+			fail_msg("'%s': %d %s", rows[i].text, rc, rc == 0 ? "" : e.text);
+		if (rc != 0)
+			continue;
+		assert_int_equal(rr.type, rows[i].type);
+		assert_int_equal(rr.rdlength, rows[i].rdlength);
+		assert_int_equal(rr.ttl, rows[i].ttl);
+	}
+	assert_int_equal(zonefile_rr((struct str){"a.b. \0 A 10.0.0.1", 17}, &a, &rr, &e), -22);
+	arena_reset(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +257,7 @@ int main(void)
 	        cmocka_unit_test(a_missing_ttl_is_taken_from_the_record_before_or_the_soa),
 	        cmocka_unit_test(a_set_gets_its_lowest_ttl),
 	        cmocka_unit_test(lines_quotes_escapes_and_comments_read_as_in_rfc_1035),
+	        cmocka_unit_test(a_record_alone_may_have_many_lines),
 	        cmocka_unit_test(included_files_are_found_beside_the_one_that_names_them),
 	};
 
