@@ -292,7 +292,8 @@ int program_expand(const struct program *p, const struct filling *f, char *out, 
 			return -1;
 		if (n + value.len >= size)
 			return -1;
-		memcpy(out + n, value.at, value.len);
+		if (value.len > 0)
+			memcpy(out + n, value.at, value.len);
 		n += value.len;
 	}
 	out[n] = '\0';

@@ -9,6 +9,7 @@
 struct walk {
 	size_t at;    /* where the next label is */
 	size_t limit; /* pointers must aim below this */
+	size_t bound; /* octets of the name must lie below this */
 	size_t len;   /* octets of the name so far */
 	size_t end;   /* offset behind the name as it stands, 0 until known */
 };
@@ -17,13 +18,15 @@ static bool follow_pointer(const struct reader *r, struct walk *w)
 {
 	size_t target;
 
-	if (w->at + 1 >= r->len)
+	if (w->at + 1 >= w->bound)
 		return false;
 	target = get16(r->base + w->at) & 0x3fffu;
 	if (w->end == 0)
 		w->end = w->at + 2;
 	if (target >= w->limit)
 		return false;
+	/* to a name that has ended before this one began (RFC 1035 4.1.4), not into itself */
+	w->bound = w->limit;
 	w->limit = target;
 	w->at = target;
 	return true;
@@ -33,7 +36,7 @@ static bool copy_label(const struct reader *r, struct walk *w, uint8_t *out)
 {
 	size_t n = r->base[w->at] + 1u;
 
-	if (w->at + n > r->len || w->len + n > NAME_MAX_OCTETS)
+	if (w->at + n > w->bound || w->len + n > NAME_MAX_OCTETS)
 		return false;
 	if (out != NULL)
 		memcpy(out + w->len, r->base + w->at, n);
@@ -44,9 +47,9 @@ static bool copy_label(const struct reader *r, struct walk *w, uint8_t *out)
 
 size_t read_name(struct reader *r, uint8_t *out)
 {
-	struct walk w = {r->at, r->at, 0, 0};
+	struct walk w = {r->at, r->at, r->len, 0, 0};
 
-	while (!r->is_bad && w.at < r->len) {
+	while (!r->is_bad && w.at < w.bound) {
 		uint8_t n = r->base[w.at];
 		bool ok = (n & 0xc0) == 0xc0 ? follow_pointer(r, &w)
 					     : (n & 0xc0) == 0 && copy_label(r, &w, out);

@@ -34,6 +34,7 @@ static void names_follow_pointers_backwards_only(void **state)
 	        {"two that point to each other", OCTETS("z\xc0\3\xc0\1"), 3, NULL, 0},
 	        {"back, then forward below the start", OCTETS("z\xc0\4z\3org\0\xc0\1"), 9, NULL, 0},
 	        {"back, into what is read already", OCTETS("z\1a\1b\xc0\1"), 3, NULL, 0},
+	        {"back, into a label that covers the pointer", OCTETS("z\3a\xc0\1\0"), 3, NULL, 0},
 	        {"a pointer past the end", OCTETS("zz\xc0\x40"), 2, NULL, 0},
 	        {"half a pointer", OCTETS("z\0\xc0"), 2, NULL, 0},
 	        {"a label past the end", OCTETS("zz\4org"), 2, NULL, 0},
