@@ -8,6 +8,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* ldns 1.8 forgets some octets of an IPSECKEY record that is none. */
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:ldns_str2rdf_ipseckey";
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pattern_match m = {.n = 1, .at = {STR("a.example.")}};
