@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -84,6 +85,15 @@ static int write_pidfile(const char *path)
 		return 0;
 	snprintf(why, sizeof(why), "-pidfile %s: %s", path, strerror(errno));
 	return fatal(why);
+}
+
+/* Take the file away; a device that was named in its place, such as /dev/null, stays. */
+static void remove_pidfile(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		unlink(path);
 }
 
 /* The same as log lines, one each. */
@@ -175,7 +185,7 @@ static int run(struct seamark *s, const struct flags *f, const sigset_t *signals
 	}
 	stop(s);
 	if (f->pidfile != NULL && rc == 0)
-		unlink(f->pidfile);
+		remove_pidfile(f->pidfile);
 	return rc;
 }
 

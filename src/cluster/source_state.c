@@ -296,8 +296,19 @@ static void on_changes(void *arg, const struct changes *c)
 
 /* ---- writing: thread pool ---- */
 
+/* A device would go away with the rename. */
+static bool is_device(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
+}
+
 static int open_temporary(struct job *j)
 {
+	j->what = "it is no regular file";
+	if (is_device(j->path))
+		return -EINVAL;
 	j->what = "cannot open it";
 	j->fd = open(j->temporary, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (j->fd < 0)

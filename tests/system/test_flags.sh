@@ -86,6 +86,12 @@ is "$(cat "$workdir/pid")" "$spawned" "a second server leaves the first one's pi
 stop_daemon "$spawned"
 [ ! -e "$workdir/pid" ]
 ok "the pid file goes with the process"
+if mknod "$workdir/null" c 1 3 2>/dev/null; then
+	serve here -pidfile "$workdir/null"
+	stop_daemon "$spawned"
+	[ -c "$workdir/null" ]
+	ok "but a device stays"
+fi
 refused 1 'no-dir/pid: No such file or directory' -conf "$workdir/good" -pidfile "$workdir/no-dir/pid"
 
 for flag in -p -dns.port -dns.port=; do

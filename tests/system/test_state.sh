@@ -193,6 +193,15 @@ ok "K50: a file that cannot be written is said"
 is "$(ask "$port" db-0.db.shop.svc.cluster.local A)" 10.244.0.1 "and changes no answer"
 wait_for 50 metric_is failures_total 1
 ok "and is counted"
+if mknod "$workdir/device" c 1 3 2>/dev/null; then
+	stop_daemon "$daemon"
+	start_daemon device -workers 1 < <(corefile "$workdir/device")
+	wait_for 100 log_has device "state file $workdir/device: it is no regular file: Invalid"
+	ok "K50: a device is no place for the state"
+	wait_for 50 metric_is failures_total 1
+	[ -c "$workdir/device" ]
+	ok "and stays"
+fi
 if [ -e /dev/full ]; then
 	kill -9 "$daemon"
 	wait_gone "$daemon" 50
