@@ -1,6 +1,7 @@
 /*
  * Plays scenario files in the real core: run FILE... prints a TAP line for each title in them.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/must.h"
 #include "base/rcu.h"
 #include "conf/corefile.h"
@@ -75,6 +77,8 @@ static struct play {
 	struct admin_reply page; /* of the last endpoint that was asked; status 0: none */
 	VEC(struct seen_serial) serials;
 } play;
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER; /* of play.log */
 
 /* What clients asked for; health probes (". NS") stay without an answer. */
 static void on_send(const struct fake_sent *sent)
@@ -407,17 +411,39 @@ static bool do_wait(const struct step *s)
 	return true;
 }
 
+/* A copy of what was logged, to be freed. */
+static char *logged_so_far(void)
+{
+	char *text;
+
+	pthread_mutex_lock(&log_lock);
+	text = mem_str(buf_text(&play.log));
+	pthread_mutex_unlock(&log_lock);
+	return text;
+}
+
+static bool do_logged(const struct step *s)
+{
+	char *log = logged_so_far();
+	bool is_there = has_text(s, 1, log);
+
+	free(log);
+	return is_there;
+}
+
 /* No line of the log has this text. */
 static bool do_unlogged(const struct step *s)
 {
 	struct buf text = {0};
+	char *log = logged_so_far();
 	const char *at;
 
 	join_words(s, 1, &text);
-	at = strstr(buf_text(&play.log), buf_text(&text));
+	at = strstr(log, buf_text(&text));
 	if (at != NULL)
 		buf_printf(&play.why, "    logged: %.*s\n", (int)strcspn(at, "\n"), at);
 	buf_free(&text);
+	free(log);
 	return at == NULL;
 }
 
@@ -480,7 +506,7 @@ static bool do_step(const struct step *s)
 	if (strcmp(verb, "refuse") == 0)
 		return do_refuse(s);
 	if (strcmp(verb, "logged") == 0)
-		return has_text(s, 1, buf_text(&play.log));
+		return do_logged(s);
 	if (strcmp(verb, "unlogged") == 0)
 		return do_unlogged(s);
 	buf_printf(&play.why, "    unknown step '%s'\n", verb);
@@ -569,11 +595,14 @@ static bool run(const char *path)
 	return is_good;
 }
 
+/* Plugins have threads that log. */
 static void keep_log(void *arg, enum log_level level, const char *text)
 {
 	(void)arg;
 	(void)level;
+	pthread_mutex_lock(&log_lock);
 	buf_printf(&play.log, "%s\n", text);
+	pthread_mutex_unlock(&log_lock);
 	if (getenv("SCENARIO_LOG") != NULL)
 		printf("# %s\n", text);
 }
