@@ -60,15 +60,11 @@ void metadata_fini(struct chain *c)
 	vec_free(&c->metadata_keys);
 }
 
-/* The question of a client that q is part of, when its values may be had; else NULL. */
-static struct query *find_root(struct query *q)
+/* True when the block of q has values for its name. */
+static bool has_values(const struct query *q)
 {
-	while (q->parent != NULL)
-		q = q->parent;
-	if (q->chain == NULL || q->chain->metadata_zones == NULL ||
-		zone_list_match(q->chain->metadata_zones, q->folded) < 0)
-		return NULL;
-	return q;
+	return q->chain != NULL && q->chain->metadata_zones != NULL &&
+	       zone_list_match(q->chain->metadata_zones, q->folded) >= 0;
 }
 
 /* The plugin that the key begins with is asked for the rest of it. */
@@ -88,8 +84,9 @@ static bool ask_plugin(struct query *q, struct str key, struct str *out)
 
 bool metadata_get(struct query *q, struct str key, struct str *out)
 {
-	q = find_root(q);
-	if (q == NULL)
+	while (q->parent != NULL)
+		q = q->parent;
+	if (!has_values(q))
 		return false;
 	for (const struct metadata_value *v = q->metadata; v != NULL; v = v->next) {
 		if (!str_eq(v->key, key))
@@ -98,6 +95,11 @@ bool metadata_get(struct query *q, struct str key, struct str *out)
 		return true;
 	}
 	return ask_plugin(q, key, out);
+}
+
+bool metadata_get_own(struct query *q, struct str key, struct str *out)
+{
+	return has_values(q) && ask_plugin(q, key, out);
 }
 
 bool metadata_is_wanted(const struct query *q, struct str key)
@@ -111,8 +113,9 @@ void metadata_put(struct query *q, struct str key, struct str text)
 {
 	struct metadata_value *v;
 
-	q = find_root(q);
-	if (q == NULL)
+	while (q->parent != NULL)
+		q = q->parent;
+	if (!has_values(q))
 		return;
 	v = arena_new(&q->arena, struct metadata_value);
 	v->key = (struct str){arena_dup(&q->arena, key.at, key.len), key.len};

@@ -53,6 +53,11 @@ void metadata_fini(struct chain *c);
  * client's. False when there is none; *out is then left alone. Worker of q.
  */
 bool metadata_get(struct query *q, struct str key, struct str *out);
+/*
+ * The same of q itself and the block that q->chain says, also when the server asks q for a client:
+ * for views, which choose the block. Values that were left with a query do not count.
+ */
+bool metadata_get_own(struct query *q, struct str key, struct str *out);
 /* True when somebody may ask for the value: else it need not be made. Worker of q. */
 bool metadata_is_wanted(const struct query *q, struct str key);
 /*

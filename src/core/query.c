@@ -27,7 +27,7 @@ void query_init(struct query *q, struct worker *w)
 	q->keepalive = 0;
 	q->depth = 0;
 	q->is_internal = q->is_running = q->is_parked = q->was_resumed = q->is_dropped = false;
-	q->is_replying = q->is_held = false;
+	q->is_replying = q->is_held = q->has_origin = false;
 	q->reply_at = q->reply_floor = 0;
 	q->resumed_with = NEXT;
 	q->answered_by = "";
@@ -132,6 +132,23 @@ static uint16_t admission_rcode(const struct query *q)
 	if (type == TYPE_AXFR || type == TYPE_IXFR)
 		return transfer_rcode(q);
 	return RCODE_NOERROR;
+}
+
+struct query_origin query_origin(const struct query *q)
+{
+	struct query_origin o = {0, UINT16_MAX, false};
+
+	while (q->parent != NULL)
+		q = q->parent;
+	if (q->has_origin)
+		return q->origin;
+	o.id = q->msg.id;
+	o.is_udp = q->transport == TRANSPORT_UDP;
+	if (o.is_udp)
+		o.bufsize = q->msg.edns.is_present && q->msg.edns.udp_size > 512
+		                    ? q->msg.edns.udp_size
+		                    : 512;
+	return o;
 }
 
 /* Values of metadata are those of the block that is asked about. */

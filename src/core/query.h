@@ -59,6 +59,13 @@ struct query_channel {
 	void (*abort)(struct query *q);
 };
 
+/* How the client asked: also known of questions that the server asks itself for one. */
+struct query_origin {
+	uint16_t id;
+	uint16_t bufsize; /* what the client takes: 512, what EDNS says, or 65535 */
+	bool is_udp;
+};
+
 struct query {
 	struct list node;      /* pool, or list of parked queries */
 	struct worker *worker;
@@ -82,6 +89,8 @@ struct query {
 	bool is_dropped;
 	bool is_replying;      /* the plugins below have answered: reply hooks are next */
 	bool is_held;          /* private to query_hold() */
+	bool has_origin;       /* asked by query_again(): origin is that of the query it was for */
+	struct query_origin origin; /* use query_origin() */
 	uint8_t resumed_with;  /* enum verdict */
 	const char *answered_by; /* name of the plugin that said DONE, or "" */
 	const char *reason;    /* why it failed, for the log: static or in the arena; or NULL */
@@ -119,6 +128,9 @@ static inline const uint8_t *query_name(const struct query *q)
 {
 	return q->buf + MSG_HEADER;
 }
+
+/* How the client asked the question that q is, or is asked for. */
+struct query_origin query_origin(const struct query *q);
 
 enum query_state {
 	QUERY_ANSWERED, /* encode and send q->answer */

@@ -107,6 +107,8 @@ static void take_place(struct query *child, const struct query *q)
 	child->local = q->local;
 	child->start_ns = q->worker->now_ns;
 	child->depth = q->depth;
+	child->origin = query_origin(q);
+	child->has_origin = true;
 }
 
 int query_again(struct query *q, const struct query_again *again)

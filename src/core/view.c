@@ -20,14 +20,6 @@ struct asked {
 	struct view_ask ask;
 };
 
-/* The client's own question, where q is one that the server asks for it. */
-static const struct query *client_query(const struct query *q)
-{
-	while (q->parent != NULL)
-		q = q->parent;
-	return q;
-}
-
 static struct str copy_text(char *room, const char *text)
 {
 	size_t n = strlen(text);
@@ -95,7 +87,7 @@ static bool read_id(void *env, struct str label, char *room, struct expr_value *
 	(void)label;
 	(void)room;
 	if (a->q != NULL)
-		out->number = client_query(a->q)->msg.id;
+		out->number = query_origin(a->q).id;
 	return a->q != NULL;
 }
 
@@ -114,20 +106,12 @@ static bool read_size(void *env, struct str label, char *room, struct expr_value
 static bool read_bufsize(void *env, struct str label, char *room, struct expr_value *out)
 {
 	const struct asked *a = env;
-	const struct query *q;
 
 	(void)label;
 	(void)room;
-	if (a->q == NULL)
-		return false;
-	q = client_query(a->q);
-	if (q->transport != TRANSPORT_UDP)
-		out->number = 65535;
-	else
-		out->number = q->msg.edns.is_present && q->msg.edns.udp_size > 512
-		                      ? q->msg.edns.udp_size
-		                      : 512;
-	return true;
+	if (a->q != NULL)
+		out->number = query_origin(a->q).bufsize;
+	return a->q != NULL;
 }
 
 static bool read_proto(void *env, struct str label, char *room, struct expr_value *out)
@@ -137,8 +121,7 @@ static bool read_proto(void *env, struct str label, char *room, struct expr_valu
 	(void)label;
 	(void)room;
 	if (a->q != NULL)
-		out->text =
-		        client_query(a->q)->transport == TRANSPORT_UDP ? STR("udp") : STR("tcp");
+		out->text = query_origin(a->q).is_udp ? STR("udp") : STR("tcp");
 	return a->q != NULL;
 }
 
@@ -230,7 +213,7 @@ static bool read_metadata(void *env, struct str label, char *room, struct expr_v
 	(void)room;
 	out->text = STR("");
 	if (a->q != NULL)
-		metadata_get(a->q, label, &out->text);
+		metadata_get_own(a->q, label, &out->text);
 	return a->q != NULL;
 }
 

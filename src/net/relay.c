@@ -717,6 +717,13 @@ static struct upstream *take_out(struct upstream **list, size_t n, const struct 
 	return NULL;
 }
 
+/* What is asked from now on is for the servers of now: nobody joins a question to older ones. */
+static void end_joining(struct relay *r)
+{
+	list_for_each (&r->in_flight, node)
+		unlink_question(container_of(node, struct exchange, node));
+}
+
 void relay_set(
         struct relay *r, const struct relay_config *c, const struct relay_target *targets, size_t n)
 {
@@ -734,9 +741,12 @@ void relay_set(
 		r->upstreams[i]->way.from = c->source;
 	}
 	r->upstreams_len = (unsigned)n;
-	for (size_t i = 0; i < old_len; i++)
-		if (old[i] != NULL)
-			upstream_remove(old[i]);
+	for (size_t i = 0; i < old_len; i++) {
+		if (old[i] == NULL)
+			continue;
+		end_joining(r);
+		upstream_remove(old[i]);
+	}
 }
 
 static void free_list(struct list *l, size_t offset)

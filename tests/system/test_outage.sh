@@ -201,6 +201,7 @@ svc-50.ns-0.svc.cluster.local A
 END
 ctl POST "http://127.0.0.1:$control/apisim/churn?rate=300&seconds=12&prefix=ns-"
 for i in 1 2 3; do
+	wait_for 400 watches_endpoints
 	ctl POST "http://127.0.0.1:$control/apisim/stall?on=1"
 	sleep 0.5
 	ctl POST "http://127.0.0.1:$control/apisim/compact"
@@ -217,6 +218,7 @@ finish "P3: relists under load: no answer missing, none wrong"
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$daemon/status"; }
 before=$(metric 'events_total{resource="endpointslices"}')
 rss_before=$(rss)
+wait_for 400 watches_endpoints
 begin storm <<'END'
 web.shop.svc.cluster.local A 10.96.0.3
 END

@@ -212,11 +212,10 @@ static bool is_equal(const struct expr_value *a, const struct expr_value *b, enu
 
 static void play_in(struct run *r, const struct expr_step *s)
 {
-	const struct expr_value *list = r->x->constants.at + s->first;
 	bool is_there = false;
 
 	for (uint32_t i = 0; i < s->n && !is_there; i++)
-		is_there = is_equal(&list[i], &B, s->type);
+		is_there = is_equal(&r->x->constants.at[s->first + i], &B, s->type);
 	put_truth(r, 1, is_there);
 }
 
