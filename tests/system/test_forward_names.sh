@@ -6,17 +6,7 @@
 up=$builddir/tests/system/upstream
 [ -x "$up" ] || skip_all "$up is not built"
 
-used=" "
-# a port that no other server of this test has
-fresh() {
-	local p
-	while p=$(free_port); [[ $used == *" $p "* ]]; do :; done
-	used+="$p "
-	printf -v "$1" %s "$p"
-}
-fresh port
-fresh names
-fresh a
+port=$(free_port) names=$(free_port) a=$(free_port)
 spawn "$workdir/a.log" "$up" "127.0.0.1:$a" 192.0.2.1
 spawn "$workdir/b.log" "$up" "127.0.0.2:$a" 192.0.2.2
 

@@ -8,18 +8,7 @@ command -v openssl >/dev/null || skip_all "no openssl command"
 certs=$workdir/certs
 sh "$srcdir/tests/apisim/certs.sh" "$certs" >/dev/null 2>&1 || skip_all "cannot make certificates"
 
-port=$(free_port)
-used=" $port "
-# a free port that no other test of this file has
-fresh() {
-	local p
-	while p=$(free_port); [[ $used == *" $p "* ]]; do :; done
-	used+="$p "
-	printf -v "$1" %s "$p"
-}
-fresh a
-fresh b
-fresh c
+port=$(free_port) a=$(free_port) b=$(free_port) c=$(free_port)
 spawn "$workdir/a.log" "$up" "$a" "$certs/server.crt" "$certs/server.key" 192.0.2.1
 spawn "$workdir/b.log" "$up" "$b" "$certs/wrong-name.crt" "$certs/wrong-name.key" 192.0.2.2
 spawn "$workdir/c.log" "$up" "$c" "$certs/server.crt" "$certs/server.key" 192.0.2.3 "$certs/ca.crt"
