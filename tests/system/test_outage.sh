@@ -226,7 +226,7 @@ finish "P3: relists under load: no answer missing, none wrong"
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$daemon/status"; }
 before=$(metric 'events_total{resource="endpointslices"}')
 rss_before=$(rss)
-wait_for 400 watches_endpoints
+wait_for 700 watches_endpoints
 begin storm <<'END'
 web.shop.svc.cluster.local A 10.96.0.3
 END
@@ -241,10 +241,14 @@ storm_us=$(
 	sed 's/.*p99_us \([0-9]*\).*/\1/' "$phase.out"
 )
 diag "$events events, $grown KiB more memory, p99 $storm_us us (calm: $calm_us us)"
-# a sanitizer keeps freed memory for a while
-grep -qE 'lib(a|t)san' "/proc/$daemon/maps" && grown=0
+# a busy machine makes some 10 ms on its own; a worker that waits for the storm would make more
+limit_us=$((calm_us * 2 > 50000 ? calm_us * 2 : 50000))
+# a sanitizer keeps freed memory for a while, and is slow
+grep -qE 'lib(a|t)san' "/proc/$daemon/maps" && grown=0 limit_us=1000000
 [ "$events" -ge 10000 ] && [ "$grown" -lt 32768 ]
 ok "K24: 10,000 events at once take no more than 32 MiB"
+[ "$storm_us" -le "$limit_us" ]
+ok "K24: and the p99 of the answers stays below twice the calm one, or 50 ms"
 finish "K24: a storm of events: no answer missing, none wrong"
 
 # A watch that leaves changes out.
