@@ -21,6 +21,7 @@
 #include "cli/explain.h"
 #include "cli/flags.h"
 #include "cli/names.h"
+#include "cli/output.h"
 #include "conf/corefile.h"
 #include "seamark.h"
 
@@ -215,11 +216,18 @@ static int subcommand(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} all[] = {{"check", cli_check}, {"doctor", cli_doctor}, {"explain", cli_explain},
 	        {"names", cli_names}};
+	char why[512];
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (strcmp(argv[0], all[i].name) == 0)
 			return all[i].run(argc, argv);
-	return fatal("extra command line arguments; see seamark -help");
+	if (strcmp(argv[0], "help") == 0)
+		return output_text(flags_usage());
+	snprintf(why, sizeof(why),
+	        "extra command line arguments: \"%s\" is no command (a file is given with -conf); "
+	        "see seamark -help",
+	        argv[0]);
+	return fatal(why);
 }
 
 /* Where the caller closed them, descriptors 0 to 2 must not become sockets that text goes to. */
@@ -247,11 +255,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (f.wants_help)
-		return fputs(flags_usage(), stdout) < 0;
-	if (f.wants_version)
-		return printf("Seamark-%s\nlinux/%s, C11\n", sm_version(), SEAMARK_ARCH) < 0;
+		return output_text(flags_usage());
+	if (f.wants_version) {
+		printf("Seamark-%s\nlinux/%s, C11\n", sm_version(), SEAMARK_ARCH);
+		return output_end(0);
+	}
 	if (f.wants_plugins)
-		return fputs(sm_plugins(), stdout) < 0;
+		return output_text(sm_plugins());
 	if (f.rest < argc)
 		return subcommand(argc - f.rest, argv + f.rest);
 	return serve(&f);

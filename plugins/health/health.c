@@ -121,7 +121,7 @@ static bool stop(void *instance)
 	if (h->stop_ms == 0) {
 		h->stop_ms = now;
 		if (h->lameduck_ms > 0)
-			log_info("plugin/health", "Going into lameduck mode for %g s",
+			log_info("plugin/health", "Going into lameduck mode for %gs",
 				(double)h->lameduck_ms / 1000);
 	}
 	return now - h->stop_ms >= h->lameduck_ms;

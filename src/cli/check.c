@@ -2,18 +2,28 @@
 
 #include <stdio.h>
 
+#include "cli/output.h"
 #include "seamark.h"
+
+static const char usage[] =
+	"Usage: seamark check FILE\n"
+	"\n"
+	"Reads the Corefile FILE and sets its plugins up without serving it: no port is opened,\n"
+	"and no API server or upstream server is asked. An error names file, line and what to do;\n"
+	"the exit status is then 1.\n";
 
 int cli_check(int argc, char **argv)
 {
-	struct seamark *s = sm_new();
+	struct seamark *s;
 	int rc;
 
+	if (output_is_help(argc, argv))
+		return output_text(usage);
 	if (argc != 2) {
-		fprintf(stderr, "Usage: seamark check FILE\n");
-		sm_free(s);
+		fputs(usage, stderr);
 		return 2;
 	}
+	s = sm_new();
 	sm_load_file(s, argv[1]);
 	rc = sm_check(s);
 	if (rc != 0)
@@ -21,5 +31,5 @@ int cli_check(int argc, char **argv)
 	else
 		printf("%s: good\n", argv[1]);
 	sm_free(s);
-	return rc == 0 ? 0 : 1;
+	return output_end(rc == 0 ? 0 : 1);
 }

@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "cli/doctor_private.h"
+#include "cli/output.h"
 
 #define NETWORKMANAGER "/run/NetworkManager/no-stub-resolv.conf"
 
@@ -133,10 +134,13 @@ static int run(struct doctor *d)
 
 int cli_doctor(int argc, char **argv)
 {
-	struct doctor *d = mem_new(struct doctor);
+	struct doctor *d;
 	struct err e = {""};
 	int status = 2;
 
+	if (output_is_help(argc, argv))
+		return output_text(usage);
+	d = mem_new(struct doctor);
 	arena_init(&d->arena);
 	d->root = "";
 	d->port = 53;
@@ -149,5 +153,5 @@ int cli_doctor(int argc, char **argv)
 	vec_free(&d->findings);
 	arena_reset(&d->arena);
 	free(d);
-	return status;
+	return output_end(status);
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "cli/output.h"
 #include "cli/reading.h"
 
 static const char usage[] =
@@ -22,6 +23,8 @@ int cli_explain(int argc, char **argv)
 	struct reading r;
 	struct err e = {""};
 
+	if (output_is_help(argc, argv))
+		return output_text(usage);
 	if (reading_parse(&r, argc, argv, &e) == 0 && r.n_words > 0)
 		return reading_run(&r, false);
 	fprintf(stderr, "%s%s%s", e.text, e.text[0] == '\0' ? "" : "\n", usage);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "cli/output.h"
 #include "cli/reading.h"
 
 static const char usage[] =
@@ -20,6 +21,8 @@ int cli_names(int argc, char **argv)
 	struct reading r;
 	struct err e = {""};
 
+	if (output_is_help(argc, argv))
+		return output_text(usage);
 	if (reading_parse(&r, argc, argv, &e) == 0 && r.n_words < 2 && r.from == NULL)
 		return reading_run(&r, true);
 	fprintf(stderr, "%s%s%s", e.text, e.text[0] == '\0' ? "" : "\n", usage);

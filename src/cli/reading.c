@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "cli/output.h"
 #include "core/control_socket.h"
 #include "core/explain.h"
 #include "seamark.h"
@@ -282,9 +283,9 @@ int reading_run(const struct reading *r, bool names)
 	else
 		rc = ask_server(r, names, &out, &e);
 	if (rc == 0)
-		rc = fwrite(buf_text(&out), 1, out.len, stdout) == out.len ? 0 : -EIO;
+		fwrite(buf_text(&out), 1, out.len, stdout);
 	else
 		fprintf(stderr, "%s\n", e.text);
 	buf_free(&out);
-	return rc == 0 ? 0 : 1;
+	return output_end(rc == 0 ? 0 : 1);
 }

@@ -156,15 +156,23 @@ int args_port(const struct directive *d, size_t i, uint16_t *out, struct err *e)
 	return args_u16(d, i, ARGS_RANGE(1, UINT16_MAX), out, e);
 }
 
+/* In whole seconds where it is one, as people write it. */
+static int fail_duration(const struct directive *d, const char *text, const char *limit,
+        uint64_t ms, struct err *e)
+{
+	bool is_whole = ms > 0 && ms % 1000 == 0;
+
+	return args_error(d, e, "'%s' must be %s %" PRIu64 "%s, not %s", d->name, limit,
+	        is_whole ? ms / 1000 : ms, is_whole ? "s" : "ms", text);
+}
+
 static int check_duration(
         const struct directive *d, const char *text, struct arg_range r, uint64_t ms, struct err *e)
 {
 	if (ms < r.min)
-		return args_error(
-		        d, e, "'%s' must be at least %" PRIu64 "ms, not %s", d->name, r.min, text);
+		return fail_duration(d, text, "at least", r.min, e);
 	if (ms > r.max)
-		return args_error(
-		        d, e, "'%s' must be at most %" PRIu64 "ms, not %s", d->name, r.max, text);
+		return fail_duration(d, text, "at most", r.max, e);
 	return 0;
 }
 

@@ -135,7 +135,11 @@ static int check_directive(struct parser *p, const struct origin *o, const struc
 {
 	const struct raw_token *t;
 	const char *near;
+	size_t n = strlen(d->name);
 
+	if (n > 1 && d->name[n - 1] == '{')
+		return parser_fail(p, o, d->line,
+		        "Unknown directive '%s': put a blank before the '{'", d->name);
 	if (!is_known(p, d->name)) {
 		near = suggest_word(d->name, p->options->known);
 		return parser_fail(p, o, d->line, "Unknown directive '%s'%s%s%s", d->name,

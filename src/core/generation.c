@@ -29,6 +29,20 @@ static const struct plugin *find_plugin(const struct generation *g, const char *
 	return NULL;
 }
 
+static int explain_unavailable(
+	const struct generation *g, const struct directive *d, struct err *e)
+{
+	VEC(const char *) known = {0};
+	int rc;
+
+	for (const struct plugin *const *p = g->options.plugins; *p != NULL; p++)
+		vec_push(&known, (*p)->name);
+	vec_push(&known, NULL);
+	rc = unavailable_explain(d, known.at, e);
+	vec_free(&known);
+	return rc;
+}
+
 /* Every directive must be one of ours; each that is not is reported on a line of its own. */
 static int check_directives(const struct generation *g, const struct corefile *c, struct err *e)
 {
@@ -40,7 +54,7 @@ static int check_directives(const struct generation *g, const struct corefile *c
 
 			if (find_plugin(g, d->name) != NULL)
 				continue;
-			unavailable_explain(d, &one);
+			explain_unavailable(g, d, &one);
 			if (bad++ == 0 && e != NULL)
 				*e = one;
 			else
@@ -305,6 +319,17 @@ static int build_blocks(struct generation *g, struct err *e)
 	return rc;
 }
 
+/* A file that was emptied, or is half written, must not end what is served. */
+static int check_any_block(const struct corefile *c, struct err *e)
+{
+	if (c->block_count > 0)
+		return 0;
+	return err_set(e, -EINVAL,
+		"%s: there is no server block, so nothing would be served; write a zone, such as "
+		"'.', and its plugins in braces",
+		c->file_count > 0 ? c->files[0] : "the Corefile");
+}
+
 struct generation *generation_new(
 	struct corefile *corefile, const struct generation_options *options, struct err *e)
 {
@@ -313,7 +338,7 @@ struct generation *generation_new(
 	arena_init(&g->arena);
 	g->corefile = corefile;
 	g->options = *options;
-	if (build_blocks(g, e) != 0) {
+	if (check_any_block(corefile, e) != 0 || build_blocks(g, e) != 0) {
 		generation_free(g);
 		return NULL;
 	}

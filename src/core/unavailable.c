@@ -5,6 +5,7 @@
 
 #include "base/must.h"
 #include "conf/corefile.h"
+#include "conf/suggest.h"
 
 /* Plugins of CoreDNS, and of its usual companions, that this version does not have. */
 static const char *const names[] = {
@@ -16,8 +17,10 @@ static const char *const names[] = {
 	"tsig",
 };
 
-int unavailable_explain(const struct directive *d, struct err *e)
+int unavailable_explain(const struct directive *d, const char *const *known, struct err *e)
 {
+	const char *near;
+
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(names[i], d->name) == 0)
 			return err_set(e, -ENOTSUP,
@@ -25,6 +28,8 @@ int unavailable_explain(const struct directive *d, struct err *e)
 			        "remove "
 			        "the directive",
 			        d->file, d->line, d->name);
-	return err_set(e, -ENOTSUP, "%s:%u - Error during parsing: Unknown directive '%s'", d->file,
-		d->line, d->name);
+	near = suggest_word(d->name, known);
+	return err_set(e, -ENOTSUP, "%s:%u - Error during parsing: Unknown directive '%s'%s%s%s",
+	        d->file, d->line, d->name, near == NULL ? "" : ", did you mean '",
+	        near == NULL ? "" : near, near == NULL ? "" : "'?");
 }

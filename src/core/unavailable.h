@@ -10,6 +10,7 @@ struct directive;
 
 /*
  * Write why directive d cannot be used, with file, line and what to do: a plugin of CoreDNS that
- * this version lacks, or a name that nobody knows. Returns -ENOTSUP.
+ * this version lacks, or a name that nobody knows, with the closest of the NULL-ended list known.
+ * Returns -ENOTSUP.
  */
-int unavailable_explain(const struct directive *d, struct err *e);
+int unavailable_explain(const struct directive *d, const char *const *known, struct err *e);

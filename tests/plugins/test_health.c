@@ -108,7 +108,7 @@ static void a_shutdown_waits_for_the_lameduck(void **state)
 	(void)state;
 	open_health(&r, ". {\nhealth {\nlameduck 5s\n}\n}");
 	assert_false(health_plugin.stop(r.setup.instance));
-	assert_string_equal(last_line, "[INFO] plugin/health: Going into lameduck mode for 5 s");
+	assert_string_equal(last_line, "[INFO] plugin/health: Going into lameduck mode for 5s");
 	now_ms += 4999;
 	assert_false(health_plugin.stop(r.setup.instance));
 	now_ms += 1;

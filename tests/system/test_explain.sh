@@ -51,6 +51,9 @@ is "$(names 'web.shop.*')" "web.shop.svc.cluster.local. A 10.96.10.1" "a list of
 [ "$(names | wc -l)" -gt 40 ]
 ok "all names"
 
+"$seamark" names --control "$socket" >/dev/full 2>"$workdir/full"
+like "$? $(cat "$workdir/full")" '^1 standard output: No space' "a list that cannot be printed fails"
+
 # every listed address is what dig gets
 bad=$(names '*.svc.cluster.local' | awk '$2 == "A"' | while read -r name type values; do
 	[ "$(ask "$port" "$name" "$type" | tr '\n' ' ')" = \

@@ -41,6 +41,18 @@ for name in kubernetes forward file errors; do
 done
 run -help
 like "$status $out" '^0 Usage: seamark' "-help prints the usage"
+run help
+like "$status $out" '^0 Usage: seamark' "so does help"
+for name in check doctor explain names; do
+	for flag in -h -help --help; do
+		run "$name" "$flag"
+		like "$status $out" "^0 Usage: seamark $name" "$name $flag prints that of $name"
+	done
+done
+for arguments in -version -plugins -help "check --help"; do
+	timeout 10 "$seamark" $arguments >/dev/full 2>"$workdir/err"
+	like "$? $(cat "$workdir/err")" '^1 standard output: No space' "$arguments fails when it cannot print"
+done
 
 # --- what is refused: flags with 2, the rest with 1
 
@@ -59,11 +71,14 @@ refused 2 '"70000" for flag -p: not a number up to 65535' -p 70000
 refused 2 '"53x" for flag -dns.port' -dns.port=53x
 refused 2 '0 is not a port' -p 0
 refused 2 'boolean value "maybe" for -quiet' -quiet=maybe
-refused 1 'extra command line arguments' serve
-refused 1 'extra command line arguments' -p "$port" Corefile
+refused 1 'extra command line arguments: "serve" is no command' serve
+refused 1 '"Corefile" is no command \(a file is given with -conf\)' -p "$port" Corefile
 refused 1 'no-such-file: No such file or directory' -conf "$workdir/no-such-file"
 refused 1 'Is a directory' -conf "$workdir"
 refused 1 'it is no regular file' -conf /dev/null
+printf '# nothing yet\n' >"$workdir/nothing"
+refused 1 "^$workdir/nothing: there is no server block" -conf "$workdir/nothing"
+refused 1 "^$workdir/nothing: there is no server block" check "$workdir/nothing"
 
 # --- where the configuration comes from
 
@@ -126,7 +141,8 @@ is "$status $out" "0 $workdir/good: good" "check of a good file"
 printf '.:%s {\n\twhoami\n\tforwrad . 192.0.2.1\n}\n' "$port" >"$workdir/bad"
 run check "$workdir/bad"
 is "$status" 1 "check of a bad file"
-like "$err" "^$workdir/bad:3 - .*forwrad" "names file, line and word"
+like "$err" "^$workdir/bad:3 - .*'forwrad', did you mean 'forward'\?" \
+	"names file, line and word, and the closest plugin"
 printf '.:%s {\n\tforward\n}\n' "$port" >"$workdir/bad"
 run check "$workdir/bad"
 like "$status $err" "^1 $workdir/bad:2 - plugin/forward" "check sets up the plugins, too"

@@ -44,6 +44,12 @@ is "$(tail -n 1 log)" "[ERROR] Corefile changed but reload failed: conf:2 - Erro
 	"a bad one is told"
 serves 10.0.0.3
 ok "and the old one serves on"
+: >conf
+kill -HUP "$daemon"
+wait_for 50 grep -q 'conf: there is no server block' log
+ok "one that was emptied is told"
+serves 10.0.0.3
+ok "and ends nothing"
 stop_daemon "$daemon"
 is "$?" 0 "SIGTERM ends it"
 

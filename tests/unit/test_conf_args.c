@@ -174,7 +174,7 @@ static void numbers_ports_and_durations_are_read(void **state)
 	assert_int_equal(args_seconds_ms(d, 2, any, &u64, &e), 0);
 	assert_int_equal(u64, 90000);
 	assert_int_equal(args_seconds_ms(d, 3, ARGS_RANGE(16000, 20000), &u64, &e), -EINVAL);
-	assert_string_equal(e.text, "Corefile:2 - plugin/p: 'p' must be at least 16000ms, not 15");
+	assert_string_equal(e.text, "Corefile:2 - plugin/p: 'p' must be at least 16s, not 15");
 	assert_int_equal(args_duration_ms(d, 2, ARGS_RANGE(0, 60000), &u64, &e), -EINVAL);
 	assert_int_equal(args_duration_ms(d, 9, any, &u64, &e), -EINVAL);
 	assert_string_equal(e.text, "Corefile:2 - plugin/p: wrong number of arguments for 'p': "
