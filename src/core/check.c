@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "base/rcu.h"
-#include "conf/corefile.h"
 #include "core/shared.h"
 
 int check_config(const struct control_config *config, struct err *e)
@@ -17,13 +16,8 @@ int check_config(const struct control_config *config, struct err *e)
 	};
 	struct corefile *corefile;
 	struct generation *g = NULL;
-	int rc;
+	int rc = control_config_read(config, &corefile, e);
 
-	if (config->path != NULL)
-		rc = corefile_read(config->path, NULL, &corefile, e);
-	else
-		rc = corefile_parse(config->name == NULL ? "Corefile" : config->name,
-			str_from(config->text), NULL, &corefile, e);
 	if (rc == 0) {
 		g = generation_new(corefile, &options, e);
 		rc = g == NULL ? -EINVAL : 0;

@@ -26,6 +26,12 @@ struct control_config {
 	const char *socket;  /* path of the control socket, or NULL for none */
 };
 
+/*
+ * Read the Corefile that config names, or parse its text. Errors and ownership as corefile_read().
+ * Any thread.
+ */
+int control_config_read(
+	const struct control_config *config, struct corefile **out, struct err *e);
 /* Start the thread, read the configuration, open listeners, run workers. NULL: e, errno are set. */
 struct control *control_start(const struct control_config *config, struct err *e);
 /* Read the configuration again; on failure the old one goes on and e says why. */

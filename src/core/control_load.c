@@ -7,20 +7,10 @@
 #include "conf/corefile.h"
 #include "core/control_private.h"
 
-static int read_corefile(struct control *c, struct corefile **out, struct err *e)
-{
-	const struct control_config *f = &c->config;
-
-	if (f->path != NULL)
-		return corefile_read(f->path, NULL, out, e);
-	return corefile_parse(f->name == NULL ? "Corefile" : f->name, str_from(f->text), NULL, out,
-		e);
-}
-
 int control_hash(struct control *c, uint8_t sha512[64], struct err *e)
 {
 	struct corefile *corefile;
-	int rc = read_corefile(c, &corefile, e);
+	int rc = control_config_read(&c->config, &corefile, e);
 
 	if (rc != 0)
 		return rc;
@@ -41,7 +31,7 @@ static struct generation *build(struct control *c, struct err *e)
 	};
 	struct corefile *corefile;
 
-	if (read_corefile(c, &corefile, e) != 0)
+	if (control_config_read(&c->config, &corefile, e) != 0)
 		return NULL;
 	return generation_new(corefile, &options, e);
 }

@@ -5,7 +5,6 @@
 
 #include "base/must.h"
 #include "base/rcu.h"
-#include "conf/corefile.h"
 #include "core/explain.h"
 #include "core/generation.h"
 #include "core/shared.h"
@@ -31,14 +30,10 @@ static struct generation *build(
 		.shared = o->shared,
 	};
 	struct corefile *corefile;
-	int rc;
 
-	if (config->path != NULL)
-		rc = corefile_read(config->path, NULL, &corefile, e);
-	else
-		rc = corefile_parse(config->name == NULL ? "Corefile" : config->name,
-			str_from(config->text), NULL, &corefile, e);
-	return rc == 0 ? generation_new(corefile, &options, e) : NULL;
+	if (control_config_read(config, &corefile, e) != 0)
+		return NULL;
+	return generation_new(corefile, &options, e);
 }
 
 static bool needs_start(const struct link *l)
