@@ -10,11 +10,11 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "cluster/decoder.h"
+#include "cluster/rest.h"
 #include "cluster/source_audit.h"
 #include "net/http_client.h"
 
 #define LOG_NAME "plugin/kubernetes"
-#define USER_AGENT "Seamark/" PACKAGE_VERSION
 #define NOT_ASKED "the answer is compressed, which was not asked for"
 
 enum {
@@ -266,26 +266,15 @@ static int send_query(struct channel *c, struct err *e)
 {
 	struct source_api *s = c->source;
 	struct http_handler handler = {on_head, on_body, on_done, c};
-	struct http_options o = {.user_agent = USER_AGENT};
-	struct access_credentials as;
-	struct buf url = {0};
+	struct rest_question q = {c->path, buf_text(&c->query), DECODER_ACCEPT};
 
 	refresh(s, false);
-	as = access_credentials(s->access);
-	buf_printf(&url, "%s%s?%s", access_url(s->access), c->path, buf_text(&c->query));
-	o.url = buf_text(&url);
 	c->is_json = c->is_json_only || clock_ms() < c->json_until_ms;
-	o.accept = c->is_json ? DECODER_ACCEPT_JSON : DECODER_ACCEPT;
-	o.bearer = as.token;
-	o.server_name = as.server_name;
-	o.ca_pem = as.ca_pem;
-	o.cert_pem = as.cert_pem;
-	o.key_pem = as.key_pem;
-	o.use_proxy = as.use_proxy;
+	if (c->is_json)
+		q.accept = DECODER_ACCEPT_JSON;
 	c->status = 0;
 	c->sent_ms = clock_ms();
-	c->request = http_get(s->http, &o, &handler, e);
-	buf_free(&url);
+	c->request = rest_get(s->http, s->access, &q, &handler, e);
 	return c->request != NULL ? 0 : -EINVAL;
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cluster/decoder.h"
+#include "cluster/rest.h"
 
 #define METADATA ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 #define ACCEPT "application/vnd.kubernetes.protobuf" METADATA ",application/json" METADATA
@@ -72,24 +73,14 @@ static void on_done(void *arg, const struct http_result *result)
 static int on_send(void *arg, const char *query)
 {
 	struct source_audit *s = arg;
-	struct access_credentials as = access_credentials(s->options.access);
+	const struct source_audit_options *o = &s->options;
 	struct http_handler handler = {on_head, on_body, on_done, s};
-	struct http_options o = {.accept = ACCEPT, .user_agent = "Seamark/" PACKAGE_VERSION};
-	struct buf url = {0};
+	struct rest_question q = {*o->path, query, ACCEPT};
 	struct err e;
 
-	buf_printf(&url, "%s%s?%s", access_url(s->options.access), *s->options.path, query);
-	o.url = buf_text(&url);
-	o.bearer = as.token;
-	o.server_name = as.server_name;
-	o.ca_pem = as.ca_pem;
-	o.cert_pem = as.cert_pem;
-	o.key_pem = as.key_pem;
-	o.use_proxy = as.use_proxy;
 	s->status = 0;
 	s->sent_ms = clock_ms();
-	s->request = http_get(s->options.http, &o, &handler, &e);
-	buf_free(&url);
+	s->request = rest_get(o->http, o->access, &q, &handler, &e);
 	return s->request == NULL ? -EINVAL : 0;
 }
 
