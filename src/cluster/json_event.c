@@ -80,12 +80,6 @@ int json_status_decode(struct arena *a, struct str text, struct api_status *out)
 
 /* ---- watch events ---- */
 
-static void skipped(const struct object_sink *sink, const char *why)
-{
-	if (sink->on_skipped != NULL)
-		sink->on_skipped(sink->arg, why);
-}
-
 static bool is_initial_end(struct arena *a, struct str metadata)
 {
 	struct json j;
@@ -129,10 +123,7 @@ static int report_bookmark(struct arena *a, struct str text, const struct object
 	                                       : json_list_meta_decode(a, metadata, &meta);
 	if (rc != 0)
 		return rc;
-	if (meta.version[0] == '\0')
-		skipped(sink, "a bookmark without resourceVersion");
-	else if (sink->on_bookmark != NULL)
-		sink->on_bookmark(sink->arg, meta.version, is_initial_end(a, metadata));
+	sink_bookmark(sink, meta.version, metadata.len > 0 && is_initial_end(a, metadata));
 	return 0;
 }
 
@@ -142,13 +133,7 @@ int json_item_decode(struct arena *a, struct str text, enum object_kind expected
 	struct object o;
 	int rc = json_object_decode(a, text, expected, &o);
 
-	if (rc == -EBADMSG) {
-		skipped(sink, o.problem);
-		return 0;
-	}
-	if (rc == 0 && sink->on_object != NULL)
-		sink->on_object(sink->arg, type, &o);
-	return rc;
+	return sink_decoded(sink, rc, type, &o);
 }
 
 static int report_status(struct arena *a, struct str text, const struct object_sink *sink)
@@ -157,8 +142,7 @@ static int report_status(struct arena *a, struct str text, const struct object_s
 
 	if (json_status_decode(a, text, &status) != 0)
 		return -EINVAL;
-	if (sink->on_status != NULL)
-		sink->on_status(sink->arg, &status);
+	sink_status(sink, &status);
 	return 0;
 }
 
@@ -193,6 +177,6 @@ int json_event_decode(
 		return json_item_decode(a, object, expected, EVENT_MODIFIED, sink);
 	if (json_is(type, "DELETED"))
 		return json_item_decode(a, object, expected, EVENT_DELETED, sink);
-	skipped(sink, "an event of an unknown type");
+	sink_skipped(sink, "an event of an unknown type");
 	return 0;
 }

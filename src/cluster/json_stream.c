@@ -213,16 +213,14 @@ static int finish_list(struct json_stream *s)
 		return -EINVAL;
 	if (json_status_decode(&s->arena, (struct str){s->header.at, s->header.len}, &status) ==
 	        0) {
-		if (s->sink.on_status != NULL)
-			s->sink.on_status(s->sink.arg, &status);
+		sink_status(&s->sink, &status);
 		return 0;
 	}
 	if (!str_has_suffix(kind, "List") ||
 	        (!json_is(kind, "List") && s->expected != OBJECT_NONE &&
 	                object_kind_from(STR(""), kind) != s->expected))
 		return -EINVAL;
-	if (s->sink.on_list_end != NULL)
-		s->sink.on_list_end(s->sink.arg, &meta);
+	sink_list_end(&s->sink, &meta);
 	return 0;
 }
 

@@ -133,25 +133,13 @@ int pb_status_decode(struct arena *a, struct str text, struct api_status *out)
 
 /* ---- watch events ---- */
 
-static void skipped(const struct object_sink *sink, const char *why)
-{
-	if (sink->on_skipped != NULL)
-		sink->on_skipped(sink->arg, why);
-}
-
 int pb_item_decode(struct arena *a, struct str raw, enum object_kind kind, enum event_type type,
         const struct object_sink *sink)
 {
 	struct object o;
 	int rc = pb_object_decode(a, raw, kind, &o);
 
-	if (rc == -EBADMSG) {
-		skipped(sink, o.problem);
-		return 0;
-	}
-	if (rc == 0 && sink->on_object != NULL)
-		sink->on_object(sink->arg, type, &o);
-	return rc;
+	return sink_decoded(sink, rc, type, &o);
 }
 
 static int read_initial_end(struct str annotation, bool *is_end)
@@ -200,10 +188,7 @@ static int report_bookmark(struct arena *a, struct str raw, const struct object_
 			rc = read_bookmark(a, p.bytes, &version, &is_initial_end);
 	if (rc != 0 || p.error != 0)
 		return -EINVAL;
-	if (version[0] == '\0')
-		skipped(sink, "a bookmark without resourceVersion");
-	else if (sink->on_bookmark != NULL)
-		sink->on_bookmark(sink->arg, version, is_initial_end);
+	sink_bookmark(sink, version, is_initial_end);
 	return 0;
 }
 
@@ -214,8 +199,7 @@ static int report_status(
 
 	if (!str_is(u->kind, "Status") || pb_status_raw_decode(a, u->raw, &status) != 0)
 		return -EINVAL;
-	if (sink->on_status != NULL)
-		sink->on_status(sink->arg, &status);
+	sink_status(sink, &status);
 	return 0;
 }
 
@@ -258,7 +242,7 @@ int pb_event_decode(struct arena *a, struct str message, enum object_kind expect
 		return -EINVAL;
 	if (!str_is(type, "ADDED") && !str_is(type, "MODIFIED") && !str_is(type, "DELETED") &&
 	        !str_is(type, "BOOKMARK") && !str_is(type, "ERROR")) {
-		skipped(sink, "an event of an unknown type");
+		sink_skipped(sink, "an event of an unknown type");
 		return 0;
 	}
 	if (pb_unknown_decode(object, &u) != 0)

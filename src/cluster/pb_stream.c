@@ -72,8 +72,7 @@ static int take_status(struct pb_stream *s, struct str value)
 	if (pb_status_raw_decode(&s->arena, value, &status) != 0)
 		return -EINVAL;
 	s->is_over = true;
-	if (s->sink.on_status != NULL)
-		s->sink.on_status(s->sink.arg, &status);
+	sink_status(&s->sink, &status);
 	return 0;
 }
 
@@ -123,8 +122,7 @@ static void finish_list(struct pb_stream *s)
 	if (pb_list_meta_decode(&s->arena, (struct str){buf_text(&s->meta), s->meta.len}, &meta) !=
 	        0)
 		fail(s, -EINVAL, "broken metadata of a list");
-	else if (s->sink.on_list_end != NULL)
-		s->sink.on_list_end(s->sink.arg, &meta);
+	else sink_list_end(&s->sink, &meta);
 	arena_reset(&s->arena);
 }
 

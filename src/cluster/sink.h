@@ -44,3 +44,18 @@ struct object_sink {
 	/* Something was left out: an object without a usable name, an unknown event type. */
 	void (*on_skipped)(void *arg, const char *why);
 };
+
+/* Report something that was left out, and why. */
+void sink_skipped(const struct object_sink *sink, const char *why);
+/*
+ * Report the object that a decoder made with rc: 0, -EBADMSG (it has no usable name, and is
+ * skipped), or another errno, which is given back.
+ */
+int sink_decoded(
+        const struct object_sink *sink, int rc, enum event_type type, const struct object *o);
+/* Report a bookmark; without a version it is skipped. */
+void sink_bookmark(const struct object_sink *sink, const char *version, bool is_initial_end);
+/* Report a Status. */
+void sink_status(const struct object_sink *sink, const struct api_status *status);
+/* Report that a list was complete. */
+void sink_list_end(const struct object_sink *sink, const struct list_meta *meta);
