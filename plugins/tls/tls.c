@@ -5,6 +5,7 @@
 #include "plugin.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "net/tls_files.h"
 
@@ -113,14 +114,32 @@ static void teardown(void *instance)
 	free(t);
 }
 
-static int open_files(struct setup *s, const struct tls_server_options *o, struct err *e)
+/* What only looks at the configuration leaves the disk as it is. */
+static int check_keylog(const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL ? mem_str(".") : mem_dup(path, (size_t)(slash - path) + 1);
+	bool is_there = access(path, F_OK) == 0;
+	int rc = access(is_there ? path : folder, W_OK) == 0 ? 0 : -errno;
+
+	free(folder);
+	return rc == 0 ? 0 : err_set(e, rc, "cannot open the key log %s: %s", path, strerror(-rc));
+}
+
+static int open_files(struct setup *s, const struct tls_server_options *options, struct err *e)
 {
 	struct tls *t = mem_new(struct tls);
+	struct tls_server_options o = *options;
 	struct err why = {{0}};
+	int rc = 0;
 
 	t->shared = s->shared;
 	t->loop = s->loop;
-	if (take(t, o, &why) != 0) {
+	if (t->loop == NULL && o.keylog != NULL) {
+		rc = check_keylog(o.keylog, &why);
+		o.keylog = NULL;
+	}
+	if (rc != 0 || take(t, &o, &why) != 0) {
 		teardown(t);
 		return args_error(s->first, e, "%s", why.text);
 	}

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/pattern_syntax.h"
 
 #define STEPS_MAX 20000u /* a name of 255 octets takes some hundred */
 #define HEAP_KIB_MAX 256u
@@ -21,44 +22,41 @@ struct pattern {
 	unsigned n; /* groups, and one, as far as we remember them */
 };
 
-/* RE2 promises linear time and so has none of these; a Corefile that uses them is not Go's. */
-static const char *foreign(const char *text)
+/* The code of Go's expression text, or NULL. RE2 promises linear time, and has less for it. */
+static pcre2_code *compile(const char *text, struct err *e)
 {
-	for (const char *p = text; *p != '\0'; p++) {
-		if (*p == '\\' && p[1] >= '1' && p[1] <= '9')
-			return "back references";
-		if (*p == '\\' && p[1] != '\0')
-			p++;
-		else if (strncmp(p, "(?=", 3) == 0 || strncmp(p, "(?!", 3) == 0 ||
-		         strncmp(p, "(?<=", 4) == 0 || strncmp(p, "(?<!", 4) == 0)
-			return "looking around";
+	struct buf syntax = {0};
+	pcre2_code *code = NULL;
+	PCRE2_UCHAR why[200];
+	PCRE2_SIZE at;
+	int rc;
+
+	if (strlen(text) > TEXT_MAX) {
+		err_set(e, -EINVAL, "the regular expression '%.100s' is too long", text);
+		return NULL;
 	}
-	return NULL;
+	if (pattern_syntax(text, &syntax, e) != 0) {
+		err_prefix(e, -EINVAL, "the regular expression '%.100s'", text);
+	} else {
+		code = pcre2_compile((PCRE2_SPTR)buf_text(&syntax), PCRE2_ZERO_TERMINATED,
+		        PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF, &rc, &at, NULL);
+		if (code == NULL && pcre2_get_error_message(rc, why, sizeof(why)) != 0)
+			err_set(e, -EINVAL,
+			        "the regular expression '%.100s' is wrong at character %zu: %s",
+			        text, at + 1, why);
+	}
+	buf_free(&syntax);
+	return code;
 }
 
 struct pattern *pattern_new(const char *text, struct err *e)
 {
 	struct pattern *p;
-	pcre2_code *code;
-	PCRE2_UCHAR why[200];
-	PCRE2_SIZE at;
+	pcre2_code *code = compile(text, e);
 	uint32_t groups;
-	int rc;
 
-	if (strlen(text) > TEXT_MAX || foreign(text) != NULL) {
-		err_set(e, -EINVAL, "the regular expression '%.100s' %s%s", text,
-		        strlen(text) > TEXT_MAX ? "is too long" : "uses what Go has not: ",
-		        strlen(text) > TEXT_MAX ? "" : foreign(text));
+	if (code == NULL)
 		return NULL;
-	}
-	code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-	        PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF, &rc, &at, NULL);
-	if (code == NULL) {
-		pcre2_get_error_message(rc, why, sizeof(why));
-		err_set(e, -EINVAL, "the regular expression '%.100s' is wrong at character %zu: %s",
-		        text, at + 1, why);
-		return NULL;
-	}
 	p = mem_new(struct pattern);
 	p->code = code;
 	must(pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups) == 0);

@@ -188,7 +188,7 @@ static void mistakes_are_refused(void **state)
 		{"{\nconsolidate 1s \"(\"\n}", "the regular expression '(' is wrong at character 2"},
 		{"{\nconsolidate 1s \"(a)\\1\"\n}", "uses what Go has not: back references"},
 		/* one POSIX way to compile this takes 2^50 nodes */
-		{"{\nconsolidate 1s \"a" REPEATED REPEATED "\"\n}", "is wrong at character"},
+		{"{\nconsolidate 1s \"a" REPEATED REPEATED "\"\n}", "possessive repetition"},
 		{"{\nconsolidate 1s a fatal\n}", "unknown value 'fatal'"},
 		{"{\ntrace\n}", "unknown property 'trace'"},
 	};

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/rcu.h"
 #include "net/tls_files.h"
@@ -73,6 +74,22 @@ static void certificates_are_taken_from_files(void **state)
 	}
 }
 
+static void a_check_makes_no_key_log(void **state)
+{
+	char path[64];
+	struct rig r;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/keys", dir);
+	assert_int_equal(open_rig(&r, "server.crt server.key {\nkeylog keys\n}"), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	rig_close(&r);
+	assert_int_equal(open_rig(&r, "server.crt server.key {\nkeylog none/keys\n}"), -22);
+	assert_non_null(strstr(r.err.text, "cannot open the key log"));
+	assert_non_null(strstr(r.err.text, "none/keys: No such file"));
+	rig_close(&r);
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
 	static const char *const rows[][2] = {
@@ -140,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(certificates_are_taken_from_files),
+	        cmocka_unit_test(a_check_makes_no_key_log),
 	        cmocka_unit_test(what_makes_no_sense_is_refused),
 	        cmocka_unit_test(changed_files_are_read_when_they_are_of_use),
 	};

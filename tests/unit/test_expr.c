@@ -259,6 +259,35 @@ static const char *const holds[] = {
         "false ? false : true ? true : false",
         "(true ? 'a' : 'b') == 'a'",
         "(false ? 'a' : 'b') matches 'b'",
+        /* lists */
+        "any(['a', 'b'], # == 'b')",
+        "any(['x.', 'ample.'], {word() endsWith #})",
+        "any(['^x', '^W+'], word() matches #)",
+        "any(['10.0.0.0/8', '2001:db8::/32'], incidr(ip(), #))",
+        "any([1, 7], # == seven()) and any([2.5], # > 2)",
+        "any([1], true) and not any([1, 2], false)",
+        "all([1, 2, 3], # < 4)",
+        "!all([1, 2, 3], # < 3)",
+        "none([1, 2, 3], # > 3)",
+        "one([1, 2, 3], # == 2)",
+        "!one([1, 2, 2], # == 2) and !one([1], # == 2)",
+        "count(['a', 'b', 'ab'], # contains 'a') == 2",
+        "any([1, 2], any([2, 3], # == 3) and # == 2)",
+        "all([2, 3], {count([1, 2, 3], {# == 2}) == 1})",
+        "any(['a', 'b'], (# == 'b' ? 1 : 0) == 1)",
+        "any(['WWW', 'www'], lower(word() + #) == 'www.example.www')",
+        "any([1, 2], # in [2, 3])",
+        "any(['a', 'b'], # in ['b'])",
+        "true or any([1], maybe())",
+        "any([1, 2], # == 2 or maybe())",
+        "none([1, 2], # == 3 and maybe())",
+        /* pipes */
+        "word() | lower() == 'www.example.'",
+        "word() | lower() | trimSuffix('.') | hasPrefix('www')",
+        "'10.0.0.1' | incidr('10.0.0.0/8')",
+        "ip() | incidr('2001:db8::/32')",
+        "seven() + 1 | string() == '8'",
+        "('A' | lower()) + 'b' == 'ab' and (' x ' | trim()) == 'x'",
 };
 
 static const char *const holds_not[] = {
@@ -306,6 +335,10 @@ static const char *const depends[] = {
         "nobody() in ['a']",
         "nobody() + 'a' == 'a'",
         "some() / 2 > 1",
+        "any([1, 2], # == 3 or maybe())",
+        "all([1, 2], # < 3 and maybe())",
+        "count([1, 2], maybe()) == 1",
+        "one([1, 2], # == 1 and maybe())",
         "some() + 0.5 > 1",
         "incidr(nobody(), '10.0.0.0/8')",
         "maybe() ? true : false",
@@ -417,7 +450,27 @@ static const struct {
         {"said == 'a'", "column 1: 'said' is a function; write said(...)"},
         {"lower == 'a'", "column 1: 'lower' is a function; write lower(...)"},
         {"nil == nil", "unknown name 'nil'"},
-        {"any ([1], true)", "column 1: there is no function 'any' here; the manual of the plugin"},
+        {"map ([1], true)", "column 1: there is no function 'map' here; the manual of the plugin"},
+        {"any", "column 1: 'any' is a function; write any(...)"},
+        /* lists and pipes */
+        {"any()", "column 5: any() takes a list, as in ['a', 'b'], and a condition"},
+        {"any(word(), true)", "column 5: any() takes a list"},
+        {"any([], true)", "column 5: the list of any() is empty"},
+        {"any([1])", "column 8: ')' stands where ',' and a condition should"},
+        {"any([1, 'a'], true)", "column 9: this is a text in a list of which each element is a whole"},
+        {"any([1], #)", "column 10: any takes true or false, and this is a whole number"},
+        {"any([1], # == 'a')", "column 10: '==' compares a whole number with a text"},
+        {"any([1], {true)", "column 15: ')' stands where '}' should"},
+        {"any([1], true", "column 14: the expression ends where ')' should stand"},
+        {"any([1], true, 1)", "column 14: ',' stands where ')' should"},
+        {"count([1], true)", "column 1: the expression gives a whole number"},
+        {"# == 1", "column 1: '#' stands for an element of the list in any(), all()"},
+        {"any([1], true) and # == 1", "column 20: '#' stands for an element"},
+        {"word() | 'a'", "column 10: behind '|' stands a function that takes what"},
+        {"word() | word() == ''", "column 10: behind '|' stands a function that takes what"},
+        {"true | lower()", "column 1: lower takes a text, and this is true or false"},
+        {"word() | trimSuffix() == ''", "column 21: trimSuffix() takes 2 arguments"},
+        {"word() | lower == ''", "column 16: '==' stands where '(' should"},
         /* calls */
         {"word('a') == ''", "column 6: word() takes no arguments; write ')'"},
         {"said() == ''", "column 6: said() takes a text in single quotes"},
@@ -436,7 +489,8 @@ static const struct {
         {"true true", "column 6: 'true' stands where an operator or the end should"},
         {"word() = 'a'", "column 8: '=' stands where an operator or the end should; write '=='"},
         {"true & true", "column 6: '&' stands where an operator or the end should; write '&&'"},
-        {"word() | lower()", "write '||' or 'or'"},
+        {"word() | lower()", "column 1: the expression gives a text"},
+        {"lower(word()) == 'a' | 'b'", "column 24: behind '|' stands a function"},
         {"2 ** 2 == 4", "column 3: '**' stands where an operator or the end should; there are no"},
         {"true // no", "there are no comments"},
         {"[1] == [1]", "column 1: '[' stands where a value should; a list can only stand behind"},
@@ -470,7 +524,7 @@ static const struct {
         {"1 ? true : false", "column 1: '?' takes true or false, and this is a whole number"},
         /* in */
         {"'a' in 'abc'", "column 8: 'abc' stands where a list, as in ['A', 'AAAA'], or a range"},
-        {"'a' in [1]", "column 9: this is a whole number in a list that a text is looked up in"},
+        {"'a' in [1]", "column 9: this is a whole number in a list of which each element is a"},
         {"'a' in [word()]", "column 9: 'word' stands where a number or a text in single quotes"},
         {"'a' in ['a'", "column 12: the expression ends where ',' or ']' should stand"},
         {"'a' in [-'a']", "column 9: a sign stands before numbers only"},
@@ -516,6 +570,16 @@ static void limits_are_named(void **state)
 	text[5000] = '\0';
 	assert_null(expr_new(str_from(text), functions, &e));
 	assert_non_null(strstr(e.text, "the expression is longer than 4096 characters"));
+	/* lists in lists are written out, up to a limit */
+	strcpy(text, "any([1");
+	for (unsigned i = 0; i < 99; i++)
+		strcat(text, ",2");
+	strcat(text, "], any([1");
+	for (unsigned i = 0; i < 99; i++)
+		strcat(text, ",2");
+	strcat(text, "], # in [1, 2]))");
+	assert_null(expr_new(str_from(text), functions, &e));
+	assert_non_null(strstr(e.text, "the list is too long for what any() asks of each"));
 	/* as deep as brackets go, the stack is large enough */
 	text[0] = '\0';
 	for (unsigned i = 0; i < 15; i++)

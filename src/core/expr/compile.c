@@ -8,7 +8,7 @@
 #include "core/expr/compile.h"
 
 /* Precedences, as expr-lang has them. */
-#define LOOSEST 1u
+#define LOOSEST 0u
 #define OF_NOT 50u
 #define OF_SIGN 90u
 
@@ -44,6 +44,19 @@ int parse_literal(struct compiler *c, struct operand *out)
 	return compiler_advance(c);
 }
 
+static int parse_hash(struct compiler *c, struct operand *out)
+{
+	if (c->element == NULL)
+		return expr_error(c->e, c->token.at,
+		        "'#' stands for an element of the list in any(), all(), none(), one() and "
+		        "count() only");
+	out->type = c->element->type;
+	if (out->type == EXPR_TEXT)
+		out->max = c->x->constants.at[c->element->constant].text.len;
+	compiler_emit(c, (struct expr_step){.code = CODE_CONSTANT, .n = c->element->constant});
+	return compiler_advance(c);
+}
+
 static int parse_value(struct compiler *c, struct operand *out)
 {
 	switch (c->token.kind) {
@@ -54,6 +67,8 @@ static int parse_value(struct compiler *c, struct operand *out)
 	case TOKEN_SIGN:
 		if (compiler_is_sign(c, "("))
 			return parse_group(c, out);
+		if (compiler_is_sign(c, "#"))
+			return parse_hash(c, out);
 		break;
 	case TOKEN_END: break;
 	}

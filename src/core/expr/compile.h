@@ -8,11 +8,18 @@
 #include "core/expr/code.h"
 #include "core/expr/lexer.h"
 
+/* What '#' stands for: an element of the list that any() and its like go through. */
+struct element {
+	enum expr_type type;
+	uint32_t constant;
+};
+
 struct compiler {
 	struct expr *x;
 	struct expr_lexer lexer;
 	struct expr_token token; /* that is looked at */
 	const struct expr_function *functions;
+	const struct element *element; /* NULL outside of such a list */
 	unsigned nesting, depth;
 	bool is_deep; /* the stack would not be large enough */
 	struct err *e;
@@ -58,6 +65,17 @@ int parse_expression(struct compiler *c, struct operand *out);
 int parse_binary(struct compiler *c, unsigned least, struct operand *out);
 /* A value with what stands before it; 0 or -EINVAL. */
 int parse_unary(struct compiler *c, struct operand *out);
+/* The rest of VALUE | FUNCTION(...), from the sign on; 0 or -EINVAL. */
+int parse_pipe(struct compiler *c, struct operand *out);
+/*
+ * Values between brackets, from '[' on, to the end of the constants; of one type, which is given,
+ * or with *has_type false that of the first. 0 or -EINVAL.
+ */
+int parse_elements(struct compiler *c, enum expr_type *type, bool *has_type);
+/* True when name is a function that goes through a list. */
+bool is_list_function(struct str name);
+/* any() and its like, whose arguments are looked at; 0 or -EINVAL. */
+int parse_list_function(struct compiler *c, struct str name, struct operand *out);
 /* A number or a text, which is looked at; 0 or -EINVAL. */
 int parse_literal(struct compiler *c, struct operand *out);
 /* A call, true or false: a name is looked at; 0 or -EINVAL. */

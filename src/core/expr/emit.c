@@ -116,8 +116,8 @@ static const char *remedy(const struct compiler *c)
 	} rows[] = {
 	        {"=", "; write '==' to compare"},
 	        {"&", "; write '&&' or 'and'"},
-	        {"|", "; write '||' or 'or', and LOWER(NAME()) in place of a pipe"},
-	        {"[", "; a list can only stand behind 'in'"},
+	        {"|", "; write '||' or 'or'"},
+	        {"[", "; a list can only stand behind 'in', and first in any() and its like"},
 	        {"**", "; there are no powers"},
 	        {"^", "; there are no powers"},
 	        {"//", "; there are no comments"},

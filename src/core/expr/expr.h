@@ -24,6 +24,7 @@
 #define EXPR_TEXT_MAX 4096u /* octets of the expression */
 #define EXPR_NESTING_MAX 32u /* brackets inside brackets */
 #define EXPR_STACK 48u /* values in hand at once */
+#define EXPR_STEPS_MAX 4096u /* steps, and values, when lists have been written out */
 #define EXPR_CALLS_MAX 32u /* different calls of the caller's functions */
 #define EXPR_ROOM 8192u /* octets of all texts that are made while it runs */
 

@@ -151,10 +151,10 @@ static int finish_incidr(struct compiler *c, const struct operand *args)
 	return 0;
 }
 
-static int parse_args(struct compiler *c, const struct builtin *f, struct operand *args)
+/* The arguments behind the first n, which are known. */
+static int parse_args(struct compiler *c, const struct builtin *f, struct operand *args, unsigned n)
 {
-	unsigned n = 0;
-	int rc = 0;
+	int rc = n == 0 ? 0 : compiler_expect_type(c, &args[0], f->takes, f->name);
 
 	while (rc == 0 && !compiler_is_sign(c, ")")) {
 		if (n == f->max)
@@ -173,11 +173,17 @@ static int parse_args(struct compiler *c, const struct builtin *f, struct operan
 	return rc;
 }
 
-static int parse_builtin(struct compiler *c, const struct builtin *f, struct operand *out)
+/* The first argument may have come through a pipe. */
+static int parse_builtin(struct compiler *c, const struct builtin *f, const struct operand *piped,
+        struct operand *out)
 {
 	struct operand args[ARGS_MAX] = {{.type = EXPR_TEXT}, {.type = EXPR_TEXT}};
 	uint32_t room = 0;
-	int rc = parse_args(c, f, args);
+	int rc;
+
+	if (piped != NULL)
+		args[0] = *piped;
+	rc = parse_args(c, f, args, piped == NULL ? 0 : 1);
 
 	if (rc != 0)
 		return rc;
@@ -192,11 +198,31 @@ static int parse_builtin(struct compiler *c, const struct builtin *f, struct ope
 	return rc == 0 ? compiler_advance(c) : rc;
 }
 
+int parse_pipe(struct compiler *c, struct operand *out)
+{
+	struct operand piped = *out;
+	const struct builtin *b;
+	int rc = compiler_advance(c);
+
+	if (rc != 0)
+		return rc;
+	b = c->token.kind == TOKEN_NAME ? find_builtin(c->token.text) : NULL;
+	if (b == NULL)
+		return expr_error(c->e, c->token.at,
+		        "behind '|' stands a function that takes what stands before it, as in "
+		        "name() | trimSuffix('.'); the logical operator is '||'");
+	rc = compiler_advance(c);
+	if (rc == 0)
+		rc = compiler_expect_sign(c, "(", "'('");
+	return rc == 0 ? parse_builtin(c, b, &piped, out) : rc;
+}
+
 int parse_name(struct compiler *c, struct operand *out)
 {
 	struct expr_token name = c->token;
 	const struct expr_function *f = find_function(c, name.text);
 	const struct builtin *b = find_builtin(name.text);
+	bool is_list = is_list_function(name.text);
 	int rc;
 
 	if (compiler_is_name(c, "true") || compiler_is_name(c, "false")) {
@@ -204,16 +230,18 @@ int parse_name(struct compiler *c, struct operand *out)
 		out->type = EXPR_BOOL;
 		return compiler_advance(c);
 	}
-	if (f == NULL && b == NULL)
+	if (f == NULL && b == NULL && !is_list)
 		return unknown_name(c, &name);
 	rc = compiler_advance(c);
 	if (rc == 0 && !compiler_is_sign(c, "("))
-		return expr_error(c->e, name.at, "'%s' is a function; write %s(%s)",
-		        f != NULL ? f->name : b->name, f != NULL ? f->name : b->name,
+		return expr_error(c->e, name.at, "'%.*s' is a function; write %.*s(%s)",
+		        (int)name.text.len, name.text.at, (int)name.text.len, name.text.at,
 		        f == NULL || f->takes_label ? "..." : "");
 	if (rc == 0)
 		rc = compiler_advance(c);
 	if (rc != 0)
 		return rc;
-	return f != NULL ? parse_function(c, f, out) : parse_builtin(c, b, out);
+	if (is_list)
+		return parse_list_function(c, name.text, out);
+	return f != NULL ? parse_function(c, f, out) : parse_builtin(c, b, NULL, out);
 }

@@ -156,8 +156,8 @@ static int compile_matches(struct compiler *c, const struct operator* op, struct
 	return 0;
 }
 
-/* One value of a list behind `in`. */
-static int parse_element(struct compiler *c, enum expr_type type)
+/* One value of a list, of that type unless it is the first to say it. */
+static int parse_element(struct compiler *c, enum expr_type *type, bool *has_type)
 {
 	struct operand o = {.at = c->token.at, .begin = c->x->steps.len};
 	bool is_minus = compiler_is_sign(c, "-");
@@ -170,9 +170,12 @@ static int parse_element(struct compiler *c, enum expr_type type)
 		return compiler_unexpected(c, "a number or a text in single quotes");
 	rc = parse_literal(c, &o);
 	compiler_unemit(c); /* the constant stays */
-	if (rc == 0 && o.type != type)
-		return expr_error(c->e, o.at, "this is %s in a list that %s is looked up in",
-		        expr_type_text(o.type), expr_type_text(type));
+	if (!*has_type)
+		*type = o.type;
+	*has_type = true;
+	if (rc == 0 && o.type != *type)
+		return expr_error(c->e, o.at, "this is %s in a list of which each element is %s",
+		        expr_type_text(o.type), expr_type_text(*type));
 	if (is_minus && o.type == EXPR_TEXT)
 		return expr_error(c->e, o.at, "a sign stands before numbers only");
 	if (is_minus && o.type == EXPR_INT)
@@ -182,21 +185,30 @@ static int parse_element(struct compiler *c, enum expr_type type)
 	return rc;
 }
 
-static int parse_list(struct compiler *c, const struct operand *lhs)
+int parse_elements(struct compiler *c, enum expr_type *type, bool *has_type)
 {
-	size_t first = c->x->constants.len;
 	int rc = compiler_advance(c);
 
 	while (rc == 0 && !compiler_is_sign(c, "]")) {
-		rc = parse_element(c, lhs->type);
+		rc = parse_element(c, type, has_type);
 		if (rc == 0 && !compiler_is_sign(c, "]"))
 			rc = compiler_expect_sign(c, ",", "',' or ']'");
 	}
+	return rc == 0 ? compiler_advance(c) : rc;
+}
+
+static int parse_list(struct compiler *c, const struct operand *lhs)
+{
+	size_t first = c->x->constants.len;
+	enum expr_type type = lhs->type;
+	bool has_type = true;
+	int rc = parse_elements(c, &type, &has_type);
+
 	compiler_emit(c, (struct expr_step){.code = CODE_IN,
 	                         .type = (uint8_t)lhs->type,
 	                         .first = (uint16_t)first,
 	                         .n = (uint32_t)(c->x->constants.len - first)});
-	return rc == 0 ? compiler_advance(c) : rc;
+	return rc;
 }
 
 static int parse_range(struct compiler *c, const struct operand *lhs)
@@ -296,6 +308,10 @@ int parse_binary(struct compiler *c, unsigned least, struct operand *out)
 		bool is_denied = compiler_is_name(c, "not");
 		const struct operator* op = find_operator(c);
 
+		if (least == 0 && compiler_is_sign(c, "|")) {
+			rc = parse_pipe(c, out);
+			continue;
+		}
 		if (op == NULL && !is_denied)
 			return 0;
 		if ((is_denied ? OF_WORD : op->precedence) < least)
