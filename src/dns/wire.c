@@ -2,8 +2,10 @@
 
 #include <limits.h>
 
+#include "dns/msg.h"
 #include "dns/name.h"
 #include "dns/rr.h"
+#include "dns/rrset.h"
 
 /* One step over a label at *at: copies it, or follows a pointer. False when it is malformed. */
 struct walk {
@@ -13,6 +15,24 @@ struct walk {
 	size_t len;   /* octets of the name so far */
 	size_t end;   /* offset behind the name as it stands, 0 until known */
 };
+
+/* No octet of a name from target on may lie in fixed octets of a record: let it end before them. */
+static bool stay_out(const struct rr_places *places, size_t target, size_t *bound)
+{
+	unsigned low = 0, high = places->len;
+
+	while (low < high) { /* the first that begins behind target */
+		unsigned mid = (low + high) / 2;
+
+		if (places->at[mid] <= target)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < places->len && places->at[low] < *bound)
+		*bound = places->at[low];
+	return target >= MSG_HEADER && (low == 0 || target >= places->at[low - 1] + RR_FIXED - 2u);
+}
 
 static bool follow_pointer(const struct reader *r, struct walk *w)
 {
@@ -29,7 +49,7 @@ static bool follow_pointer(const struct reader *r, struct walk *w)
 	w->bound = w->limit;
 	w->limit = target;
 	w->at = target;
-	return true;
+	return r->closed == NULL || stay_out(r->closed, target, &w->bound);
 }
 
 static bool copy_label(const struct reader *r, struct walk *w, uint8_t *out)
@@ -63,6 +83,12 @@ size_t read_name(struct reader *r, uint8_t *out)
 	}
 	r->is_bad = true;
 	return 0;
+}
+
+void rr_places_add(struct rr_places *places, const struct rr_view *rr)
+{
+	if (rr->ttl_at < 0x4000u && places->len < RR_PLACES_MAX)
+		places->at[places->len++] = (uint16_t)(rr->ttl_at - 4);
 }
 
 bool read_rr(struct reader *r, struct rr_view *rr)
@@ -112,6 +138,13 @@ static struct layout rdata_layout(uint16_t type)
 	}
 }
 
+bool rr_has_names(uint16_t type)
+{
+	struct layout is = rdata_layout(type);
+
+	return is.names > 0 && is.tail != TAIL_ANY;
+}
+
 int rr_rdata(const struct reader *r, const struct rr_view *rr, uint8_t *out, size_t cap)
 {
 	struct reader in = reader_on(r->base, rr->rdata_at + rr->rdlength);
@@ -119,6 +152,7 @@ int rr_rdata(const struct reader *r, const struct rr_view *rr, uint8_t *out, siz
 	size_t n = is.skip, tail;
 	const uint8_t *p;
 
+	in.closed = r->closed;
 	in.at = rr->rdata_at;
 	if (n > cap || (p = read_bytes(&in, n)) == NULL)
 		return -1;

@@ -35,16 +35,30 @@ static inline void put32(uint8_t *p, uint32_t v)
 	put16(p + 2, (uint16_t)v);
 }
 
+/* Records whose fixed octets a pointer can reach: 11 octets each, below offset 2^14. */
+#define RR_PLACES_MAX 1490u
+
+/* Where the fixed octets of records (type to RDLENGTH) are: the offset of each, ascending. */
+struct rr_places {
+	unsigned len;
+	uint16_t at[RR_PLACES_MAX];
+};
+
 struct reader {
 	const uint8_t *base;
 	size_t at, len;
 	bool is_bad;
+	/*
+	 * NULL, or where names may not lead, as they may not into the header: a TTL there that
+	 * counts down, or another ID, would change them.
+	 */
+	const struct rr_places *closed;
 };
 
 /* Start to read len octets at base. */
 static inline struct reader reader_on(const uint8_t *base, size_t len)
 {
-	return (struct reader){base, 0, len, false};
+	return (struct reader){base, 0, len, false, NULL};
 }
 
 /* n octets and move on, or NULL when there are fewer. */
@@ -104,6 +118,10 @@ struct rr_view {
 
 /* Read the next record and move behind it. False on error or past the end. */
 bool read_rr(struct reader *r, struct rr_view *rr);
+/* Add where the fixed octets of rr are, which stands behind those of before; out of reach: none. */
+void rr_places_add(struct rr_places *places, const struct rr_view *rr);
+/* True when RDATA of the type is names, numbers, and nothing else: see rr_rdata(). */
+bool rr_has_names(uint16_t type);
 /*
  * RDATA of rr, with the compressed names of the types of RFC 1035 (and the other types whose
  * names old software compresses, RFC 3597 4) written out, into out of cap octets. Returns the

@@ -15,7 +15,7 @@
 /* A reply under examination. */
 struct cleaner {
 	const struct reply_question *q;
-	const uint8_t *data; /* copy with a header that no name can use, then the source */
+	const uint8_t *data; /* the copy, then the source */
 	const uint8_t *source;
 	size_t n;
 	uint16_t qtype, qclass, counts[3], flags;
@@ -24,6 +24,7 @@ struct cleaner {
 	uint16_t at[REPLY_CHAIN_MAX + 1]; /* where each stands in the output, 0: nowhere */
 	bool is_negative;
 	bool has_soa; /* a SOA has been kept */
+	struct rr_places places; /* of the records that have been read */
 };
 
 static const char *const bad_texts[BAD_REASONS] = {
@@ -77,7 +78,11 @@ static struct reader records_of(const struct cleaner *c)
 	return r;
 }
 
-/* RDATA whose names or length are wrong makes the whole message malformed. */
+/*
+ * RDATA whose names or length are wrong makes the whole message malformed. So does a name that
+ * leads into the header or into fixed octets of a record, for those change while the message is
+ * kept; where names begin else, they stay (RFC 1035 4.1.4 has them at a label of an earlier name).
+ */
 static bool is_rdata_good(const struct reader *r, const struct rr_view *rr)
 {
 	uint8_t out[2 * NAME_MAX_OCTETS + 32];
@@ -85,19 +90,17 @@ static bool is_rdata_good(const struct reader *r, const struct rr_view *rr)
 	switch (rr->type) {
 	case TYPE_A: return rr->rr_class != CLASS_IN || rr->rdlength == 4;
 	case TYPE_AAAA: return rr->rr_class != CLASS_IN || rr->rdlength == 16;
-	case TYPE_NS:
-	case TYPE_CNAME:
-	case TYPE_PTR:
-	case TYPE_DNAME:
-	case TYPE_SOA:
-	case TYPE_MX:
-	case TYPE_RP:
-	case TYPE_AFSDB:
-	case TYPE_KX:
-	case TYPE_PX:
-	case TYPE_SRV: return rr_rdata(r, rr, out, sizeof(out)) >= 0;
-	default: return true;
+	default: return !rr_has_names(rr->type) || rr_rdata(r, rr, out, sizeof(out)) >= 0;
 	}
+}
+
+/* Read a record for the first time: all names of the message are judged so. */
+static bool read_first(struct cleaner *c, struct reader *r, struct rr_view *rr)
+{
+	if (!read_rr(r, rr))
+		return false;
+	rr_places_add(&c->places, rr);
+	return is_rdata_good(r, rr);
 }
 
 /* Index in the chain of an owner, the newest first; -1 when it is not there. */
@@ -146,8 +149,9 @@ static bool build_chain(struct cleaner *c)
 		bool has_strangers = false;
 		struct rr_view rr;
 
+		r.closed = pass == 0 ? &c->places : NULL; /* read once, a name is good */
 		for (unsigned i = 0; i < c->counts[0]; i++) {
-			if (!read_rr(&r, &rr) || (pass == 0 && !is_rdata_good(&r, &rr)))
+			if (!(pass == 0 ? read_first(c, &r, &rr) : read_rr(&r, &rr)))
 				return false;
 			if (rr.rr_class == c->qclass && !extend_chain(c, &r, &rr))
 				has_strangers = true;
@@ -261,7 +265,7 @@ static bool survey_section(struct cleaner *c, struct survey *s, struct reader *r
 	struct rr_view rr;
 
 	for (unsigned i = 0; i < c->counts[section]; i++) {
-		if (!read_rr(r, &rr) || (section == 1 && !is_rdata_good(r, &rr)))
+		if (!(section == 1 ? read_first(c, r, &rr) : read_rr(r, &rr)))
 			return false;
 		survey_record(c, s, section, &rr);
 	}
@@ -278,6 +282,7 @@ static bool survey(struct cleaner *c, struct survey *s)
 	if (!survey_section(c, s, &r, 0))
 		return false;
 	c->is_negative = !s->has_final;
+	r.closed = &c->places;
 	return survey_section(c, s, &r, 1) && survey_section(c, s, &r, 2);
 }
 
@@ -469,8 +474,7 @@ static bool keep_any(struct cleaner *c, struct reply *out, struct survey *s, siz
 	name_set(&c->chain[0], c->q->query + MSG_HEADER);
 	c->chain_len = 1;
 	memset(c->at, 0, sizeof(c->at));
-	/* no label starts with FF: names that point into the header are malformed */
-	memset(out->wire, 0xff, MSG_HEADER);
+	c->places.len = 0;
 	memcpy(out->wire + MSG_HEADER, c->source + MSG_HEADER, n - MSG_HEADER);
 	c->data = out->wire;
 	c->n = n;
