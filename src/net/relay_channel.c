@@ -66,6 +66,8 @@ static struct channel *channel_new(struct upstream *up, void (*on_timer)(struct 
 	ch->upstream = up;
 	ch->number = up->relay->next_number++;
 	ch->opened_ms = relay_now_ms(up->relay);
+	if (up->is_gone)
+		ch->uses = SOCKET_USES; /* one more query, to finish what began there */
 	wheel_node_init(&ch->timer, on_timer);
 	return ch;
 }
@@ -222,6 +224,8 @@ int attempt_send(struct attempt *a)
 	if (a->is_tcp) {
 		stat_add(&up->stats->sends_tcp, 1);
 		relay_tcp_send(ch->tcp, wire, n);
+		if (up->is_gone)
+			channel_retire(ch);
 		return 0;
 	}
 	stat_add(&up->stats->sends_udp, 1);

@@ -1,0 +1,74 @@
+/* How servers, connections and relays end while questions are out; see also test_relay_faults.c. */
+#include "test.h"
+
+#include <stdio.h>
+
+#include "dns/wire.h"
+#include "relay_bench.h"
+
+/* Put the server of port 54 in place of the one of port 53. */
+static void replace_server(void)
+{
+	struct relay_target t = {.stats = &stats[1]};
+
+	addr_from_text(&t.addr, STR("192.0.2.1"), 54);
+	relay_set(relay, &config, &t, 1);
+}
+
+static void a_relay_ends_soon_after_a_server_that_went_was_asked_by_tcp(void **state)
+{
+	static struct asked a;
+
+	(void)state;
+	one_question("tc@50", "ok");
+	servers[1].udp = "ok";
+	ask(&a, "www.example.org");
+	fake_advance(10);
+	replace_server();
+	fake_advance(100);
+	assert_string_equal(outcome(&a), "NOERROR good");
+	assert_int_equal(fake_net.tcp_open, 0); /* nothing will be asked there any more */
+	tear_down();
+}
+
+static void a_relay_ends_soon_after_a_server_that_went_was_asked_without_edns(void **state)
+{
+	static struct asked a;
+
+	(void)state;
+	one_question("formerr@50 ok", "ok");
+	ask(&a, "www.example.org");
+	fake_advance(10);
+	replace_server();
+	fake_advance(100);
+	assert_string_equal(outcome(&a), "NOERROR good");
+	assert_int_equal(fake_net.udp_open, 0);
+	tear_down();
+}
+
+static void a_relay_ends_while_a_server_that_went_has_the_question(void **state)
+{
+	static struct asked a;
+
+	(void)state;
+	one_question("tc@50", "close drop");
+	ask(&a, "www.example.org");
+	fake_advance(10);
+	replace_server();
+	fake_advance(100);
+	assert_false(a.is_done);
+	assert_int_equal(servers[0].tcp_count, 2);
+	relay_cancel(&a.waiter);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_relay_ends_soon_after_a_server_that_went_was_asked_by_tcp),
+	        cmocka_unit_test(a_relay_ends_soon_after_a_server_that_went_was_asked_without_edns),
+	        cmocka_unit_test(a_relay_ends_while_a_server_that_went_has_the_question),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
