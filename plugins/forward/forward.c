@@ -73,6 +73,7 @@ static struct relay *current_relay(struct forward_worker *fw)
 		targets[i].addr = s->to.addr;
 		targets[i].tls = s->tls == NULL ? NULL : s->tls[fw->worker->index];
 		targets[i].name = s->to.name;
+		targets[i].tls_log = &set->servers[i]->tls_log;
 		targets[i].stats = &set->servers[i]->stats[fw->worker->index];
 	}
 	relay_set(fw->relay, &set->config, targets, set->len);

@@ -43,6 +43,7 @@ struct forward_server {
 	struct forward_server *next;
 	struct forward_to to;
 	char text[ADDR_TEXT_MAX];
+	struct log_limit_shared tls_log;
 	struct relay_stats *stats; /* one a worker */
 	struct tls_context **tls; /* one a worker; NULL: plain */
 };

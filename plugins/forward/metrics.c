@@ -42,6 +42,11 @@ static const struct metric_family shed = {
         "Counter of questions given up because too many were in flight.",
         METRIC_COUNTER,
 };
+static const struct metric_family refused = {
+        "seamark_forward_segments_refused_total",
+        "Counter of bursts that left one by one because the network takes no segments.",
+        METRIC_COUNTER,
+};
 static const struct metric_family down = {
         "seamark_forward_upstream_down",
         "Workers for which the upstream is down.",
@@ -138,14 +143,15 @@ void forward_metrics(void *instance, struct metrics *m)
 
 	vec_for_each (&f->rules, at) {
 		struct forward_rule *rule = *at;
-		uint64_t refused = atomic_load_explicit(&rule->rejects, memory_order_relaxed);
+		uint64_t rejected = atomic_load_explicit(&rule->rejects, memory_order_relaxed);
 
-		metrics_sample(m, &rejects, "", (double)refused);
+		metrics_sample(m, &rejects, "", (double)rejected);
 		for (unsigned i = 0; i < f->workers; i++) {
 			const struct relay_totals *t = &rule->workers[i].totals;
 
 			metrics_sample(m, &all_down, "", (double)stat_read(&t->all_down));
 			metrics_sample(m, &shed, "", (double)stat_read(&t->shed));
+			metrics_sample(m, &refused, "", (double)stat_read(&t->refused));
 		}
 		for (const struct forward_server *s = rcu_borrow(rule->servers); s != NULL;
 		        s = s->next)

@@ -32,6 +32,7 @@ static struct forward_server *server_new(struct forward_rule *rule, const struct
 	struct forward_server *s = mem_new(struct forward_server);
 
 	s->to = *to;
+	s->tls_log = (struct log_limit_shared)LOG_LIMIT_SHARED(1, 3);
 	addr_to_text(s->text, &to->addr);
 	s->stats = aligned_alloc(_Alignof(struct relay_stats), workers * sizeof(*s->stats));
 	must(s->stats != NULL);

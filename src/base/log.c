@@ -183,3 +183,15 @@ bool log_limit_allows(struct log_limit *l, uint64_t now_ms, uint64_t *suppressed
 	l->suppressed = 0;
 	return true;
 }
+
+bool log_limit_shared_allows(struct log_limit_shared *l, uint64_t now_ms, uint64_t *suppressed)
+{
+	bool is_allowed;
+
+	pthread_mutex_lock(&l->lock);
+	if (now_ms < l->limit.last_ms)
+		now_ms = l->limit.last_ms;
+	is_allowed = log_limit_allows(&l->limit, now_ms, suppressed);
+	pthread_mutex_unlock(&l->lock);
+	return is_allowed;
+}

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,3 +68,18 @@ struct log_limit {
  * swallowed since the last one. Not thread-safe: one log_limit for each thread.
  */
 bool log_limit_allows(struct log_limit *l, uint64_t now_ms, uint64_t *suppressed);
+
+/* One for events that any thread may meet. Lifetime: static, or its owner's; has its own lock. */
+struct log_limit_shared {
+	pthread_mutex_t lock;
+	struct log_limit limit;
+};
+
+/* A log_limit_shared of so many lines at once and a second. */
+#define LOG_LIMIT_SHARED(rate_, burst_)                                          \
+	{                                                                        \
+		PTHREAD_MUTEX_INITIALIZER, {.rate = (rate_), .burst = (burst_) } \
+	}
+
+/* As log_limit_allows(), for any thread; clocks of threads may differ a little. */
+bool log_limit_shared_allows(struct log_limit_shared *l, uint64_t now_ms, uint64_t *suppressed);

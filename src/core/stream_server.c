@@ -13,13 +13,15 @@
 /* Answers of upstream servers take at most a few seconds. */
 #define CLOSE_GRACE_MS 5000u
 
+/* Of handshakes that fail: anybody may begin one, with any worker. */
+static struct log_limit_shared tls_log = LOG_LIMIT_SHARED(1, 3);
+
 struct stream_server {
 	struct list node; /* in w->stream_servers */
 	struct worker *w;
 	const struct serving *serving; /* NULL once it is closed */
 	struct stream_pool *pool;
 	struct worker_flush flush;
-	struct log_limit tls_log; /* of handshakes that fail */
 };
 
 static void channel_send(struct query *q, const uint8_t *message, size_t n)
@@ -130,7 +132,7 @@ static void on_tls_failed(struct stream *c, const char *why, void *arg)
 	char client[ADDR_TEXT_MAX];
 	uint64_t swallowed;
 
-	if (!log_limit_allows(&s->tls_log, s->w->now_ns / 1000000, &swallowed))
+	if (!log_limit_shared_allows(&tls_log, s->w->now_ns / 1000000, &swallowed))
 		return;
 	addr_to_text(client, stream_client(c));
 	if (swallowed > 0)
@@ -175,7 +177,6 @@ struct stream_server *stream_server_open(struct worker *w, int fd, const struct 
 	s->w = w;
 	s->serving = serving;
 	s->flush.fn = on_flush;
-	s->tls_log = (struct log_limit){.rate = 1, .burst = 3};
 	list_init(&s->flush.node);
 	list_push(&w->stream_servers, &s->node);
 	s->pool = stream_pool_new(fd, &config);

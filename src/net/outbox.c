@@ -13,6 +13,8 @@
 void outbox_init(struct outbox *o)
 {
 	o->has_segments = true;
+	o->rest = o->refused = 0;
+	o->next_rest = OUTBOX_REST;
 	o->len = o->messages_len = 0;
 }
 
@@ -69,9 +71,18 @@ static void pack_from(struct outbox *o, unsigned i, struct iovec *packed, bool i
 	o->messages_len++;
 }
 
+static bool is_resting(struct outbox *o)
+{
+	if (o->rest == 0)
+		return false;
+	o->rest--;
+	return true;
+}
+
 unsigned outbox_pack(struct outbox *o, bool may_segment)
 {
-	bool is_burst = may_segment && o->has_segments && o->len >= OUTBOX_BURST;
+	bool is_burst =
+	        may_segment && o->has_segments && o->len >= OUTBOX_BURST && !is_resting(o);
 	struct iovec *packed = o->packed;
 
 	o->messages_len = 0;
@@ -90,7 +101,7 @@ static bool is_against_segments(const struct msghdr *m, int error)
 	return m->msg_iovlen > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE);
 }
 
-/* Pack what messages from number `first` on hold once more, without segments. */
+/* Pack what messages from number `first` on hold once more, without segments, and so the next. */
 static void unpack(struct outbox *o, unsigned first)
 {
 	const struct iovec *at = o->messages[first].msg_hdr.msg_iov;
@@ -98,23 +109,41 @@ static void unpack(struct outbox *o, unsigned first)
 
 	memmove(o->parts, at, left * sizeof(*at));
 	o->len = left;
-	o->has_segments = false;
+	o->refused++;
+	o->rest = o->next_rest;
+	if (o->next_rest < OUTBOX_REST_MAX)
+		o->next_rest *= 2;
 	outbox_pack(o, false);
+}
+
+/* The way has taken n messages: if one of them was in segments, it has no objections any more. */
+static void note_taken(struct outbox *o, const struct mmsghdr *m, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (m[i].msg_hdr.msg_iovlen > 1)
+			o->next_rest = OUTBOX_REST;
 }
 
 int outbox_send(struct outbox *o, int fd)
 {
 	unsigned done = 0, tries = 0;
+	bool has_doubt = false; /* the error may be that of an earlier datagram */
 	int rc, problem = 0;
 
 	while (done < o->messages_len && tries < SEND_TRIES) {
 		rc = sendmmsg(fd, o->messages + done, o->messages_len - done,
 		        MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (rc > 0) {
+			if (o->next_rest != OUTBOX_REST)
+				note_taken(o, o->messages + done, (unsigned)rc);
 			done += (unsigned)rc;
+			has_doubt = false;
 		} else if (is_against_segments(&o->messages[done].msg_hdr, errno)) {
-			unpack(o, done);
-			done = 0;
+			if (has_doubt) {
+				unpack(o, done);
+				done = 0;
+			}
+			has_doubt = !has_doubt;
 		} else if (errno == EAGAIN) {
 			break;
 		} else {

@@ -18,13 +18,20 @@
 /* Fewer than that leave as they are, which is what whoever captures packets expects to see. */
 #define OUTBOX_BURST 16u
 
+/* Bursts that leave one by one after a refusal; at most so many after many. */
+#define OUTBOX_REST 64u
+#define OUTBOX_REST_MAX (64u << 10)
+
 /* The length of the segments, for sendmsg(). */
 struct outbox_control {
 	_Alignas(struct cmsghdr) uint8_t at[CMSG_SPACE(sizeof(uint16_t))];
 };
 
 struct outbox {
-	bool has_segments; /* false: the kernel, or the way of some datagram, has none */
+	bool has_segments; /* false: the kernel has none */
+	unsigned refused; /* bursts that the way did not take in segments; the owner zeroes it */
+	uint32_t rest; /* bursts that leave one by one before segments are tried again */
+	uint32_t next_rest; /* the same, at the next refusal */
 	unsigned len;
 	struct iovec parts[OUTBOX_MAX]; /* as they were added */
 	/* made by outbox_pack() */
@@ -34,7 +41,7 @@ struct outbox {
 	struct outbox_control control[OUTBOX_MAX];
 };
 
-/* An empty one, which uses segments until outbox_probe() or outbox_send() learns better. */
+/* An empty one, which uses segments until outbox_probe() learns better. */
 void outbox_init(struct outbox *o);
 /* Do without segments from now on when the kernel of this UDP socket does not know them. */
 void outbox_probe(struct outbox *o, int fd);
@@ -46,7 +53,9 @@ void outbox_add(struct outbox *o, const uint8_t *data, size_t n);
  */
 unsigned outbox_pack(struct outbox *o, bool may_segment);
 /*
- * Send what was packed by the connected socket fd and forget it. 0, or the last negative errno
- * that the network reported; what did not leave is lost, as it may be on the way.
+ * Send what was packed by the connected socket fd and forget it. Where the way refuses segments,
+ * these and the next bursts leave one by one: OUTBOX_REST of them, twice as many each time that
+ * it still does, so that a passing fault passes, and a lasting one costs nothing. 0, or the last
+ * negative errno that the network reported; what did not leave is lost, as it may be on the way.
  */
 int outbox_send(struct outbox *o, int fd);

@@ -69,6 +69,13 @@ void relay_on_timer(void *arg)
 	arm(r);
 }
 
+void relay_on_refused(void *arg, unsigned n)
+{
+	struct relay *r = arg;
+
+	stat_add(&r->totals->refused, n);
+}
+
 void relay_reap(struct relay *r)
 {
 	channels_free(r);

@@ -58,6 +58,7 @@ struct relay_target {
 	union addr addr;
 	struct tls_context *tls; /* of this server and worker; NULL: plain UDP and TCP */
 	const char *name; /* of its certificate; NULL: its address */
+	struct log_limit_shared *tls_log; /* see relay_io.h */
 	struct relay_stats *stats; /* of this worker */
 };
 
@@ -91,6 +92,7 @@ struct relay_waiter {
  */
 struct relay_totals {
 	uint64_t shed; /* questions given up because in_flight_max was reached */
+	uint64_t refused; /* bursts that the network did not take in segments */
 	uint64_t all_down; /* times that a server was chosen at random because all were down */
 };
 

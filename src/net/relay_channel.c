@@ -412,4 +412,5 @@ const struct relay_io_handlers relay_handlers = {
         .on_stream = on_stream,
         .on_tcp_end = on_tcp_end,
         .on_timer = relay_on_timer,
+        .on_refused = relay_on_refused,
 };

@@ -34,6 +34,7 @@ struct relay_io {
 	uv_timer_t timer;
 	unsigned handles; /* of libuv that are not closed yet; the last one frees this */
 	struct list failed; /* sockets with an error to report */
+	struct list broken; /* TLS sessions with one */
 	unsigned queued;
 	bool has_again; /* questions that were sent before */
 	struct queued queue[QUEUE];
@@ -41,7 +42,6 @@ struct relay_io {
 	uint8_t in[BATCH][RELAY_DATAGRAM_MAX];
 	uint8_t stream_in[STREAM_READ];
 	uint8_t tls_in[STREAM_READ]; /* what was inside of it */
-	struct log_limit tls_log;
 };
 
 struct relay_udp {
@@ -55,6 +55,7 @@ struct relay_udp {
 };
 
 struct relay_tcp {
+	struct list broken;
 	struct relay_io *io;
 	void *arg;
 	uv_tcp_t tcp;
@@ -62,6 +63,7 @@ struct relay_tcp {
 	bool is_closed, has_ended;
 	struct tls_session *tls; /* NULL: plain */
 	struct buf waiting; /* messages until the handshake is over */
+	struct log_limit_shared *log;
 	char peer[ADDR_TEXT_MAX];
 };
 
@@ -92,11 +94,11 @@ struct relay_io *relay_io_new(
 {
 	struct relay_io *io = mem_new(struct relay_io);
 
-	io->tls_log = (struct log_limit){.rate = 1, .burst = 3};
 	io->host = *host;
 	io->handlers = *h;
 	io->relay_arg = relay_arg;
 	list_init(&io->failed);
+	list_init(&io->broken);
 	outbox_init(&io->out);
 	must(uv_timer_init(host->loop, &io->timer) == 0);
 	io->timer.data = io;
@@ -296,19 +298,6 @@ void relay_udp_send(struct relay_udp *s, const uint8_t *data, size_t n, bool is_
 	memcpy(q->data, data, n);
 }
 
-void relay_io_flush(struct relay_io *io)
-{
-	struct list *node;
-
-	transmit(io);
-	while ((node = list_first(&io->failed)) != NULL) {
-		struct relay_udp *s = container_of(node, struct relay_udp, failed);
-
-		list_remove(node);
-		io->handlers.on_udp_error(s->arg, s->error);
-	}
-}
-
 static void on_udp_closed(uv_handle_t *handle)
 {
 	struct relay_udp *s = handle->data;
@@ -387,15 +376,25 @@ static void push_tls(struct relay_tcp *s)
 	tls_sent(s->tls, n);
 }
 
+static void log_tls(struct relay_tcp *s)
+{
+	uint64_t now_ms = s->io->host.now_ns(s->io->host.arg) / 1000000u, swallowed;
+	const char *why = tls_problem(s->tls);
+
+	if (s->log == NULL || !log_limit_shared_allows(s->log, now_ms, &swallowed))
+		return;
+	if (swallowed > 0)
+		log_warning("plugin/forward", "TLS with %s failed: %s (and %llu times more)",
+		        s->peer, why, (unsigned long long)swallowed);
+	else
+		log_warning("plugin/forward", "TLS with %s failed: %s", s->peer, why);
+}
+
 static void fail_tls(struct relay_tcp *s)
 {
-	uint64_t swallowed;
-
 	push_tls(s); /* the alert */
-	if (log_limit_allows(
-	            &s->io->tls_log, s->io->host.now_ns(s->io->host.arg) / 1000000u, &swallowed))
-		log_warning(
-		        "plugin/forward", "TLS with %s failed: %s", s->peer, tls_problem(s->tls));
+	list_remove(&s->broken);
+	log_tls(s);
 	end_tcp(s, -EKEYREJECTED);
 }
 
@@ -429,7 +428,7 @@ static void read_tls(struct relay_tcp *s, const uint8_t *data, size_t n)
 		buf_free(&s->waiting);
 	}
 	push_tls(s);
-	take_tls(s);
+	take_tls(s); /* which tells a failure */
 }
 
 static void send_tls(struct relay_tcp *s, const uint8_t *data, size_t n)
@@ -438,7 +437,10 @@ static void send_tls(struct relay_tcp *s, const uint8_t *data, size_t n)
 		buf_add(&s->waiting, (const char *)data, n);
 		return;
 	}
-	tls_write(s->tls, data, n); /* a session that is over is reported by reading from it */
+	if (tls_write(s->tls, data, n) != 0 && list_is_empty(&s->broken)) {
+		list_push(&s->io->broken, &s->broken); /* the caller does not expect handlers */
+		s->io->host.flush_later(s->io->host.arg);
+	}
 	push_tls(s);
 }
 
@@ -510,6 +512,8 @@ int relay_tcp_open(struct relay_io *io, const struct relay_route *way, void *soc
 	io->handles++;
 	s->io = io;
 	s->arg = socket_arg;
+	list_init(&s->broken);
+	s->log = way->tls_log;
 	s->tcp.data = s;
 	s->connect.data = s;
 	rc = start_tcp(s, way);
@@ -556,7 +560,29 @@ static void close_tls(struct relay_tcp *s)
 void relay_tcp_close(struct relay_tcp *s)
 {
 	s->is_closed = true;
+	list_remove(&s->broken);
 	if (s->tls != NULL)
 		close_tls(s);
 	uv_close((uv_handle_t *)&s->tcp, on_tcp_closed);
+}
+
+/* --- the end of a turn --- */
+
+void relay_io_flush(struct relay_io *io)
+{
+	struct list *node;
+
+	transmit(io);
+	if (io->out.refused > 0) {
+		io->handlers.on_refused(io->relay_arg, io->out.refused);
+		io->out.refused = 0;
+	}
+	while ((node = list_first(&io->failed)) != NULL) {
+		struct relay_udp *s = container_of(node, struct relay_udp, failed);
+
+		list_remove(node);
+		io->handlers.on_udp_error(s->arg, s->error);
+	}
+	while ((node = list_first(&io->broken)) != NULL)
+		fail_tls(container_of(node, struct relay_tcp, broken));
 }

@@ -19,6 +19,7 @@ struct relay_io;
 struct relay_udp;
 struct relay_tcp;
 struct tls_context;
+struct log_limit_shared;
 
 /* Largest query that is sent by UDP, and by TCP without its length. */
 #define RELAY_QUERY_MAX 400u
@@ -43,6 +44,7 @@ struct relay_route {
 	union addr from; /* source address, port 0; AF_UNSPEC: the kernel chooses */
 	struct tls_context *tls; /* for connections; NULL: plain */
 	const char *name; /* what the certificate must be for; NULL: the address */
+	struct log_limit_shared *tls_log; /* of this server; NULL: failures are not logged */
 };
 
 struct relay_io_handlers {
@@ -58,6 +60,8 @@ struct relay_io_handlers {
 	void (*on_tcp_end)(void *socket_arg, int error);
 	/* The timer of relay_io_arm() is due. */
 	void (*on_timer)(void *relay_arg);
+	/* n bursts had to leave one by one: the way does not take them in segments (outbox.h). */
+	void (*on_refused)(void *relay_arg, unsigned n);
 };
 
 /* Make the I/O side of a relay; relay_arg goes to on_timer. */

@@ -88,6 +88,7 @@ struct upstream *upstream_new(struct relay *r, const struct relay_target *t)
 	up->way.from = r->config.source;
 	up->way.tls = t->tls;
 	up->way.name = t->name;
+	up->way.tls_log = t->tls_log;
 	up->stats = t->stats;
 	wheel_node_init(&up->probe_timer, on_probe_timer);
 	set_down(up, false);

@@ -128,6 +128,7 @@ void stream_tls_put(struct stream *c, const uint8_t *message, size_t len)
 {
 	uint8_t *at = c->pool->tls_buf;
 	size_t left = FRAME_PREFIX + len;
+	enum tls_state before = tls_state(c->tls);
 
 	/* with its length in one record: some clients cannot wait for the rest (RFC 7858 3.3) */
 	at[0] = (uint8_t)(len >> 8);
@@ -137,6 +138,7 @@ void stream_tls_put(struct stream *c, const uint8_t *message, size_t len)
 		size_t part = left < RECORD_MAX ? left : RECORD_MAX;
 
 		if (tls_write(c->tls, at, part) != 0) {
+			note_state(c, before);
 			stream_close(c);
 			return;
 		}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/must.h"
@@ -14,7 +15,17 @@
 #define LENGTHS 4u
 
 static struct outbox out;
+static int next_error; /* what the next call gives, as for an ICMP message that came before it */
 static uint8_t data[OUTBOX_MAX][400];
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
+{
+	if (next_error == 0)
+		return (int)syscall(SYS_sendmmsg, fd, messages, n, flags);
+	errno = next_error;
+	next_error = 0;
+	return -1;
+}
 
 /* Datagram i has its number in front, and one of so many lengths. */
 static size_t length_of(unsigned i, unsigned lengths)
@@ -125,12 +136,101 @@ static void each_leaves_alone_where_the_way_takes_no_segments(void **state)
 	assert_int_equal(outbox_pack(&out, true), LENGTHS);
 	assert_int_equal(outbox_send(&out, from), 0);
 	expect_all(to, OUTBOX_MAX, LENGTHS);
-	assert_false(out.has_segments);
+	assert_int_equal(out.refused, 1);
 	for (unsigned i = 0; i < OUTBOX_BURST; i++)
 		outbox_add(&out, data[i], length_of(i, LENGTHS));
 	assert_int_equal(outbox_pack(&out, true), OUTBOX_BURST);
 	assert_int_equal(outbox_send(&out, from), 0);
 	expect_all(to, OUTBOX_BURST, LENGTHS);
+	close(from);
+	close(to);
+}
+
+/* A burst as in fill(), with what out has learned. The number of messages that it was. */
+static unsigned send_burst(int from, int to)
+{
+	unsigned messages;
+
+	for (unsigned i = 0; i < OUTBOX_MAX; i++)
+		outbox_add(&out, data[i], length_of(i, LENGTHS));
+	messages = outbox_pack(&out, true);
+	assert_int_equal(outbox_send(&out, from), 0);
+	expect_all(to, OUTBOX_MAX, LENGTHS);
+	return messages;
+}
+
+static unsigned bursts_until_segments(int from, int to)
+{
+	unsigned n = 0;
+
+	while (send_burst(from, to) != LENGTHS)
+		n++;
+	return n;
+}
+
+static void segments_come_back_when_the_way_takes_them_again(void **state)
+{
+	int from, to, on = 1, off = 0;
+
+	(void)state;
+	open_pair(&from, &to);
+	fill(OUTBOX_MAX, LENGTHS);
+	outbox_init(&out);
+	must(setsockopt(from, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)) == 0);
+	assert_int_equal(send_burst(from, to), LENGTHS);
+	assert_int_equal(out.refused, 1);
+	/* each refusal makes the rest longer */
+	assert_int_equal(bursts_until_segments(from, to), OUTBOX_REST);
+	assert_int_equal(bursts_until_segments(from, to), 2 * OUTBOX_REST);
+	assert_int_equal(out.refused, 3);
+	must(setsockopt(from, SOL_SOCKET, SO_NO_CHECK, &off, sizeof(off)) == 0);
+	assert_int_equal(bursts_until_segments(from, to), 4 * OUTBOX_REST);
+	assert_int_equal(send_burst(from, to), LENGTHS);
+	/* and all is forgotten */
+	must(setsockopt(from, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)) == 0);
+	send_burst(from, to);
+	assert_int_equal(out.refused, 4);
+	assert_int_equal(bursts_until_segments(from, to), OUTBOX_REST);
+	close(from);
+	close(to);
+}
+
+static void the_rest_does_not_grow_without_end(void **state)
+{
+	int from, to, on = 1;
+
+	(void)state;
+	open_pair(&from, &to);
+	must(setsockopt(from, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)) == 0);
+	fill(OUTBOX_MAX, LENGTHS);
+	outbox_init(&out);
+	for (unsigned i = 0; i < 40; i++) {
+		out.rest = 0;
+		send_burst(from, to);
+	}
+	assert_int_equal(out.refused, 40);
+	assert_int_equal(out.rest, OUTBOX_REST_MAX);
+	close(from);
+	close(to);
+}
+
+/* ICMP says of an earlier datagram that it was too long: these leave as they are. */
+static void the_error_of_an_earlier_datagram_is_no_refusal(void **state)
+{
+	static const int errors[] = {EMSGSIZE, EIO, EINVAL};
+	int from, to;
+
+	(void)state;
+	open_pair(&from, &to);
+	fill(OUTBOX_MAX, LENGTHS);
+	outbox_init(&out);
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		next_error = errors[i];
+		assert_int_equal(send_burst(from, to), LENGTHS);
+		assert_int_equal(next_error, 0);
+		assert_int_equal(send_burst(from, to), LENGTHS);
+	}
+	assert_int_equal(out.refused, 0);
 	close(from);
 	close(to);
 }
@@ -193,6 +293,9 @@ int main(void)
 	        cmocka_unit_test(those_of_a_burst_with_equal_length_are_one_message),
 	        cmocka_unit_test(segments_leave_over_ipv6_too),
 	        cmocka_unit_test(each_leaves_alone_where_the_way_takes_no_segments),
+	        cmocka_unit_test(segments_come_back_when_the_way_takes_them_again),
+	        cmocka_unit_test(the_rest_does_not_grow_without_end),
+	        cmocka_unit_test(the_error_of_an_earlier_datagram_is_no_refusal),
 	        cmocka_unit_test(those_who_doubt_get_a_message_for_each),
 	        cmocka_unit_test(a_socket_that_knows_no_segments_gets_none),
 	        cmocka_unit_test(what_the_network_says_is_reported),

@@ -131,6 +131,20 @@ static void random_below_is_uniform(void **state)
 	assert_true(chi < 22.5); /* 6 degrees of freedom, p = 0.001 */
 }
 
+static void a_shared_log_limit_is_one_for_threads_whose_clocks_differ(void **state)
+{
+	struct log_limit_shared l = LOG_LIMIT_SHARED(1, 3);
+	uint64_t suppressed;
+	int passed = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		passed += log_limit_shared_allows(&l, 5000 - (uint64_t)i % 2, &suppressed);
+	assert_int_equal(passed, 3);
+	assert_true(log_limit_shared_allows(&l, 6000, &suppressed));
+	assert_int_equal(suppressed, 97);
+}
+
 static void log_limit_lets_a_burst_through_and_counts_the_rest(void **state)
 {
 	struct log_limit l = {.rate = 10, .burst = 5};
@@ -207,6 +221,7 @@ int main(void)
 		cmocka_unit_test(map_survives_growth_and_deletion),
 		cmocka_unit_test(siphash_matches_published_vectors),
 		cmocka_unit_test(random_below_is_uniform),
+		cmocka_unit_test(a_shared_log_limit_is_one_for_threads_whose_clocks_differ),
 		cmocka_unit_test(log_limit_lets_a_burst_through_and_counts_the_rest),
 		cmocka_unit_test(slices_cut_and_trim),
 		cmocka_unit_test(numbers_lead_to_objects_and_rest),

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "base/mem.h"
+#include "net/relay_io.h"
 #include "net/stream_private.h"
 
 static char dir[] = "/tmp/seamark-dot.XXXXXX";
@@ -571,6 +574,120 @@ static void a_stop_answers_what_has_come(void **state)
 	peer_close(&half);
 }
 
+/* --- writing that fails: memory ran out, a key was used up --- */
+
+static bool writes_fail;
+
+int SSL_write(SSL *ssl, const void *data, int n)
+{
+	size_t done;
+
+	if (writes_fail)
+		return -1;
+	return SSL_write_ex(ssl, data, (size_t)n, &done) == 1 ? (int)done : -1;
+}
+
+static void a_write_that_fails_is_counted_and_told(void **state)
+{
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct peer p;
+
+	(void)state;
+	start_tls(&f, &l, server);
+	f.keeps = true;
+	peer_open(&f, &p);
+	run_until(&f, peer_is_open(&p));
+	peer_ask(&p, 1);
+	peer_ask(&p, 2);
+	run_until(&f, f.n_kept == 2);
+	writes_fail = true;
+	answer_kept(&f, 0);
+	answer_kept(&f, 1);
+	writes_fail = false;
+	assert_int_equal(f.counters.tls_failed, 1);
+	assert_int_equal(f.counters.tls_faults[TLS_FAULT_OTHER], 1);
+	assert_int_equal(f.tls_failures, 1);
+	peer_close(&p);
+	check_and_stop(&f);
+}
+
+/* A relay's connection to the server. */
+struct way {
+	struct relay_host host;
+	struct relay_io *io;
+	struct relay_tcp *tcp;
+	unsigned octets, flushes;
+	bool is_over;
+	int error;
+};
+
+static struct way way;
+
+static void way_enter(void *arg)
+{
+	(void)arg;
+}
+
+static uint64_t way_now(void *arg)
+{
+	(void)arg;
+	return 1000000000u;
+}
+
+static void way_flush_later(void *arg)
+{
+	(void)arg;
+	way.flushes++;
+}
+
+static void way_on_stream(void *arg, const uint8_t *data, size_t n)
+{
+	(void)arg;
+	(void)data;
+	way.octets += (unsigned)n;
+}
+
+static void way_on_end(void *arg, int error)
+{
+	(void)arg;
+	way.is_over = true;
+	way.error = error;
+}
+
+static void a_relay_learns_of_a_write_that_fails(void **state)
+{
+	static const struct relay_io_handlers handlers = {
+	        .on_stream = way_on_stream, .on_tcp_end = way_on_end};
+	struct fixture f;
+	struct stream_limits l = patient();
+	struct relay_route route = {.tls = client, .name = "localhost"};
+	uint8_t query[64];
+	size_t n = put_query(query, 1, 30) - 2;
+
+	(void)state;
+	memset(&way, 0, sizeof(way));
+	start_tls(&f, &l, server);
+	way.host = (struct relay_host){&f.loop, way_enter, way_now, way_flush_later, NULL};
+	way.io = relay_io_new(&way.host, &handlers, NULL);
+	route.to = f.addr;
+	assert_int_equal(relay_tcp_open(way.io, &route, NULL, &way.tcp), 0);
+	relay_tcp_send(way.tcp, query + 2, n);
+	run_until(&f, way.octets > 0);
+	writes_fail = true;
+	relay_tcp_send(way.tcp, query + 2, n);
+	relay_tcp_send(way.tcp, query + 2, n);
+	writes_fail = false;
+	assert_false(way.is_over); /* whoever sends is not called from there */
+	assert_int_equal(way.flushes, 1);
+	relay_io_flush(way.io);
+	assert_true(way.is_over);
+	assert_int_equal(way.error, -EKEYREJECTED);
+	relay_tcp_close(way.tcp);
+	relay_io_free(way.io);
+	check_and_stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,6 +708,8 @@ int main(void)
 	        cmocka_unit_test(parts_of_records_count_as_memory),
 	        cmocka_unit_test(after_so_many_messages_a_connection_is_closed),
 	        cmocka_unit_test(a_stop_answers_what_has_come),
+	        cmocka_unit_test(a_write_that_fails_is_counted_and_told),
+	        cmocka_unit_test(a_relay_learns_of_a_write_that_fails),
 	};
 
 	return cmocka_run_group_tests(tests, make_contexts, remove_contexts);
