@@ -10,6 +10,10 @@
 #define SEARCH_CHARS_MAX 2048u
 #define POD_SEARCH 3u /* names that the kubelet puts before the host's */
 
+#define AS_ROOT "run seamark doctor as root, or let everybody read the file (chmod 644)"
+#define DIRECTORY \
+	"remove the directory (container runtimes make one where a file to mount is missing), then " \
+	"seamark doctor --fix, or write the file"
 #define FIX "seamark doctor --fix links the list of the real servers"
 
 static const char *join(struct doctor *d, const char *a, const char *b)
@@ -37,17 +41,31 @@ static const char *remedy_text(struct doctor *d)
 	       "systemd-resolved";
 }
 
+/* A file that this user may not read says nothing about the host. */
+static bool is_hidden(int rc)
+{
+	return rc == -EACCES || rc == -EPERM;
+}
+
+static const char *hidden_text(struct doctor *d, const struct doctor_file *f)
+{
+	return arena_printf(
+	        &d->arena, "%s cannot be read by this user: not examined", file_text(d, f));
+}
+
 /* --- /etc/resolv.conf, for programs of the host --- */
 
 static void say_unreadable(struct doctor *d, const char *check, const struct doctor_file *f)
 {
-	const char *text;
+	const char *why = f->rc == -ENOENT && f->link != NULL ? "nothing is there"
+	                                                      : strerror(-f->rc);
 
-	if (f->rc == -ENOENT && f->link != NULL)
-		text = arena_printf(&d->arena, "%s: nothing is there", file_text(d, f));
+	if (is_hidden(f->rc))
+		doctor_say(d, check, DOCTOR_WARNING, AS_ROOT, hidden_text(d, f));
 	else
-		text = arena_printf(&d->arena, "%s: %s", file_text(d, f), strerror(-f->rc));
-	doctor_say(d, check, DOCTOR_BROKEN, remedy_text(d), text);
+		doctor_say(d, check, DOCTOR_BROKEN,
+		        f->rc == -EISDIR ? DIRECTORY : remedy_text(d),
+		        arena_printf(&d->arena, "%s: %s", file_text(d, f), why));
 }
 
 /* A server of the host's file where nobody listens. */
@@ -81,8 +99,8 @@ static void check_lines(struct doctor *d)
 
 	if (c->skipped > 0)
 		doctor_say(d, "resolv.conf", DOCTOR_WARNING,
-		        "correct or remove them: programs differ in what they make of such lines",
-		        arena_printf(&d->arena, "%s has %u lines or words that mean nothing",
+		        "correct or remove what means nothing: programs differ in what they make of it",
+		        arena_printf(&d->arena, "%s has lines or words that mean nothing: %u",
 		                d->etc.path, c->skipped));
 	if (c->servers_len > GLIBC_SERVERS)
 		doctor_say(d, "resolv.conf", DOCTOR_WARNING,
@@ -174,6 +192,21 @@ static bool check_list_loop(struct doctor *d, const struct doctor_file *f)
 	return true;
 }
 
+/* Pods get servers that lead back: --fix mends one file only, and another one needs the kubelet. */
+static const char *kubelet_remedy(struct doctor *d)
+{
+	if (d->systemd.rc == 0 && doctor_usable(d, &d->systemd) > 0)
+		return "set resolvConf: " RESOLVCONF_SYSTEMD
+		       " in /var/lib/kubelet/config.yaml (or --resolv-conf), then "
+		       "systemctl restart kubelet and delete the pods of the cluster's DNS";
+	return remedy_text(d);
+}
+
+static const char *inherited_remedy(struct doctor *d)
+{
+	return strcmp(d->pods.path, DOCTOR_ETC) == 0 ? remedy_text(d) : kubelet_remedy(d);
+}
+
 static const char *container_remedy(struct doctor *d)
 {
 	const struct doctor_file *real = doctor_real_list(d);
@@ -196,7 +229,7 @@ static void check_inherited_loop(struct doctor *d)
 		return;
 	}
 	doctor_say(d, "loop", d->has_kubelet && !is_usable ? DOCTOR_BROKEN : DOCTOR_WARNING,
-	        d->has_kubelet ? remedy_text(d) : container_remedy(d),
+	        d->has_kubelet ? inherited_remedy(d) : container_remedy(d),
 	        arena_printf(&d->arena, "%s, which %s, names %s: in a pod, questions sent there %s",
 	                f->path,
 	                d->has_kubelet ? "the kubelet gives to pods" : "containers inherit", fault,
@@ -288,19 +321,34 @@ static void check_search(struct doctor *d)
 
 /* --- the kubelet --- */
 
-static void say_missing_pods(struct doctor *d)
+static const char *missing_pods_remedy(struct doctor *d)
 {
+	const struct doctor_file *real = doctor_real_list(d);
 	const char *use = d->etc.rc == 0 && doctor_usable(d, &d->etc) > 0
 	                          ? DOCTOR_ETC
 	                          : "a file that exists and names real servers";
 
-	doctor_say(d, "kubelet", DOCTOR_BROKEN,
-	        arena_printf(&d->arena,
-	                "systemctl enable --now systemd-resolved, or set resolvConf in "
-	                "/var/lib/kubelet/config.yaml to %s; then systemctl restart kubelet",
-	                use),
-	        arena_printf(&d->arena, "%s (%s): %s: no pod can start", file_text(d, &d->pods),
-	                d->pods_source, strerror(-d->pods.rc)));
+	if (real != NULL)
+		return arena_printf(&d->arena,
+		        "set resolvConf: %s in /var/lib/kubelet/config.yaml (or --resolv-conf), "
+		        "then systemctl restart kubelet",
+		        real->path);
+	return arena_printf(&d->arena,
+	        "systemctl enable --now systemd-resolved, or set resolvConf in "
+	        "/var/lib/kubelet/config.yaml to %s; then systemctl restart kubelet",
+	        use);
+}
+
+static void say_missing_pods(struct doctor *d)
+{
+	const struct doctor_file *f = &d->pods;
+
+	if (is_hidden(f->rc))
+		doctor_say(d, "kubelet", DOCTOR_WARNING, AS_ROOT, hidden_text(d, f));
+	else
+		doctor_say(d, "kubelet", DOCTOR_BROKEN, missing_pods_remedy(d),
+		        arena_printf(&d->arena, "%s (%s): %s: no pod can start", file_text(d, f),
+		                d->pods_source, strerror(-f->rc)));
 }
 
 static void check_kubelet(struct doctor *d)
@@ -327,14 +375,7 @@ static void check_kubelet(struct doctor *d)
 	if (doctor_usable(d, f) > 0)
 		doctor_say(d, "kubelet", DOCTOR_OK, NULL, text);
 	else
-		doctor_say(d, "kubelet", DOCTOR_BROKEN,
-		        d->systemd.rc == 0 && doctor_usable(d, &d->systemd) > 0
-		                ? "set resolvConf: " RESOLVCONF_SYSTEMD
-		                  " in /var/lib/kubelet/config.yaml (or --resolv-conf), then "
-		                  "systemctl restart kubelet and delete the pods of the cluster's "
-		                  "DNS"
-		                : remedy_text(d),
-		        text);
+		doctor_say(d, "kubelet", DOCTOR_BROKEN, kubelet_remedy(d), text);
 }
 
 void doctor_check_files(struct doctor *d)

@@ -39,14 +39,20 @@ static int fail(struct err *e, const char *path)
 	return err_set(e, -code, "%s: %s", path, strerror(code));
 }
 
-/* Keep what is there as .old: a link is written anew, a file gets a second name. */
-static int keep_old(const struct doctor *d, const struct places *p, struct err *e)
+/*
+ * Keep what is there as .old: a link is written anew, a file gets a second name. *has_old tells
+ * whether anything was there.
+ */
+static int keep_old(const struct doctor *d, const struct places *p, bool *has_old, struct err *e)
 {
 	struct stat st;
 	int rc;
 
-	if (lstat(p->etc, &st) != 0)
+	*has_old = lstat(p->etc, &st) == 0;
+	if (!*has_old)
 		return errno == ENOENT ? 0 : fail(e, p->etc);
+	if (S_ISDIR(st.st_mode))
+		return err_set(e, -EISDIR, "%s is a directory: remove it first", p->etc);
 	if (d->etc.link != NULL)
 		rc = symlink(d->etc.link, p->old);
 	else
@@ -117,27 +123,31 @@ int doctor_fix(struct doctor *d, const char **done, struct err *e)
 {
 	const struct doctor_file *real;
 	struct places p;
+	bool has_old;
 	int rc;
 
 	*done = DOCTOR_ETC " needs no repair";
 	if (is_fine(d))
 		return 0;
+	if (d->etc.rc == -EACCES || d->etc.rc == -EPERM)
+		return err_set(e, d->etc.rc, "%s: %s: run it as root", d->etc.path,
+		        strerror(-d->etc.rc));
 	real = choose(d, e);
 	if (real == NULL)
 		return -ENOENT;
 	rc = find_places(d, &p, e);
 	if (rc == 0)
-		rc = keep_old(d, &p, e);
+		rc = keep_old(d, &p, &has_old, e);
 	if (rc == 0) {
 		rc = put_link(real, &p, e);
-		if (rc != 0 && d->etc.rc != -ENOENT)
+		if (rc != 0 && has_old)
 			unlink(p.old);
 	}
 	if (rc == 0)
-		*done = arena_printf(&d->arena,
-		        DOCTOR_ETC " now leads to %s; what was there is " DOCTOR_OLD
-		                   " (seamark doctor --undo puts it back)%s",
-		        real->path,
+		*done = arena_printf(&d->arena, DOCTOR_ETC " now leads to %s; %s%s", real->path,
+		        has_old ? "what was there is " DOCTOR_OLD
+		                  " (seamark doctor --undo puts it back)"
+		                : "there was no file before",
 		        d->has_kubelet ? ". Delete the pods of the cluster's DNS: pods keep the "
 		                         "file that they started with"
 		                       : "");

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "base/must.h"
@@ -35,6 +36,20 @@ static void add_cluster_dns(struct doctor *d, const char *text)
 		vec_push(&d->cluster_dns, a);
 }
 
+/* doctor_read(), and a finding when the file is there and this user may not read it. */
+static int read_told(struct doctor *d, const char *path, struct buf *text)
+{
+	int rc = doctor_read(d, path, text);
+
+	if (rc == -EACCES || rc == -EPERM)
+		doctor_say(d, "kubelet", DOCTOR_WARNING, "run seamark doctor as root",
+		        arena_printf(&d->arena,
+		                "%s cannot be read by this user: which file pods get may be "
+		                "another one",
+		                path));
+	return rc;
+}
+
 static void read_config(struct doctor *d)
 {
 	const struct ynode *root = NULL, *list;
@@ -42,7 +57,7 @@ static void read_config(struct doctor *d)
 	struct buf text = {0};
 	struct err e;
 
-	if (doctor_read(d, CONFIG, &text) == 0) {
+	if (read_told(d, CONFIG, &text) == 0) {
 		d->has_kubelet = true;
 		if (yaml_tree_parse(&d->arena, (struct str){text.at, text.len}, &root, &e) != 0)
 			doctor_say(d, "kubelet", DOCTOR_BROKEN,
@@ -66,7 +81,7 @@ static void read_k3s(struct doctor *d)
 	const char *path;
 	struct buf text = {0};
 
-	if (doctor_read(d, K3S_CONFIG, &text) == 0) {
+	if (read_told(d, K3S_CONFIG, &text) == 0) {
 		d->has_kubelet = true;
 		yaml_tree_parse(&d->arena, (struct str){text.at, text.len}, &root, NULL);
 		path = root == NULL ? NULL : ynode_text(root, "resolv-conf");

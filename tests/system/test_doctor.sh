@@ -226,8 +226,59 @@ broken "6.30: there is no resolv.conf" resolv.conf
 resolved 192.0.2.1
 doctor --fix
 is "$status $(readlink "$root/etc/resolv.conf")" "0 ..$real" "6.30: and one is made"
+like "$err" 'there was no file before$' "... and no old one is spoken of"
 doctor --undo
 like "$status $err" '^1 .*nothing to undo' "there is no old one to put back"
+
+new_root nopods
+resolved 192.0.2.1
+kubelet
+doctor
+broken "6.30: no resolv.conf, and a kubelet that gives it to pods" resolv.conf kubelet
+like "$out" "no pod can start\$" "and what follows is told"
+like "$out" "remedy: set resolvConf: $real in /var/lib" "and the list that it can have instead"
+
+new_root directory
+mkdir "$root/etc/resolv.conf"
+resolved 192.0.2.1
+doctor
+broken "6.30: a directory stands where a file was to be mounted" resolv.conf
+like "$out" 'remedy: remove the directory' "and that is told"
+refused "6.30: a directory" 'is a directory: remove it first'
+
+new_root odd
+printf 'nameserver 192.0.2.1\nnameserver none\n' >"$root/etc/resolv.conf"
+doctor
+like "$out" 'lines or words that mean nothing: 1$' "a line that means nothing is a warning"
+
+new_root other
+resolved 192.0.2.1
+echo "nameserver 192.0.2.1" >"$root/etc/resolv.conf"
+echo "nameserver 127.0.0.53" >"$root/etc/pods.conf"
+kubelet "resolvConf: /etc/pods.conf"
+doctor
+broken "6.30: the kubelet hands out a file of its own with the stub" kubelet loop
+is "$(grep -c "remedy: set resolvConf: $real" <<<"$out")" 2 "which --fix does not touch: both remedies are the kubelet's"
+
+# --- another user
+
+new_root secret
+resolved 192.0.2.1
+echo "nameserver 192.0.2.1" >"$root/etc/resolv.conf"
+kubelet
+chmod 755 "$workdir"
+chmod 000 "$root/etc/resolv.conf" "$root/var/lib/kubelet/config.yaml"
+if command -v setpriv >/dev/null && [ "$(id -u)" = 0 ]; then
+	nobody=$(command -v setpriv)
+	# shellcheck disable=SC2209
+	out=$("$nobody" --reuid=65534 --clear-groups "$seamark" doctor --root "$root" --offline 2>&1)
+	is "$? $(grep -c ' broken ' <<<"$out")" "0 0" "a file that this user may not read proves nothing" || diag "$out"
+	like "$out" 'resolv.conf +warning +/etc/resolv.conf cannot be read by this user' "and that is told"
+	like "$out" 'kubelet +warning +/var/lib/kubelet/config.yaml cannot be read by this user' "of each file"
+	out=$("$nobody" --reuid=65534 --clear-groups "$seamark" doctor --root "$root" --offline --fix 2>&1 >/dev/null)
+	like "$? $out" '^1 .*/etc/resolv.conf: Permission denied: run it as root' "--fix refuses to replace it"
+fi
+chmod 644 "$root/etc/resolv.conf" "$root/var/lib/kubelet/config.yaml"
 
 new_root nolist
 resolved
