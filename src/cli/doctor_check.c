@@ -12,8 +12,8 @@
 
 #define AS_ROOT "run seamark doctor as root, or let everybody read the file (chmod 644)"
 #define DIRECTORY \
-	"remove the directory (container runtimes make one where a file to mount is missing), then " \
-	"seamark doctor --fix, or write the file"
+	"remove the directory (container runtimes make one where a file to mount is missing), " \
+	"then seamark doctor --fix, or write the file"
 #define FIX "seamark doctor --fix links the list of the real servers"
 
 static const char *join(struct doctor *d, const char *a, const char *b)
@@ -99,7 +99,7 @@ static void check_lines(struct doctor *d)
 
 	if (c->skipped > 0)
 		doctor_say(d, "resolv.conf", DOCTOR_WARNING,
-		        "correct or remove what means nothing: programs differ in what they make of it",
+		        "correct or remove them: programs differ in what they make of such lines",
 		        arena_printf(&d->arena, "%s has lines or words that mean nothing: %u",
 		                d->etc.path, c->skipped));
 	if (c->servers_len > GLIBC_SERVERS)

@@ -85,6 +85,22 @@ is $? 0 "and ends well"
 [ -e "$dest$prefix/share/seamark/zones/rfc6303.conf" ]
 ok "the shipped zones are installed"
 
+# --- the image
+
+# every library that the daemon is linked with comes from a package that the Dockerfile installs
+if command -v readelf >/dev/null && command -v dpkg >/dev/null; then
+	packages=$(tr -s ' \\\t' '\n' <"$srcdir/deploy/Dockerfile")
+	missing=
+	for name in $(readelf -d "$seamark" | sed -n 's/.*NEEDED.*\[\(.*\)\].*/\1/p' |
+		grep -Ev '^(libc|libm|libgcc_s|lib(a|t|ub)san|ld-linux[^.]*)\.so'); do
+		package=$(dpkg -S "*/$name" 2>/dev/null | sed 's/:.*//' | sort -u)
+		[ -z "$package" ] || grep -qxF "$package" <<<"$packages" || missing="$missing $package"
+	done
+	is "$missing" "" "deploy/Dockerfile installs the libraries of the daemon"
+fi
+is "$(sed -n '/^[^#!]/{ s|/$||; /^\//!s|^|**/|; s|^/||; p; }' "$srcdir/.gitignore" |
+	grep -vxFf "$srcdir/.dockerignore")" "" "no file of a build in the tree gets into the image"
+
 env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$builddir" uninstall DESTDIR="$dest" \
 	>/dev/null 2>&1
 is "$(find "$dest" ! -type d)" "" "make uninstall leaves no file"
