@@ -1,20 +1,11 @@
 #include "stream_fixture.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/must.h"
-
-struct stream_limits patient(void)
-{
-	struct stream_limits l = stream_limits_default;
-
-	l.tick_ms = 5;
-	return l;
-}
+#include "net/stream_private.h"
 
 static void answer(struct fixture *f, struct stream *c, const uint8_t *id)
 {
@@ -61,19 +52,6 @@ static void on_tls_failed(struct stream *c, const char *why, void *arg)
 	snprintf(f->tls_why, sizeof(f->tls_why), "%s", why);
 }
 
-static int listen_on_loopback(union addr *addr)
-{
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof(*addr);
-
-	memset(addr, 0, sizeof(*addr));
-	addr->in.sin_family = AF_INET;
-	addr->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	must(bind(fd, &addr->sa, sizeof(addr->in)) == 0 && listen(fd, 511) == 0);
-	must(getsockname(fd, &addr->sa, &len) == 0);
-	return fd;
-}
-
 struct inbox inbox;
 
 void empty_inbox(void)
@@ -87,23 +65,39 @@ static struct tls_context *get_tls(void *arg)
 	return ((struct fixture *)arg)->tls;
 }
 
-void start(struct fixture *f, const struct stream_limits *limits)
+int stream_setup(void **state)
 {
-	start_tls(f, limits, NULL);
+	static struct fixture f;
+
+	memset(&f, 0, sizeof(f));
+	f.limits = stream_limits_default;
+	f.limits.tick_ms = 5;
+	*state = &f;
+	return 0;
 }
 
-void start_tls(struct fixture *f, const struct stream_limits *limits, struct tls_context *tls)
+int stream_teardown(void **state)
+{
+	stop(*state);
+	return 0;
+}
+
+void start(struct fixture *f)
+{
+	start_tls(f, NULL);
+}
+
+void start_tls(struct fixture *f, struct tls_context *tls)
 {
 	struct stream_config config = {
 	        .loop = &f->loop,
-	        .limits = limits,
+	        .limits = &f->limits,
 	        .callbacks = {NULL, on_message, flush_later, on_tls_failed, on_stopped, f},
 	        .counters = &f->counters,
 	        .tls = tls == NULL ? NULL : get_tls,
 	};
 
-	memset(f, 0, sizeof(*f));
-	f->tls = tls;
+	*f = (struct fixture){.limits = f->limits, .tls = tls};
 	empty_inbox();
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	f->pool = stream_pool_new(listen_on_loopback(&f->addr), &config);
@@ -135,22 +129,40 @@ void answer_kept(struct fixture *f, unsigned i)
 
 void stop(struct fixture *f)
 {
-	if (!f->is_stopped)
+	while (f->n_clients > 0)
+		close(f->clients[--f->n_clients]);
+	if (f->pool == NULL)
+		return;
+	if (!f->is_stopped) {
+		run_until(f, stream_pool_connections(f->pool) == 0);
+		assert_int_equal(f->pool->memory, 0);
 		stream_pool_stop(f->pool, 0);
+	}
 	run_until(f, f->is_stopped);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
+	f->pool = NULL;
 }
 
-int connect_from(const struct fixture *f, uint32_t ip)
+int add_client(struct fixture *f, int fd)
 {
-	union addr from = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(ip)}};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-
-	assert_int_equal(bind(fd, &from.sa, sizeof(from.in)), 0);
-	assert_int_equal(connect(fd, &f->addr.sa, sizeof(f->addr.in)), 0);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	fcntl(fd, F_SETFL, O_NONBLOCK);
+	assert_true(f->n_clients < CLIENTS_MAX);
+	f->clients[f->n_clients++] = fd;
 	return fd;
+}
+
+void hang_up(struct fixture *f, int fd)
+{
+	unsigned i = 0;
+
+	while (f->clients[i] != fd)
+		assert_true(++i < f->n_clients);
+	f->clients[i] = f->clients[--f->n_clients];
+	close(fd);
+}
+
+int connect_from(struct fixture *f, uint32_t ip)
+{
+	return add_client(f, connect_to(&f->addr, ip));
 }
 
 int connected(struct fixture *f)
@@ -160,6 +172,12 @@ int connected(struct fixture *f)
 
 	run_until(f, f->counters.accepted == before + 1);
 	return fd;
+}
+
+int start_connected(struct fixture *f)
+{
+	start(f);
+	return connected(f);
 }
 
 size_t put_query(uint8_t *out, uint16_t id, size_t len)
@@ -194,11 +212,10 @@ static void fetch(int fd)
 		inbox.is_closed = true;
 }
 
-unsigned answers(int fd, unsigned i, uint16_t *id)
+unsigned inbox_answers(unsigned i, uint16_t *id)
 {
 	unsigned n = 0;
 
-	fetch(fd);
 	for (size_t at = 0; at + 2 <= inbox.len; n++) {
 		size_t len = (size_t)inbox.at[at] << 8 | inbox.at[at + 1];
 
@@ -209,6 +226,12 @@ unsigned answers(int fd, unsigned i, uint16_t *id)
 		at += 2 + len;
 	}
 	return n;
+}
+
+unsigned answers(int fd, unsigned i, uint16_t *id)
+{
+	fetch(fd);
+	return inbox_answers(i, id);
 }
 
 uint16_t answer_id(int fd, unsigned i)

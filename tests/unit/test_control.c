@@ -2,7 +2,7 @@
  * The control thread with real workers on loopback: reloads that move the listeners, and a stop
  * that answers what waits. The chain ends in a plugin of our own that takes its time.
  */
-#include "test.h"
+#include "loopback.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -70,13 +70,9 @@ static const struct plugin *const plugins[] = {&bind_plugin, &slow, NULL};
 /* A port that is free over TCP on 127.0.0.1, and hopefully over UDP. */
 static uint16_t free_port(void)
 {
-	union addr a = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	union addr a;
 
-	assert_int_equal(bind(fd, &a.sa, sizeof(a.in)), 0);
-	assert_int_equal(getsockname(fd, &a.sa, &len), 0);
-	close(fd);
+	close(listen_on_loopback(&a));
 	return addr_port(&a);
 }
 

@@ -7,122 +7,101 @@
 
 static void a_newcomer_takes_the_place_of_the_oldest_idle_connection(void **state)
 {
-	struct fixture f;
-	struct stream_limits l = patient();
+	struct fixture *f = *state;
 	int fd[9];
 
-	(void)state;
-	l.connections = 8;
-	start(&f, &l);
-	f.keeps = true;
+	f->limits.connections = 8;
+	start(f);
+	f->keeps = true;
 	for (int i = 0; i < 8; i++)
-		fd[i] = connected(&f);
+		fd[i] = connected(f);
 	ask(fd[0], 1); /* the oldest is busy, so the second oldest goes */
-	run_until(&f, f.n_kept == 1);
-	fd[8] = connected(&f);
-	run_until(&f, is_closed(fd[1]));
+	run_until(f, f->n_kept == 1);
+	fd[8] = connected(f);
+	run_until(f, is_closed(fd[1]));
 	empty_inbox();
 	assert_false(is_closed(fd[0]));
 	assert_false(is_closed(fd[2]));
-	assert_int_equal(f.counters.evicted, 1);
-	answer_kept(&f, 0);
-	run_until(&f, answers(fd[0], 0, NULL) == 1);
-	for (int i = 0; i < 9; i++)
-		close(fd[i]);
-	stop(&f);
+	assert_int_equal(f->counters.evicted, 1);
+	answer_kept(f, 0);
+	run_until(f, answers(fd[0], 0, NULL) == 1);
 }
 
 static void a_newcomer_is_refused_when_all_are_busy(void **state)
 {
-	struct fixture f;
-	struct stream_limits l = patient();
+	struct fixture *f = *state;
 	int fd[3];
 
-	(void)state;
-	l.connections = 2;
-	start(&f, &l);
-	f.keeps = true;
+	f->limits.connections = 2;
+	start(f);
+	f->keeps = true;
 	for (int i = 0; i < 2; i++) {
-		fd[i] = connected(&f);
+		fd[i] = connected(f);
 		ask(fd[i], (uint16_t)i);
 	}
-	run_until(&f, f.n_kept == 2);
-	fd[2] = connect_from(&f, INADDR_LOOPBACK);
-	run_until(&f, f.counters.refused == 1);
-	run_until(&f, is_closed(fd[2]));
-	answer_kept(&f, 0);
-	answer_kept(&f, 1);
+	run_until(f, f->n_kept == 2);
+	fd[2] = connect_from(f, INADDR_LOOPBACK);
+	run_until(f, f->counters.refused == 1);
+	run_until(f, is_closed(fd[2]));
+	answer_kept(f, 0);
+	answer_kept(f, 1);
 	empty_inbox();
-	run_until(&f, answers(fd[1], 0, NULL) == 1);
-	for (int i = 0; i < 3; i++)
-		close(fd[i]);
-	stop(&f);
+	run_until(f, answers(fd[1], 0, NULL) == 1);
 }
 
 static void a_slowloris_gives_way_to_a_newcomer(void **state)
 {
-	struct fixture f;
-	struct stream_limits l = patient();
+	struct fixture *f = *state;
 	int fd[3];
 
-	(void)state;
-	l.connections = 2;
-	start(&f, &l);
+	f->limits.connections = 2;
+	start(f);
 	for (int i = 0; i < 2; i++) {
-		fd[i] = connected(&f);
+		fd[i] = connected(f);
 		send_all(fd[i], (const uint8_t[]){0, 40, 1, 2, 3}, 5);
-		run_for_ms(&f, 3);
+		run_for_ms(f, 3);
 	}
-	fd[2] = connected(&f);
+	fd[2] = connected(f);
 	ask(fd[2], 3);
-	run_until(&f, answers(fd[2], 0, NULL) == 1);
-	run_until(&f, is_closed(fd[0]));
+	run_until(f, answers(fd[2], 0, NULL) == 1);
+	run_until(f, is_closed(fd[0]));
 	empty_inbox();
 	assert_false(is_closed(fd[1]));
-	for (int i = 0; i < 3; i++)
-		close(fd[i]);
-	stop(&f);
 }
 
 static void one_client_cannot_take_all_connections(void **state)
 {
-	struct fixture f;
-	struct stream_limits l = patient();
+	struct fixture *f = *state;
 	int fd[3], other;
 
-	(void)state;
-	l.per_client = 2;
-	start(&f, &l);
-	other = connect_from(&f, INADDR_LOOPBACK + 1);
-	run_until(&f, f.counters.accepted == 1);
+	f->limits.per_client = 2;
+	start(f);
+	other = connect_from(f, INADDR_LOOPBACK + 1);
+	run_until(f, f->counters.accepted == 1);
 	for (int i = 0; i < 3; i++)
-		fd[i] = connected(&f);
-	run_until(&f, is_closed(fd[0]));
-	assert_int_equal(f.counters.evicted, 1);
-	assert_int_equal(stream_pool_connections(f.pool), 3);
+		fd[i] = connected(f);
+	run_until(f, is_closed(fd[0]));
+	assert_int_equal(f->counters.evicted, 1);
+	assert_int_equal(stream_pool_connections(f->pool), 3);
 	empty_inbox();
 	assert_false(is_closed(other));
 	/* a half message gives way too, an open question does not */
-	f.keeps = true;
+	f->keeps = true;
 	ask(fd[1], 1);
-	run_until(&f, f.n_kept == 1);
+	run_until(f, f->n_kept == 1);
 	send_all(fd[2], (const uint8_t[]){0, 40, 1, 2, 3}, 5);
-	run_for_ms(&f, 3);
-	close(fd[0]);
-	fd[0] = connected(&f);
-	run_until(&f, is_closed(fd[2]));
-	assert_int_equal(f.counters.evicted, 2);
+	run_for_ms(f, 3);
+	hang_up(f, fd[0]);
+	fd[0] = connected(f);
+	run_until(f, is_closed(fd[2]));
+	assert_int_equal(f->counters.evicted, 2);
 	empty_inbox();
 	ask(fd[0], 2);
-	run_until(&f, f.n_kept == 2);
-	close(connect_from(&f, INADDR_LOOPBACK));
-	run_until(&f, f.counters.refused == 1);
-	answer_kept(&f, 0);
-	answer_kept(&f, 1);
-	for (int i = 0; i < 3; i++)
-		close(fd[i]);
-	close(other);
-	stop(&f);
+	run_until(f, f->n_kept == 2);
+	hang_up(f, connect_from(f, INADDR_LOOPBACK));
+	run_until(f, f->counters.refused == 1);
+	answer_kept(f, 0);
+	answer_kept(f, 1);
 }
 
 static rlim_t forbid_descriptors(void)
@@ -150,94 +129,79 @@ static void allow_descriptors(rlim_t n)
 
 static void without_descriptors_newcomers_are_turned_away_not_left_waiting(void **state)
 {
-	struct fixture f;
-	struct stream_limits l = patient();
+	struct fixture *f = *state;
 	rlim_t before;
 	int busy, fd;
 
-	(void)state;
-	start(&f, &l);
-	f.keeps = true;
-	busy = connected(&f);
+	start(f);
+	f->keeps = true;
+	busy = connected(f);
 	ask(busy, 1);
-	run_until(&f, f.n_kept == 1);
-	fd = connect_from(&f, INADDR_LOOPBACK);
+	run_until(f, f->n_kept == 1);
+	fd = connect_from(f, INADDR_LOOPBACK);
 	before = forbid_descriptors();
-	run_until(&f, is_closed(fd));
-	assert_int_equal(f.counters.refused, 1);
+	run_until(f, is_closed(fd));
+	assert_int_equal(f->counters.refused, 1);
 	allow_descriptors(before);
 	empty_inbox();
-	answer_kept(&f, 0);
-	run_until(&f, answers(busy, 0, NULL) == 1);
-	close(fd);
-	f.keeps = false;
+	answer_kept(f, 0);
+	run_until(f, answers(busy, 0, NULL) == 1);
+	hang_up(f, fd);
+	f->keeps = false;
 	empty_inbox();
-	fd = connect_from(&f, INADDR_LOOPBACK);
+	fd = connect_from(f, INADDR_LOOPBACK);
 	ask(fd, 2);
-	run_until(&f, answers(fd, 0, NULL) == 1);
-	close(fd);
-	close(busy);
-	stop(&f);
+	run_until(f, answers(fd, 0, NULL) == 1);
 }
 
 static void without_descriptors_an_idle_connection_makes_room(void **state)
 {
-	struct fixture f;
-	struct stream_limits l = patient();
+	struct fixture *f = *state;
 	rlim_t before;
-	int idle, fd;
+	int fd;
 
-	(void)state;
-	start(&f, &l);
-	idle = connected(&f);
-	fd = connect_from(&f, INADDR_LOOPBACK);
+	start(f);
+	connected(f); /* and stays idle */
+	fd = connect_from(f, INADDR_LOOPBACK);
 	ask(fd, 1);
 	before = forbid_descriptors();
-	run_until(&f, answers(fd, 0, NULL) == 1);
+	run_until(f, answers(fd, 0, NULL) == 1);
 	allow_descriptors(before);
-	assert_int_equal(f.counters.evicted, 1);
-	assert_int_equal(f.counters.refused, 0);
-	close(idle);
-	close(fd);
-	stop(&f);
+	assert_int_equal(f->counters.evicted, 1);
+	assert_int_equal(f->counters.refused, 0);
 }
 
 static void half_messages_cannot_take_more_memory_than_all_may_have(void **state)
 {
-	struct fixture f;
-	struct stream_limits l = patient();
+	struct fixture *f = *state;
 	static uint8_t q[30000];
 	int fd[6];
 
-	(void)state;
-	l.memory = 100000;
-	start(&f, &l);
+	f->limits.memory = 100000;
+	start(f);
 	put_query(q, 1, sizeof(q) - 2);
 	q[0] = 0xff;
 	for (int i = 0; i < 6; i++) {
-		fd[i] = connected(&f);
+		fd[i] = connected(f);
 		send_all(fd[i], q, sizeof(q));
-		run_for_ms(&f, 3);
+		run_for_ms(f, 3);
 	}
-	assert_true(f.counters.evicted >= 3);
+	assert_true(f->counters.evicted >= 3);
 	assert_true(is_closed(fd[0]));
 	empty_inbox();
 	assert_false(is_closed(fd[5]));
-	for (int i = 0; i < 6; i++)
-		close(fd[i]);
-	stop(&f);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(a_newcomer_takes_the_place_of_the_oldest_idle_connection),
-	        cmocka_unit_test(a_newcomer_is_refused_when_all_are_busy),
-	        cmocka_unit_test(a_slowloris_gives_way_to_a_newcomer),
-	        cmocka_unit_test(one_client_cannot_take_all_connections),
-	        cmocka_unit_test(without_descriptors_newcomers_are_turned_away_not_left_waiting),
-	        cmocka_unit_test(without_descriptors_an_idle_connection_makes_room),
-	        cmocka_unit_test(half_messages_cannot_take_more_memory_than_all_may_have),
+	        STREAM_TEST(a_newcomer_takes_the_place_of_the_oldest_idle_connection),
+	        STREAM_TEST(a_newcomer_is_refused_when_all_are_busy),
+	        STREAM_TEST(a_slowloris_gives_way_to_a_newcomer),
+	        STREAM_TEST(one_client_cannot_take_all_connections),
+	        STREAM_TEST(without_descriptors_newcomers_are_turned_away_not_left_waiting),
+	        STREAM_TEST(without_descriptors_an_idle_connection_makes_room),
+	        STREAM_TEST(half_messages_cannot_take_more_memory_than_all_may_have),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,11 +2,9 @@
  * Questions over TCP through the real query engine with a chain of one plugin of our own, on a
  * bare worker with a loop. Names say what the plugin does with them.
  */
-#include "test.h"
+#include "loopback.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -57,25 +55,32 @@ struct fixture {
 	struct serving serving;
 	struct stream_server *tcp;
 	union addr addr;
+	int fd; /* a client */
 };
 
-static int listen_on_loopback(union addr *addr)
+static void turn(struct fixture *f)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof(*addr);
+	worker_flush_now(&f->w);
+	uv_run(&f->loop, UV_RUN_NOWAIT);
+	worker_flush_now(&f->w);
+}
 
-	memset(addr, 0, sizeof(*addr));
-	addr->in.sin_family = AF_INET;
-	addr->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	must(bind(fd, &addr->sa, sizeof(addr->in)) == 0 && listen(fd, 511) == 0);
-	must(getsockname(fd, &addr->sa, &len) == 0);
+static int connected(struct fixture *f)
+{
+	uint64_t before = f->w.streams.accepted;
+	int fd = connect_to(&f->addr, INADDR_LOOPBACK);
+
+	run_until(f, f->w.streams.accepted == before + 1);
 	return fd;
 }
 
-static void start(struct fixture *f)
+static int start(void **state)
 {
+	static struct fixture fixture;
+	struct fixture *f = &fixture;
 	struct link l = {.plugin = &plugin};
 
+	*state = f;
 	memset(f, 0, sizeof(*f));
 	memset(&waiting, 0, sizeof(waiting));
 	assert_int_equal(uv_loop_init(&f->loop), 0);
@@ -88,48 +93,29 @@ static void start(struct fixture *f)
 	server_group_build(&f->group);
 	f->serving.group = &f->group;
 	f->tcp = stream_server_open(&f->w, listen_on_loopback(&f->addr), &f->serving);
+	f->fd = connected(f);
+	return 0;
 }
 
-static void turn(struct fixture *f)
-{
-	worker_flush_now(&f->w);
-	uv_run(&f->loop, UV_RUN_NOWAIT);
-	worker_flush_now(&f->w);
-}
-
-#define run_until(f, cond)                                              \
-	do {                                                            \
-		bool holds_ = false;                                    \
-		for (int left_ = 2000; !holds_ && left_ > 0; left_--) { \
-			turn(f);                                        \
-			holds_ = (cond);                                \
-			if (!holds_)                                    \
-				poll(NULL, 0, 1);                       \
-		}                                                       \
-		assert_true(holds_);                                    \
-	} while (0)
-
-static void stop(struct fixture *f)
+static void close_server(struct fixture *f)
 {
 	worker_cancel_parked(&f->w, NULL);
 	stream_server_close_all(&f->w);
 	run_until(f, list_is_empty(&f->w.stream_servers));
+}
+
+static int stop(void **state)
+{
+	struct fixture *f = *state;
+
+	close(f->fd);
+	close_server(f);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	assert_int_equal(f->w.in_use, 0);
 	worker_fini(&f->w);
 	vec_free(&f->chain.query_hooks);
 	server_group_fini(&f->group);
-}
-
-static int connected(struct fixture *f)
-{
-	uint64_t before = f->w.streams.accepted;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(connect(fd, &f->addr.sa, sizeof(f->addr.in)), 0);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	run_until(f, f->w.streams.accepted == before + 1);
-	return fd;
+	return 0;
 }
 
 /* Ask for TYPE65280 of a name of one label, with opt octets of options in an OPT, or none. */
@@ -181,84 +167,65 @@ static struct reply *read_reply(int fd)
 	return &r;
 }
 
+static struct reply *await_reply(struct fixture *f, uint16_t id)
+{
+	struct reply *r;
+
+	run_until(f, (r = read_reply(f->fd))->len > 0);
+	assert_int_equal(get16(r->at + 2), id);
+	return r;
+}
+
 #define reply_rcode(r) (get16((r)->at + 4) & FLAG_RCODE)
+
+#define SERVER_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 static void a_question_is_answered_with_its_id(void **state)
 {
-	struct fixture f;
+	struct fixture *f = *state;
 	struct reply *r;
-	int fd;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	ask(fd, 4242, "name", no_options);
-	run_until(&f, (r = read_reply(fd))->len > 0);
-	assert_int_equal(get16(r->at + 2), 4242);
+	ask(f->fd, 4242, "name", no_options);
+	r = await_reply(f, 4242);
 	assert_int_equal(reply_rcode(r), RCODE_NOERROR);
 	assert_true(get16(r->at + 4) & FLAG_QR);
-	assert_int_equal(f.w.answers, 1);
-	close(fd);
-	stop(&f);
+	assert_int_equal(f->w.answers, 1);
 }
 
 static void a_parked_question_is_overtaken_and_answered_later(void **state)
 {
-	struct fixture f;
-	struct reply *r;
-	int fd;
+	struct fixture *f = *state;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	ask(fd, 1, "wait", no_options);
-	ask(fd, 2, "name", no_options);
-	run_until(&f, (r = read_reply(fd))->len > 0);
-	assert_int_equal(get16(r->at + 2), 2);
+	ask(f->fd, 1, "wait", no_options);
+	ask(f->fd, 2, "name", no_options);
+	await_reply(f, 2);
 	assert_int_equal(waiting.n, 1);
 	query_resume(waiting.at[0], DONE);
-	run_until(&f, (r = read_reply(fd))->len > 0);
-	assert_int_equal(get16(r->at + 2), 1);
-	close(fd);
-	stop(&f);
+	await_reply(f, 1);
 }
 
 static void a_dropped_question_leaves_the_connection_open(void **state)
 {
-	struct fixture f;
-	struct reply *r;
-	int fd;
+	struct fixture *f = *state;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	ask(fd, 1, "drop", no_options);
-	ask(fd, 2, "name", no_options);
-	run_until(&f, (r = read_reply(fd))->len > 0);
-	assert_int_equal(get16(r->at + 2), 2);
-	assert_int_equal(f.w.answers, 1);
-	close(fd);
-	stop(&f);
+	ask(f->fd, 1, "drop", no_options);
+	ask(f->fd, 2, "name", no_options);
+	await_reply(f, 2);
+	assert_int_equal(f->w.answers, 1);
 }
 
 static void keepalive_is_told_to_those_who_ask(void **state)
 {
 	static const uint8_t option[] = {0, 11, 0, 0}, told[] = {0, 11, 0, 2, 0, 100};
-	struct fixture f;
+	struct fixture *f = *state;
 	struct reply *r;
-	int fd;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	ask(fd, 1, "name", (struct str){(const char *)option, sizeof(option)});
-	run_until(&f, (r = read_reply(fd))->len > 0);
+	ask(f->fd, 1, "name", (struct str){(const char *)option, sizeof(option)});
+	r = await_reply(f, 1);
 	assert_non_null(memmem(r->at, r->len + 2, told, sizeof(told)));
-	ask(fd, 2, "name", (struct str){"\0\3\0\0", 4});
-	run_until(&f, (r = read_reply(fd))->len > 0);
+	ask(f->fd, 2, "name", (struct str){"\0\3\0\0", 4});
+	r = await_reply(f, 2);
 	assert_null(memmem(r->at, r->len + 2, told, sizeof(told)));
-	close(fd);
-	stop(&f);
 }
 
 static void a_message_longer_than_any_question_is_a_format_error(void **state)
@@ -267,125 +234,92 @@ static void a_message_longer_than_any_question_is_a_format_error(void **state)
 		uint16_t flags;
 		uint16_t rcode;
 	} rows[] = {{FLAG_RD, RCODE_FORMERR}, {5 << 11, RCODE_NOTIMP}};
+	struct fixture *f = *state;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct fixture f;
 		uint8_t q[2 + 5000] = {0};
 		struct reply *r;
-		int fd;
 
-		start(&f);
-		fd = connected(&f);
 		put16(q, sizeof(q) - 2);
 		put16(q + 2, 77);
 		put16(q + 4, rows[i].flags);
 		put16(q + 6, 1);
-		assert_int_equal(send(fd, q, sizeof(q), MSG_NOSIGNAL), sizeof(q));
-		run_until(&f, (r = read_reply(fd))->len > 0);
+		assert_int_equal(send(f->fd, q, sizeof(q), MSG_NOSIGNAL), sizeof(q));
+		r = await_reply(f, 77);
 		assert_int_equal(r->len, MSG_HEADER);
-		assert_int_equal(get16(r->at + 2), 77);
 		assert_int_equal(reply_rcode(r), rows[i].rcode);
 		assert_int_equal(get16(r->at + 6), 0);
-		ask(fd, 78, "name", no_options);
-		run_until(&f, (r = read_reply(fd))->len > 0);
-		assert_int_equal(get16(r->at + 2), 78);
-		close(fd);
-		stop(&f);
+		ask(f->fd, 78, "name", no_options);
+		await_reply(f, 78);
 	}
 }
 
 static void responses_are_never_answered(void **state)
 {
-	struct fixture f;
+	struct fixture *f = *state;
 	uint8_t q[14] = {0, 12, 0, 1, 0x80};
-	struct reply *r;
-	int fd;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	assert_int_equal(send(fd, q, sizeof(q), MSG_NOSIGNAL), sizeof(q));
-	ask(fd, 2, "name", no_options);
-	run_until(&f, (r = read_reply(fd))->len > 0);
-	assert_int_equal(get16(r->at + 2), 2);
-	close(fd);
-	stop(&f);
+	assert_int_equal(send(f->fd, q, sizeof(q), MSG_NOSIGNAL), sizeof(q));
+	ask(f->fd, 2, "name", no_options);
+	await_reply(f, 2);
 }
 
 static void a_client_that_left_does_not_keep_its_parked_question(void **state)
 {
-	struct fixture f;
-	int fd;
+	struct fixture *f = *state;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	ask(fd, 1, "wait", no_options);
-	run_until(&f, waiting.n == 1);
-	close(fd);
-	turn(&f);
+	ask(f->fd, 1, "wait", no_options);
+	run_until(f, waiting.n == 1);
+	close(f->fd);
+	f->fd = -1;
+	turn(f);
 	query_resume(waiting.at[0], DONE);
-	run_until(&f, f.w.in_use == 0);
-	stop(&f);
+	run_until(f, f->w.in_use == 0);
 }
 
 static void closing_answers_what_is_parked_and_takes_nobody_new(void **state)
 {
-	struct fixture f;
-	struct reply *r;
-	int fd, idle, late;
+	struct fixture *f = *state;
+	int idle = connected(f), late;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	idle = connected(&f);
-	ask(fd, 1, "wait", no_options);
-	run_until(&f, waiting.n == 1);
-	stream_server_close(f.tcp);
-	run_until(&f, read_reply(idle)->is_closed);
+	ask(f->fd, 1, "wait", no_options);
+	run_until(f, waiting.n == 1);
+	stream_server_close(f->tcp);
+	run_until(f, read_reply(idle)->is_closed);
 	late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(late, &f.addr.sa, sizeof(f.addr.in)), -1);
+	assert_int_equal(connect(late, &f->addr.sa, sizeof(f->addr.in)), -1);
 	query_resume(waiting.at[0], DONE);
-	run_until(&f, (r = read_reply(fd))->len > 0);
-	assert_int_equal(get16(r->at + 2), 1);
-	run_until(&f, read_reply(fd)->is_closed);
-	run_until(&f, list_is_empty(&f.w.stream_servers));
-	close(fd);
+	await_reply(f, 1);
+	run_until(f, read_reply(f->fd)->is_closed);
+	run_until(f, list_is_empty(&f->w.stream_servers));
 	close(idle);
 	close(late);
-	stop(&f);
 }
 
 static void closing_all_abandons_what_is_parked(void **state)
 {
-	struct fixture f;
-	int fd;
+	struct fixture *f = *state;
 
-	(void)state;
-	start(&f);
-	fd = connected(&f);
-	ask(fd, 1, "wait", no_options);
-	run_until(&f, waiting.n == 1);
-	stream_server_close(f.tcp);
-	stop(&f);
+	ask(f->fd, 1, "wait", no_options);
+	run_until(f, waiting.n == 1);
+	stream_server_close(f->tcp);
+	close_server(f);
 	assert_int_equal(waiting.cancelled, 1);
-	assert_true(read_reply(fd)->is_closed);
-	close(fd);
+	assert_true(read_reply(f->fd)->is_closed);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(a_question_is_answered_with_its_id),
-	        cmocka_unit_test(a_parked_question_is_overtaken_and_answered_later),
-	        cmocka_unit_test(a_dropped_question_leaves_the_connection_open),
-	        cmocka_unit_test(keepalive_is_told_to_those_who_ask),
-	        cmocka_unit_test(a_message_longer_than_any_question_is_a_format_error),
-	        cmocka_unit_test(responses_are_never_answered),
-	        cmocka_unit_test(a_client_that_left_does_not_keep_its_parked_question),
-	        cmocka_unit_test(closing_answers_what_is_parked_and_takes_nobody_new),
-	        cmocka_unit_test(closing_all_abandons_what_is_parked),
+	        SERVER_TEST(a_question_is_answered_with_its_id),
+	        SERVER_TEST(a_parked_question_is_overtaken_and_answered_later),
+	        SERVER_TEST(a_dropped_question_leaves_the_connection_open),
+	        SERVER_TEST(keepalive_is_told_to_those_who_ask),
+	        SERVER_TEST(a_message_longer_than_any_question_is_a_format_error),
+	        SERVER_TEST(responses_are_never_answered),
+	        SERVER_TEST(a_client_that_left_does_not_keep_its_parked_question),
+	        SERVER_TEST(closing_answers_what_is_parked_and_takes_nobody_new),
+	        SERVER_TEST(closing_all_abandons_what_is_parked),
 	};
 	int rc;
 
