@@ -1,6 +1,6 @@
 #!/bin/sh
 # Metrics are called coredns_ (compatible), seamark_ (ours) or process_, counters end in _total, and
-# each is named in the README of its plugin.
+# each is named in the README of its plugin, or of any plugin when it is the core's.
 . "${srcdir:-.}/tests/lint/lib.sh"
 bad=0
 check() {
@@ -34,6 +34,9 @@ while read -r path name kind; do
 	plugins/*)
 		page=$root/$(echo "$path" | cut -d/ -f1-2)/README.md
 		[ ! -f "$page" ] || grep -q "$name" "$page" || { echo "$page does not name $name"; bad=1; } ;;
+	*)
+		cat "$root"/plugins/*/README.md | grep -q "$name" ||
+			{ echo "no README of a plugin names $name of $path"; bad=1; } ;;
 	esac
 done <<END
 $names
