@@ -524,6 +524,22 @@ static int read_directive(struct kube *k, const struct setup *s, struct err *e)
 	return rc == 0 ? check(k, s->first, e) : rc;
 }
 
+/* For `seamark check`, perhaps on another machine: what only the start here would refuse. */
+static void warn_of_access(const struct kube *k, const struct directive *d)
+{
+	const struct access_options *o = &k->cluster_config->api.access;
+	struct access *access;
+	struct err e;
+
+	if (o->kubeconfig == NULL && o->endpoint == NULL)
+		return;
+	access = access_new(o, &e);
+	if (access == NULL)
+		log_warning(KUBE, "%s:%u: the server would not start here: %s", d->file, d->line,
+			e.text);
+	access_free(access);
+}
+
 int kube_setup(struct setup *s, struct err *e)
 {
 	struct kube *k = mem_new(struct kube);
@@ -551,6 +567,8 @@ int kube_setup(struct setup *s, struct err *e)
 	if (s->control == NULL)
 		k->cluster_config->state_file = NULL;
 	finish_config(k);
+	if (s->loop == NULL)
+		warn_of_access(k, s->first);
 	kube_compile_zones(k);
 	s->instance = k;
 	return 0;

@@ -161,7 +161,12 @@ static void open_socket(struct control *c)
 	if (c->config.socket == NULL)
 		return;
 	c->socket = control_socket_open(&c->loop, c->config.socket, control_on_request, c, &e);
-	if (c->socket == NULL)
+	if (c->socket != NULL)
+		return;
+	/* one that was asked for is missed; in a pod the usual place is often read-only */
+	if (strcmp(c->config.socket, CONTROL_SOCKET_PATH) != 0)
+		log_warning(NULL, "no control socket for seamark explain and names: %s", e.text);
+	else
 		log_debug(NULL, "no control socket: %s", e.text);
 }
 

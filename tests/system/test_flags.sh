@@ -146,6 +146,10 @@ like "$err" "^$workdir/bad:3 - .*'forwrad', did you mean 'forward'\?" \
 printf '.:%s {\n\tforward\n}\n' "$port" >"$workdir/bad"
 run check "$workdir/bad"
 like "$status $err" "^1 $workdir/bad:2 - plugin/forward" "check sets up the plugins, too"
+printf '.:%s {\n\tkubernetes cluster.local {\n\t\tkubeconfig nowhere\n\t}\n}\n' "$port" >"$workdir/far"
+run check "$workdir/far"
+like "$status $out" "^0 \\[WARNING\\] plugin/kubernetes: $workdir/far:2: the server would not start here: .*nowhere: No such file" \
+	"check warns of a kubeconfig that is not here"
 run check
 is "$status" 2 "check needs a file"
 run check "$workdir/nowhere"
