@@ -291,13 +291,15 @@ const struct kube_endpoint *kube_next_with_ip(
 
 /* --- building ---------------------------------------------------------------------------- */
 
-#define MAX_PORT_LISTS 128u
+/* Ports in all lists of slices: a list has OBJECT_MAX_PORTS at most, mostly one. */
+#define MAX_PORTS 4096u
 
 struct builder {
 	const struct kube *k;
 	const struct object *service;
 	const char *zone; /* only endpoints in this topology zone; NULL: all */
 	VEC(struct kube_ports) ports;
+	size_t n_ports; /* in the lists of slices */
 	VEC(struct kube_endpoint) endpoints;
 	uint16_t join_of[2], joined; /* lists that join_ports() joined last, and the result */
 	struct buf labels; /* offsets while it grows: label pointers are set at the end */
@@ -361,21 +363,33 @@ static bool same_ports(const struct kube_ports *a, const struct kube_ports *b)
 }
 
 /*
- * Index of the port list of a slice; slices of one Service mostly have the same. Each question for
- * a port searches all lists: a Service with very many different ones has the others in the first.
+ * True when a list of n ports can have a place of its own. Each question for a port searches all
+ * lists: with very many different ones, endpoints have the ports of the first.
  */
+static bool has_room(const struct builder *b, size_t n)
+{
+	return b->ports.len < KUBE_PORT_LISTS_MAX && b->n_ports + n <= MAX_PORTS;
+}
+
+static uint16_t push_list(struct builder *b, struct kube_ports list)
+{
+	vec_push(&b->ports, list);
+	b->n_ports += list.len;
+	return (uint16_t)(b->ports.len - 1);
+}
+
+/* Index of the port list of a slice; slices of one Service mostly have the same. */
 static uint16_t add_ports(struct builder *b, const struct port_list *list)
 {
 	struct kube_ports ports = make_ports(list);
+	size_t i = 1;
 
-	for (size_t i = 1; i < b->ports.len; i++) {
-		if (!same_ports(&b->ports.at[i], &ports) && b->ports.len < MAX_PORT_LISTS)
-			continue;
-		free(ports.at);
-		return (uint16_t)i;
-	}
-	vec_push(&b->ports, ports);
-	return (uint16_t)(b->ports.len - 1);
+	while (i < b->ports.len && !same_ports(&b->ports.at[i], &ports))
+		i++;
+	if (i == b->ports.len && has_room(b, ports.len))
+		return push_list(b, ports);
+	free(ports.at);
+	return (uint16_t)(i < b->ports.len ? i : 1);
 }
 
 /* Starts a label at the end of the texts; one more than the offset, so that none is NULL. */
@@ -479,7 +493,7 @@ static uint16_t join_ports(struct builder *b, uint16_t x, uint16_t y)
 	const struct kube_ports *one = &b->ports.at[x], *two = &b->ports.at[y];
 	struct kube_ports both = {NULL, 0};
 
-	if (x == y || b->ports.len >= MAX_PORT_LISTS)
+	if (x == y || !has_room(b, (size_t)one->len + two->len))
 		return x;
 	if (b->join_of[0] == x && b->join_of[1] == y)
 		return b->joined;
@@ -490,8 +504,7 @@ static uint16_t join_ports(struct builder *b, uint16_t x, uint16_t y)
 		push_port(&both, &two->at[i]);
 	b->join_of[0] = x;
 	b->join_of[1] = y;
-	b->joined = (uint16_t)b->ports.len;
-	vec_push(&b->ports, both);
+	b->joined = push_list(b, both);
 	return b->joined;
 }
 

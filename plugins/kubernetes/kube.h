@@ -69,6 +69,9 @@ struct kube_port {
 	uint8_t protocol; /* enum protocol */
 };
 
+/* Lists of ports of an entry. */
+#define KUBE_PORT_LISTS_MAX 128u
+
 /* Ports of the Service (the first list of an entry), or of some of its EndpointSlices. */
 struct kube_ports {
 	struct kube_port *at;

@@ -82,9 +82,30 @@ static void collect(struct ips *out, const struct kube *k, const struct kube_ent
 	out->list.len = n;
 }
 
-static void add(struct kube_owners *o, const struct ip *ip, uint32_t number)
+static bool set_has(const struct rrset *set, const struct ip *ip)
 {
-	if (addr_table_add(ip->len == 4 ? &o->v4 : &o->v6, ip->bytes, number))
+	uint16_t n;
+
+	for (unsigned i = 0; set != NULL && i < set->count; i++)
+		if (memcmp(rrset_rdata(set, i, &n), ip->bytes, ip->len) == 0)
+			return true;
+	return false;
+}
+
+/* True for an address that the API server gave to this service. */
+static bool is_own(const struct kube_entry *entry, const struct ip *ip)
+{
+	return !entry->is_headless && set_has(ip->len == 4 ? entry->a : entry->aaaa, ip);
+}
+
+/* Anybody can say that an address is an endpoint of his: that never hides whose own it is. */
+static void add(struct kube_owners *o, const struct ip *ip, const struct kube_entry *entry)
+{
+	struct addr_table *t = ip->len == 4 ? &o->v4 : &o->v6;
+	bool is_first = !entry->home->is_imported && is_own(entry, ip);
+
+	if (is_first ? addr_table_add_first(t, ip->bytes, entry->number)
+		     : addr_table_add(t, ip->bytes, entry->number))
 		prefix_set_add(ip->len == 4 ? &o->above4 : &o->above6, ip->bytes);
 }
 
@@ -94,9 +115,12 @@ static void drop(struct kube_owners *o, const struct ip *ip, uint32_t number)
 		prefix_set_remove(ip->len == 4 ? &o->above4 : &o->above6, ip->bytes);
 }
 
-/* Both lists are sorted: add what only the new one has, drop what only the old one has. */
-static void change(
-	struct kube_owners *o, const struct ips *old, const struct ips *new, uint32_t number)
+/*
+ * Both lists are sorted: add what only the new one has, and its own again, as it may not have been
+ * so before; drop what only the old one has.
+ */
+static void change(struct kube_owners *o, const struct ips *old, const struct ips *new,
+	const struct kube_entry *entry, uint32_t number)
 {
 	size_t i = 0, k = 0;
 
@@ -107,8 +131,8 @@ static void change(
 
 		if (order < 0)
 			drop(o, &old->list.at[i], number);
-		else if (order > 0)
-			add(o, &new->list.at[k], number);
+		else if (order > 0 || is_own(entry, &new->list.at[k]))
+			add(o, &new->list.at[k], entry);
 		i += order <= 0;
 		k += order >= 0;
 	}
@@ -135,7 +159,7 @@ void kube_owners_replace(struct kube *k, struct kube_entry *old, struct kube_ent
 	collect(&before, k, old);
 	collect(&now, k, entry);
 	slots_set(&o->entries, number, entry);
-	change(o, &before, &now, number);
+	change(o, &before, &now, entry, number);
 	if (entry == NULL)
 		slots_give(&o->entries, number);
 	vec_free(&before.list);
@@ -147,23 +171,13 @@ void kube_owners_replace(struct kube *k, struct kube_entry *old, struct kube_ent
 /* What an address is to an entry; the first one that some entry has is what counts. */
 enum claim { OWN_ADDRESS, ENDPOINT, IMPORTED_ADDRESS, IMPORTED_ENDPOINT, NONE };
 
-static bool set_has(const struct rrset *set, const struct ip *ip)
-{
-	uint16_t n;
-
-	for (unsigned i = 0; set != NULL && i < set->count; i++)
-		if (memcmp(rrset_rdata(set, i, &n), ip->bytes, ip->len) == 0)
-			return true;
-	return false;
-}
-
 static enum claim claim_of(const struct kube_entry *entry, const struct ip *ip)
 {
 	unsigned at = 0;
 
 	if (entry == NULL)
 		return NONE;
-	if (!entry->is_headless && set_has(ip->len == 4 ? entry->a : entry->aaaa, ip))
+	if (is_own(entry, ip))
 		return entry->home->is_imported ? IMPORTED_ADDRESS : OWN_ADDRESS;
 	if (kube_next_with_ip(entry, ip, &at) == NULL)
 		return NONE;

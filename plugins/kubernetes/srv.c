@@ -181,36 +181,59 @@ static struct span find_span(const struct kube_srv *srv)
 	return srv->endpoint == NULL ? all : name_run(srv->endpoint, all.end);
 }
 
+/*
+ * How many ports a question selects in each list: searched once, as thousands of endpoints may
+ * share a list of hundreds of ports.
+ */
+struct selected {
+	const struct kube_srv *srv;
+	bool is_counted[KUBE_PORT_LISTS_MAX];
+	uint16_t ports[KUBE_PORT_LISTS_MAX];
+};
+
+static unsigned count_list(const struct kube_srv *srv, unsigned list)
+{
+	const struct kube_ports *ports = &srv->entry->ports[list];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ports->len; i++)
+		n += port_fits(&ports->at[i], srv->port, srv->protocol);
+	return n;
+}
+
+static unsigned ports_of(struct selected *s, const struct kube_endpoint *p)
+{
+	if (!s->is_counted[p->ports])
+		s->ports[p->ports] = (uint16_t)count_list(s->srv, p->ports);
+	s->is_counted[p->ports] = true;
+	return s->ports[p->ports];
+}
+
 /* Pairs of port and address, over which the weight is shared. */
-static unsigned count_pairs(const struct kube_srv *srv, struct span span)
+static unsigned count_pairs(struct selected *s, struct span span)
 {
 	unsigned pairs = 0;
 
-	for (const struct kube_endpoint *p = span.first; p < span.end; p++) {
-		struct numbers n = {.len = 0, .ports = 0};
-
-		add_fitting(&n, srv, p->ports);
-		pairs += n.ports;
-		if (pairs > 100)
-			break; /* the weight is 1 from here on */
-	}
+	/* beyond 100 the weight is 1 */
+	for (const struct kube_endpoint *p = span.first; p < span.end && pairs <= 100; p++)
+		pairs += ports_of(s, p);
 	return pairs;
 }
 
 /* Records for one name, which may have several addresses; false when it has no such port. */
 static bool add_name(
-	struct rrset_builder *b, const struct kube_srv *srv, struct span run, uint16_t weight)
+	struct rrset_builder *b, struct selected *s, struct span run, uint16_t weight)
 {
 	uint8_t label[KUBE_LABELS_MAX];
 	struct numbers n = {.len = 0, .ports = 0};
 	struct target t;
 
 	for (const struct kube_endpoint *p = run.first; p < run.end; p++)
-		if (p == run.first || p->ports != p[-1].ports)
-			add_fitting(&n, srv, p->ports);
+		if ((p == run.first || p->ports != p[-1].ports) && ports_of(s, p) > 0)
+			add_fitting(&n, s->srv, p->ports);
 	if (n.len == 0 || !make_target(&t, label,
 				  kube_write_label(label, run.first->label, &run.first->ip),
-				  srv->service))
+				  s->srv->service))
 		return false;
 	add_records(b, &t, &n, weight);
 	return true;
@@ -220,6 +243,7 @@ bool kube_list_srv(
 	const struct kube_srv *srv, struct rrset_builder *b, size_t *at, size_t enough)
 {
 	struct span all = find_span(srv);
+	struct selected s = {.srv = srv};
 	size_t n = (size_t)(all.end - all.first);
 	uint16_t weight;
 
@@ -229,11 +253,11 @@ bool kube_list_srv(
 		*at = 1;
 		return false;
 	}
-	weight = weight_of(count_pairs(srv, all));
+	weight = weight_of(count_pairs(&s, all));
 	while (*at < n && b->wire.len < enough) {
 		struct span run = name_run(all.first + *at, all.end);
 
-		add_name(b, srv, run, weight);
+		add_name(b, &s, run, weight);
 		*at += (size_t)(run.end - run.first);
 	}
 	return *at < n;
@@ -299,7 +323,8 @@ struct named {
 static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
 {
 	struct span all = find_span(srv);
-	uint16_t weight = weight_of(count_pairs(srv, all));
+	struct selected s = {.srv = srv};
+	uint16_t weight = weight_of(count_pairs(&s, all));
 	struct round r = round_of(q, all);
 	VEC(struct named) names = {NULL, 0, 0};
 	const struct rrset *set;
@@ -307,7 +332,7 @@ static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct
 	while (round_next(&r, b->wire.len)) {
 		size_t at = b->wire.len;
 
-		if (add_name(b, srv, r.run, weight))
+		if (add_name(b, &s, r.run, weight))
 			vec_push(&names, (struct named){r.run, at});
 	}
 	set = rrset_build_in(b, &q->arena);
@@ -345,14 +370,12 @@ const struct rrset *kube_port_addresses(struct query *q, const struct kube_srv *
 	struct rrset_builder b = {.type = q->msg.qtype, .ttl = srv->ttl, .arena = &q->arena};
 	unsigned len = octets_of(b.type);
 	struct round r = round_of(q, find_span(srv));
-	const struct kube_ports *lists = srv->entry->ports;
+	struct selected s = {.srv = srv};
 	bool is_any = srv->port.len == 0 && srv->protocol.len == 0;
 
 	while (round_next(&r, b.wire.len))
 		for (const struct kube_endpoint *p = r.run.first; p < r.run.end; p++)
-			if (p->ip.len == len &&
-				(is_any || list_has_port(&lists[p->ports], srv->port,
-						   srv->protocol)))
+			if (p->ip.len == len && (is_any || ports_of(&s, p) > 0))
 				rrset_add(&b, p->ip.bytes, len);
 	return rrset_build_in(&b, &q->arena);
 }

@@ -71,15 +71,19 @@ static const struct kube_port *port_at(const struct kube_entry *entry, size_t pl
 /* True when the port has a name that no port at an earlier place has with its protocol. */
 static bool is_new_port(const struct kube_entry *entry, size_t place)
 {
-	const struct kube_port *p = port_at(entry, place), *other;
+	const struct kube_port *p = port_at(entry, place);
 
 	if (p->name[0] == '\0')
 		return false;
-	for (size_t i = 0; i < place; i++) {
-		other = port_at(entry, i);
-		if (other->protocol == p->protocol && strcmp(other->name, p->name) == 0)
-			return false;
-	}
+	for (unsigned i = first_list(entry); i < end_list(entry); i++)
+		for (unsigned n = 0; n < entry->ports[i].len; n++) {
+			const struct kube_port *other = &entry->ports[i].at[n];
+
+			if (other == p)
+				return true;
+			if (other->protocol == p->protocol && strcmp(other->name, p->name) == 0)
+				return false;
+		}
 	return true;
 }
 

@@ -139,14 +139,14 @@ static struct place find(const struct addr_table *t, const uint8_t *ip, uint32_t
 	return p;
 }
 
-bool addr_table_add(struct addr_table *t, const uint8_t *ip, uint32_t number)
+static bool add(struct addr_table *t, const uint8_t *ip, uint32_t number, unsigned same_max)
 {
 	struct place p;
 
 	must(number != 0 && number <= ADDR_TABLE_MAX);
 	make_room(t);
 	p = find(t, ip, number);
-	if (p.pair != NULL || p.n_same >= ADDR_TABLE_SAME_MAX)
+	if (p.pair != NULL || p.n_same >= same_max)
 		return false;
 	if (p.gone != NULL)
 		store(p.gone, number);
@@ -154,6 +154,16 @@ bool addr_table_add(struct addr_table *t, const uint8_t *ip, uint32_t number)
 		fill(t, t->array, p.free, ip, number);
 	t->count++;
 	return true;
+}
+
+bool addr_table_add(struct addr_table *t, const uint8_t *ip, uint32_t number)
+{
+	return add(t, ip, number, ADDR_TABLE_SAME_MAX);
+}
+
+bool addr_table_add_first(struct addr_table *t, const uint8_t *ip, uint32_t number)
+{
+	return add(t, ip, number, 2 * ADDR_TABLE_SAME_MAX);
 }
 
 bool addr_table_remove(struct addr_table *t, const uint8_t *ip, uint32_t number)

@@ -44,6 +44,8 @@ void addr_table_fini(struct addr_table *t);
  * address has ADDR_TABLE_SAME_MAX numbers. Writer.
  */
 bool addr_table_add(struct addr_table *t, const uint8_t *ip, uint32_t number);
+/* The same for who must not be kept out by others: there may be twice as many. Writer. */
+bool addr_table_add_first(struct addr_table *t, const uint8_t *ip, uint32_t number);
 /* Take the pair out; false when it is not there. Writer. */
 bool addr_table_remove(struct addr_table *t, const uint8_t *ip, uint32_t number);
 /* The next number of the address, in no order; 0 at the end. Any thread. */

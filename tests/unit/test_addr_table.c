@@ -56,6 +56,11 @@ static void too_many_numbers_of_one_address_are_left_out(void **state)
 		assert_true(addr_table_add(&t, ip, i));
 	assert_false(addr_table_add(&t, ip, ADDR_TABLE_SAME_MAX + 1));
 	assert_int_equal(count_of(&t, ip, &sum), ADDR_TABLE_SAME_MAX);
+	/* but for those who come first */
+	for (uint32_t i = 1; i <= ADDR_TABLE_SAME_MAX; i++)
+		assert_true(addr_table_add_first(&t, ip, ADDR_TABLE_SAME_MAX + i));
+	assert_false(addr_table_add_first(&t, ip, 2 * ADDR_TABLE_SAME_MAX + 1));
+	assert_int_equal(count_of(&t, ip, &sum), 2 * ADDR_TABLE_SAME_MAX);
 	addr_table_fini(&t);
 	rcu_reclaim();
 }

@@ -1,0 +1,185 @@
+/*
+ * What a tenant can do who may create Services and EndpointSlices in a namespace of his own: he
+ * decides about names in it, and neither about those of others nor about the time of the server.
+ */
+#include "test.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/rcu.h"
+#include "kubernetes/cluster.h"
+#include "kubernetes/kube.h"
+#include "rig.h"
+
+extern const struct plugin kubernetes_plugin;
+
+static void open_kube(struct rig *r, const char *zones, const char *rest)
+{
+	struct ip own = {4, {10, 1, 0, 4}};
+	struct buf text = {0};
+	struct kube *k;
+
+	buf_printf(&text, ".:53 {\n    kubernetes %s {\n        embedded\n%s    }\n}\n", zones,
+		rest);
+	if (rig_open(r, &kubernetes_plugin, buf_text(&text)) != 0)
+		fail_msg("%s", r->err.text);
+	buf_free(&text);
+	k = r->setup.instance;
+	k->shared = shared_new();
+	/* not those of the machine that runs the test */
+	k->local.len = 0;
+	vec_push(&k->local, own);
+	assert_int_equal(kubernetes_plugin.start(k, &r->err), 0);
+}
+
+static void close_kube(struct rig *r)
+{
+	struct shared *shared = ((struct kube *)r->setup.instance)->shared;
+
+	rig_close(r);
+	shared_free(shared);
+	rcu_reclaim();
+}
+
+/* Apply the objects, and forget their text. */
+static void apply(struct rig *r, struct buf *text)
+{
+	struct kube *k = r->setup.instance;
+
+	if (cluster_embed(k->shared, str_from(buf_text(text)), false, &r->err) != 0)
+		fail_msg("%s", r->err.text);
+	buf_clear(text);
+}
+
+static const char *ask(struct rig *r, const char *name, uint16_t type)
+{
+	struct query *q = rig_query(r, &(struct rig_ask){.name = name, .type = type});
+	const char *text = rig_down(r, q) == DONE ? rig_answer(r, q) : "NEXT";
+
+	query_release(q);
+	return text;
+}
+
+static void add_service(struct buf *b, const char *ns, const char *name, const char *ip)
+{
+	buf_printf(b,
+		"---\n{kind: Service, apiVersion: v1, metadata: {name: %s, namespace: %s}, "
+		"spec: {clusterIP: \"%s\", ports: [{name: p, port: 80}]}}\n",
+		name, ns, ip);
+}
+
+static void begin_slice(struct buf *b, const char *ns, const char *service, unsigned number)
+{
+	buf_printf(b,
+		"---\n{kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: "
+		"{name: %s-%u, namespace: %s, labels: {kubernetes.io/service-name: %s}}, "
+		"addressType: IPv4, ",
+		service, number, ns, service);
+}
+
+/* So many Services of a tenant say that they have this address. */
+static void claim(struct rig *r, unsigned n, const char *ip)
+{
+	struct buf text = {0};
+	char name[16];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		add_service(&text, "evil", name, "None");
+		begin_slice(&text, "evil", name, 0);
+		buf_printf(&text, "endpoints: [{addresses: [%s]}], ports: [{name: p, port: 80}]}\n",
+			ip);
+		if (i % 100 == 99 || i + 1 == n)
+			apply(r, &text);
+	}
+	buf_free(&text);
+}
+
+static void nobody_takes_the_reverse_name_of_a_service(void **state)
+{
+	struct rig r;
+	struct buf text = {0};
+
+	(void)state;
+	open_kube(&r, "cluster.local in-addr.arpa", "");
+	claim(&r, ADDR_TABLE_SAME_MAX + 10, "10.96.0.9");
+	assert_non_null(strstr(ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR), ".evil.svc."));
+	add_service(&text, "n", "web", "10.96.0.9");
+	apply(&r, &text);
+	assert_string_equal(ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR),
+		"NOERROR aa\n9.0.96.10.in-addr.arpa. 5 IN PTR web.n.svc.cluster.local.\n--\n--\n");
+	add_service(&text, "n", "web", "10.96.0.8");
+	apply(&r, &text);
+	assert_non_null(strstr(ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR), ".evil.svc."));
+	assert_non_null(strstr(ask(&r, "8.0.96.10.in-addr.arpa", TYPE_PTR), "PTR web.n."));
+	buf_free(&text);
+	close_kube(&r);
+}
+
+/* A slice with so many ports of its own; of its endpoints, one is in all slices. */
+static void add_wide_slice(struct buf *b, unsigned number, unsigned endpoints, unsigned ports)
+{
+	begin_slice(b, "evil", "wide", number);
+	buf_str(b, "ports: [");
+	for (unsigned i = 0; i < ports; i++)
+		buf_printf(b, "{name: p%u-%u, port: %u}, ", number, i, i + 1);
+	buf_str(b, "], endpoints: [{addresses: [10.99.0.1]}, ");
+	for (unsigned i = 1; i < endpoints; i++)
+		buf_printf(b, "{addresses: [10.%u.%u.%u]}, ", number, i / 250, i % 250 + 1);
+	buf_str(b, "]}\n");
+}
+
+static unsigned count_ports(const struct rig *r)
+{
+	const struct table *t = &((const struct kube *)r->setup.instance)->primary->table;
+	const struct kube_entry *entry = (const struct kube_entry *)table_find(
+		t, "\4wide\4evil\3svc", 14, table_hash(t, "\4wide\4evil\3svc", 14));
+	unsigned n = 0;
+
+	assert_non_null(entry);
+	for (unsigned i = 0; i < entry->n_ports; i++)
+		n += entry->ports[i].len;
+	return n;
+}
+
+/* Milliseconds for 20 questions, of which each would have to look at ten million ports. */
+static uint64_t time_of(struct rig *r, uint16_t type)
+{
+	uint64_t begin = clock_ms();
+
+	for (unsigned i = 0; i < 20; i++)
+		ask(r, "_p3-511._tcp.wide.evil.svc.cluster.local", type);
+	return clock_ms() - begin;
+}
+
+static void the_time_of_a_question_does_not_grow_with_ports(void **state)
+{
+	struct rig r;
+	struct buf text = {0};
+
+	(void)state;
+	open_kube(&r, "cluster.local", "");
+	add_service(&text, "evil", "wide", "None");
+	for (unsigned i = 0; i < 20; i++)
+		add_wide_slice(&text, i, 1000, OBJECT_MAX_PORTS);
+	apply(&r, &text);
+	assert_in_range(count_ports(&r), OBJECT_MAX_PORTS, 5000);
+	assert_in_range(time_of(&r, TYPE_SRV), 0, 500);
+	assert_in_range(time_of(&r, TYPE_A), 0, 500);
+	/* the ports of the one that is in all slices are joined as long as there is room */
+	assert_non_null(strstr(ask(&r, "_p0-1._tcp.wide.evil.svc.cluster.local", TYPE_SRV),
+		" 2 10-"));
+	buf_free(&text);
+	close_kube(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody_takes_the_reverse_name_of_a_service),
+		cmocka_unit_test(the_time_of_a_question_does_not_grow_with_ports),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
