@@ -34,11 +34,6 @@ static void add_service(
 	if (!service->service.is_headless && has_service(own, service))
 		return;
 	vec_push(&own->services, (struct own_service){service, p});
-	if (service->service.is_headless)
-		vec_push(&own->ips, p->ip);
-	else
-		for (uint32_t i = 0; i < service->service.cluster_ips.len; i++)
-			vec_push(&own->ips, service->service.cluster_ips.at[i]);
 }
 
 /* The Service of an entry: the first two labels of its key, which names of the API are. */
@@ -54,6 +49,30 @@ static const struct object *service_of(const struct kube *k, const struct kube_e
 	return store_service(cluster_store(k->cluster), ns, name);
 }
 
+/*
+ * Whoever may write EndpointSlices in some namespace can name the address of this server there. A
+ * pod is selected by Services of its own namespace only.
+ */
+static bool is_stranger(const struct kube *k, const struct object *service)
+{
+	const char *home = cluster_pod_namespace(k->cluster);
+
+	return home[0] != '\0' && strcmp(service->ns, home) != 0;
+}
+
+/* The addresses that clients reach the services by. */
+static void add_addresses(struct own *own)
+{
+	vec_for_each(&own->services, s) {
+		const struct service_data *data = &s->service->service;
+
+		if (data->is_headless)
+			vec_push(&own->ips, s->endpoint->ip);
+		for (uint32_t i = 0; !data->is_headless && i < data->cluster_ips.len; i++)
+			vec_push(&own->ips, data->cluster_ips.at[i]);
+	}
+}
+
 static void find_services(struct own *own, const struct kube *k)
 {
 	vec_for_each(&k->local, ip) {
@@ -65,11 +84,13 @@ static void find_services(struct own *own, const struct kube *k)
 			const struct kube_endpoint *p;
 			unsigned at = 0;
 
-			while (service != NULL && !entry->home->is_imported &&
-				(p = kube_next_with_ip(entry, ip, &at)) != NULL)
+			if (service == NULL || entry->home->is_imported || is_stranger(k, service))
+				continue;
+			while ((p = kube_next_with_ip(entry, ip, &at)) != NULL)
 				add_service(own, service, p);
 		}
 	}
+	add_addresses(own);
 }
 
 void kube_own_services(const struct kube *k, cluster_own_fn *fn, void *arg)

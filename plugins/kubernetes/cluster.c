@@ -158,6 +158,11 @@ struct store *cluster_store(const struct cluster *c)
 	return c->store;
 }
 
+const char *cluster_pod_namespace(const struct cluster *c)
+{
+	return c->api == NULL ? "" : source_api_pod_namespace(c->api);
+}
+
 bool cluster_is_reporter(struct cluster *c, const void *user)
 {
 	const void *none = NULL;

@@ -38,6 +38,8 @@ struct cluster *cluster_take(struct shared *shared, const struct cluster_config 
 void cluster_drop(struct shared *shared, struct cluster *c);
 /* Its store. */
 struct store *cluster_store(const struct cluster *c);
+/* The namespace that this process is a pod of in that cluster, "" when it is none or unknown. */
+const char *cluster_pod_namespace(const struct cluster *c);
 /*
  * True for the one user of a shared cluster that reports its figures: the first one to ask, until
  * cluster_forget(). NULL has no figures. Any thread.

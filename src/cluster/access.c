@@ -23,6 +23,7 @@ struct access {
 	char *url, *server_name, *namespace;
 	struct piece token, ca, cert, key;
 	bool use_proxy;
+	bool is_pod; /* with a service account */
 	uint64_t refreshed_ms;
 };
 
@@ -157,6 +158,7 @@ static int in_cluster(struct access *a, const struct access_options *o, struct e
 		        "no endpoint or kubeconfig is configured, and this is not a pod: "
 		        "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set");
 	}
+	a->is_pod = true;
 	a->token.path = join(base, "token");
 	a->ca.path = join(base, "ca.crt");
 	file = join(base, "namespace");
@@ -453,6 +455,11 @@ const char *access_url(const struct access *a)
 const char *access_namespace(const struct access *a)
 {
 	return a->namespace ? a->namespace : "";
+}
+
+const char *access_pod_namespace(const struct access *a)
+{
+	return a->is_pod ? access_namespace(a) : "";
 }
 
 struct access_credentials access_credentials(const struct access *a)

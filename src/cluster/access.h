@@ -62,3 +62,5 @@ struct access_credentials access_credentials(const struct access *a);
 int access_refresh(struct access *a, uint64_t now_ms, bool force, struct err *e);
 /* The namespace of the service account or context, "" when unknown. */
 const char *access_namespace(const struct access *a);
+/* The namespace that this process is a pod of, "" when it is none or that is unknown. */
+const char *access_pod_namespace(const struct access *a);

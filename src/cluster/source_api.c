@@ -484,6 +484,11 @@ void source_api_free(struct source_api *s)
 	uv_close((uv_handle_t *)&s->timer, on_closed);
 }
 
+const char *source_api_pod_namespace(const struct source_api *s)
+{
+	return access_pod_namespace(s->access);
+}
+
 int source_api_number(const struct source_api *s)
 {
 	return s->number;

@@ -72,6 +72,8 @@ int source_api_number(const struct source_api *s);
 bool source_api_is_synced(const struct source_api *s);
 /* True when every watched kind has an open watch that is past its initial events. */
 bool source_api_is_connected(const struct source_api *s);
+/* The namespace that this process is a pod of, "" when it is none or that is unknown. */
+const char *source_api_pod_namespace(const struct source_api *s);
 /* Mask of the kinds that it delivers, 1u << kind. */
 unsigned source_api_kinds(const struct source_api *s);
 /* Copy the figures as they were after the last event. Any thread, until source_api_free(). */

@@ -11,6 +11,7 @@ struct cluster {
 	struct store *store;
 	int source;
 	int users;
+	char pod[64]; /* namespace */
 };
 
 static struct cluster the_cluster;
@@ -52,11 +53,22 @@ void cluster_drop(struct shared *shared, struct cluster *c)
 		return;
 	store_free(c->store);
 	c->store = NULL;
+	fake_cluster_pod("");
 }
 
 struct store *cluster_store(const struct cluster *c)
 {
 	return c->store;
+}
+
+const char *cluster_pod_namespace(const struct cluster *c)
+{
+	return c->pod;
+}
+
+void fake_cluster_pod(const char *ns)
+{
+	snprintf(the_cluster.pod, sizeof(the_cluster.pod), "%s", ns);
 }
 
 bool cluster_is_reporter(struct cluster *c, const void *user)

@@ -481,6 +481,8 @@ static bool do_step(const struct step *s)
 		return fake_cluster_change(text, verb[0] == 'd'), true;
 	if (strcmp(verb, "synced") == 0)
 		return fake_cluster_synced(), true;
+	if (strcmp(verb, "pod") == 0)
+		return fake_cluster_pod(step_word(s, 1)), true;
 	if (strcmp(verb, "corefile_from") == 0)
 		return do_corefile_from(s);
 	if (strcmp(verb, "cluster") == 0)

@@ -167,6 +167,7 @@ static void a_pod_uses_its_service_account(void **state)
 	assert_string_equal(access_url(a), "https://[fd00::1]:443");
 	assert_string_equal(access_credentials(a).token, "pod-token");
 	assert_string_equal(access_namespace(a), "kube-system");
+	assert_string_equal(access_pod_namespace(a), "kube-system");
 	assert_false(access_credentials(a).use_proxy);
 	access_free(a);
 }
