@@ -325,15 +325,22 @@ static void write_route(struct buf *out, const struct generation *g,
 	write_field(out, "before", &r->before);
 }
 
-static void explain_one(
+/* True when the name exists here. */
+static bool explain_one(
 	struct buf *out, const struct generation *g, const struct explain_ask *ask)
 {
 	struct routes routes;
+	bool exists = false;
 
 	find_routes(&routes, g, ask);
-	for (unsigned i = 0; i < routes.len; i++)
+	for (unsigned i = 0; i < routes.len; i++) {
+		enum explain_outcome outcome = routes.at[i].x.outcome;
+
 		write_route(out, g, ask, &routes.at[i]);
+		exists = exists || outcome == EXPLAIN_ANSWER || outcome == EXPLAIN_NODATA;
+	}
 	routes_fini(&routes);
+	return exists;
 }
 
 /* --- the names that a pod tries ---------------------------------------------------------- */
@@ -485,6 +492,16 @@ static void explain_search_path(struct buf *out, const struct generation *g,
 		r->text.at);
 }
 
+/* "web" and "web.shop" are short for a pod, and whole names for a server. */
+static void write_short(struct buf *out, const struct request *r)
+{
+	if (is_absolute(r->text) || name_labels(r->ask.name.wire) > 2)
+		return;
+	buf_str(out,
+		"    hint     a pod puts domains behind a name this short: write it whole, as "
+		"SERVICE.NAMESPACE.svc.ZONE, or add --from and the pod's IP address\n");
+}
+
 static void write_no_client(struct buf *out, const struct request *r)
 {
 	char ip[ADDR_TEXT_MAX];
@@ -511,7 +528,8 @@ static int run_explain(struct generation *g, struct str words, struct buf *out, 
 			write_no_client(out, &r);
 			write_path(out, g, &r.ask, &r.from);
 		}
-		explain_one(out, g, &r.ask);
+		if (!explain_one(out, g, &r.ask))
+			write_short(out, &r);
 	}
 	buf_free(&s.who);
 	buf_free(&s.ns);

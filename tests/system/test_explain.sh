@@ -43,6 +43,9 @@ like "$(explain cache.data --from 10.244.1.11)" \
 like "$(explain cache.data --from 10.244.1.11)" '^  2. cache.data.svc.cluster.local. A: NOERROR' \
 	"the second does"
 like "$(explain example.com)" 'no plugin of the server block takes it' "a name that nobody has"
+unlike "$(explain host.example.com)" 'hint' "and that is no short one"
+like "$(explain web.shop)" 'hint .*SERVICE.NAMESPACE.svc.ZONE, or add --from' "a name that is whole for pods only"
+unlike "$(explain web.shop.)$(explain 10.1.2.3)$(explain localhost)" 'hint' "unless a dot says that it is whole, or it exists"
 like "$(explain 10.1.2.3)" 'file, zone 10.in-addr.arpa' "another plugin of the block"
 like "$(explain 10.1.2.3)" 'before   kubernetes no Service and no endpoint has the address; fallth' \
 	"and what those above it said"

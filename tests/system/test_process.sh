@@ -37,6 +37,9 @@ config 10.0.0.3
 kill -HUP "$daemon"
 wait_for 50 serves 10.0.0.3
 ok "so does SIGHUP"
+kill -USR2 "$daemon"
+wait_for 50 grep -q 'SIGUSR2 does nothing' log
+ok "SIGUSR2 is told to do nothing"
 cp bad conf
 kill -HUP "$daemon"
 wait_for 50 grep -q 'reload failed' log
