@@ -48,7 +48,9 @@ static struct filling filling_of(struct question *x)
 	        .name = str_from(x->name),
 	        .zone = str_from(x->zone),
 	        .class_text = str_from(rr_class_text(q->msg.qclass, x->class_text)),
-	        .type_text = str_from(rr_type_text(q->msg.qtype, x->type_text)),
+	        .type_text = str_from(q->msg.qtype == TYPE_ANY
+	                                      ? x->rule->type_text
+	                                      : rr_type_text(q->msg.qtype, x->type_text)),
 	        .remote = str_from(addr_ip_to_text(x->remote, &q->client)),
 	        .qtype = q->msg.qtype,
 	        .qclass = q->msg.qclass,
@@ -147,10 +149,15 @@ static enum verdict answer(const struct template_instance *t, struct question *x
 	return query_sub(q, ask, on_target, (void *)(uintptr_t)ask.name) == 0 ? WAIT : DONE;
 }
 
+/* A question for any type is one for that of the template. */
+static bool has_type(const struct template_rule *r, uint16_t qtype)
+{
+	return r->type == 0 || r->type == qtype || qtype == TYPE_ANY;
+}
+
 static bool is_about(const struct template_rule *r, const struct query *q, int *zone)
 {
-	if ((r->rr_class != 0 && r->rr_class != q->msg.qclass) ||
-	        (r->type != 0 && r->type != q->msg.qtype))
+	if ((r->rr_class != 0 && r->rr_class != q->msg.qclass) || !has_type(r, q->msg.qtype))
 		return false;
 	*zone = zone_list_match(&r->zones, q->folded);
 	return *zone >= 0;
@@ -174,8 +181,11 @@ static enum verdict template_query(struct query *q, void *instance)
 			name_to_text(x.zone, x.rule->zones.zones.at[zone].wire);
 			return answer(t, &x);
 		}
-		if (!fall_has(&x.rule->fall, q->folded))
-			return query_fail(q, RCODE_NXDOMAIN);
+		if (fall_has(&x.rule->fall, q->folded))
+			continue;
+		/* not NXDOMAIN: other templates, for other types, may know the name */
+		q->reason = "no pattern of the template fits";
+		return query_fail(q, RCODE_SERVFAIL);
 	}
 	return NEXT;
 }
@@ -190,13 +200,13 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 		const struct template_rule *r = *at;
 		bool fits = r->patterns.len == 0;
 
-		if ((r->type != 0 && r->type != ask->type) ||
+		if (!has_type(r, ask->type) ||
 		        zone_list_match(&r->zones, ask->name.wire) < 0)
 			continue;
 		vec_for_each (&r->patterns, p)
 			fits = fits || pattern_match(*p, str_from(text), NULL);
 		if (fits || !fall_has(&r->fall, ask->name.wire)) {
-			explain_say(x, fits ? EXPLAIN_UNKNOWN : EXPLAIN_NXDOMAIN,
+			explain_say(x, fits ? EXPLAIN_UNKNOWN : EXPLAIN_SERVFAIL,
 			        fits ? "a template answers: ask for what it makes"
 			             : "no pattern of the template fits");
 			return;
