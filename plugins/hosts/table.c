@@ -33,7 +33,6 @@ struct values {
 
 struct pending {
 	struct name name; /* lower case */
-	bool is_inline; /* named in the Corefile: the file adds nothing */
 	struct values a, aaaa, ptr;
 };
 
@@ -97,7 +96,6 @@ static struct pending *pending_at(struct reader *r, const struct name *name)
 		return p;
 	p = mem_new(struct pending);
 	p->name = *name;
-	p->is_inline = r->is_inline;
 	map_put(&r->names, (struct str){(const char *)p->name.wire, p->name.len}, p);
 	vec_push(&r->list, p);
 	return p;
@@ -134,8 +132,6 @@ static void add_name(struct reader *r, const struct address *address, const stru
 	struct pending *p = pending_at(r, name);
 	struct name reverse;
 
-	if (p->is_inline && !r->is_inline)
-		return;
 	if (address->family == AF_INET)
 		add_value(r, &p->a, TYPE_A, address->octets, address->len);
 	else
@@ -243,8 +239,8 @@ struct hosts_table *hosts_table_new(const struct hosts_rules *rules, struct str 
 	if (odd != NULL)
 		*odd = (struct hosts_odd){0, 0, NULL};
 	map_init(&r.names);
-	read_text(&r, inline_text, true);
 	read_text(&r, text, false);
+	read_text(&r, inline_text, true);
 	t = compile(&r);
 	map_fini(&r.names);
 	vec_free(&r.list);
@@ -285,12 +281,9 @@ const struct hosts_entry *hosts_table_match(const struct hosts_table *t, const u
 	const struct hosts_entry *e = hosts_table_find(t, folded);
 	uint8_t wildcard[NAME_MAX_OCTETS + 2] = {1, '*'};
 
-	if (!t->has_wildcards)
+	if (!t->has_wildcards || e != NULL || *folded == 0)
 		return e;
-	while (e == NULL && *folded != 0) {
-		folded += *folded + 1;
-		memcpy(wildcard + 2, folded, name_len(folded));
-		e = hosts_table_find(t, wildcard);
-	}
-	return e;
+	folded += *folded + 1;
+	memcpy(wildcard + 2, folded, name_len(folded));
+	return hosts_table_find(t, wildcard);
 }

@@ -43,7 +43,7 @@ struct hosts_odd {
 };
 
 /*
- * Read `ADDRESS NAME...` lines; a name that inline_text has is not taken from text. Bad lines are
+ * Read `ADDRESS NAME...` lines; those of inline_text come behind those of text. Bad lines are
  * skipped and counted in odd (may be NULL), those of text only.
  */
 struct hosts_table *hosts_table_new(const struct hosts_rules *rules, struct str inline_text,
@@ -54,5 +54,5 @@ void hosts_table_free(struct hosts_table *t);
 size_t hosts_table_records(const struct hosts_table *t);
 /* The entry of exactly that lower-case wire name, or NULL. */
 const struct hosts_entry *hosts_table_find(const struct hosts_table *t, const uint8_t *folded);
-/* The same, or that of the closest `*` above it. Work is linear in the labels. */
+/* The same, or that which has `*` in place of its first label. */
 const struct hosts_entry *hosts_table_match(const struct hosts_table *t, const uint8_t *folded);

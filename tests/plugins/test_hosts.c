@@ -66,8 +66,8 @@ static void addresses_names_and_wildcards_are_answered(void **state)
 	                "NOERROR aa\nlinklocal.example.org. 3600 IN AAAA fe80::1\n--\n--\n"},
 	        {"any.wild.example.org", TYPE_A,
 	                "NOERROR aa\nany.wild.example.org. 3600 IN A 192.0.2.4\n--\n--\n"},
-	        {"a.b.wild.example.org", TYPE_A,
-	                "NOERROR aa\na.b.wild.example.org. 3600 IN A 192.0.2.4\n--\n--\n"},
+	        /* a wildcard is for one label, as in CoreDNS */
+	        {"a.b.wild.example.org", TYPE_A, "SERVFAIL\n--\n--\n"},
 	        {"known.wild.example.org", TYPE_A,
 	                "NOERROR aa\nknown.wild.example.org. 3600 IN A 192.0.2.5\n--\n--\n"},
 	        {"wild.example.org", TYPE_A, "SERVFAIL\n--\n--\n"},
@@ -92,11 +92,17 @@ static void addresses_names_and_wildcards_are_answered(void **state)
 	rig_close(&r);
 }
 
-static void inline_entries_stand_in_for_those_of_the_file(void **state)
+static void inline_entries_stand_beside_those_of_the_file(void **state)
 {
 	static const struct row rows[] = {
 	        {"two.example.org", TYPE_A,
-	                "NOERROR aa\ntwo.example.org. 60 IN A 198.51.100.2\n--\n--\n"},
+	                "NOERROR aa\ntwo.example.org. 60 IN A 192.0.2.2\n"
+	                "two.example.org. 60 IN A 192.0.2.22\n"
+	                "two.example.org. 60 IN A 198.51.100.2\n--\n--\n"},
+	        {"localhost", TYPE_A, "NOERROR aa\nlocalhost. 60 IN A 127.0.0.1\n--\n--\n"},
+	        {"localhost", TYPE_AAAA,
+	                "NOERROR aa\nlocalhost. 60 IN AAAA ::1\n"
+	                "localhost. 60 IN AAAA 2001:db8::3\n--\n--\n"},
 	        {"new.example.org", TYPE_AAAA,
 	                "NOERROR aa\nnew.example.org. 60 IN AAAA 2001:db8::2\n--\n--\n"},
 	        {"zwei.example.org", TYPE_A,
@@ -109,7 +115,7 @@ static void inline_entries_stand_in_for_those_of_the_file(void **state)
 
 	(void)state;
 	open_hosts(&r, HOSTS " {\n198.51.100.2 two.example.org # of the Corefile\n"
-	                     "2001:db8::2 new.example.org\nttl 60\nno_reverse\nfallthrough\n}");
+	                     "2001:db8::2 new.example.org\n2001:db8::3 localhost\nttl 60\nno_reverse\nfallthrough\n}");
 	check(&r, rows, sizeof(rows) / sizeof(rows[0]));
 	rig_close(&r);
 }
@@ -125,7 +131,7 @@ static void zones_limit_what_is_answered_but_not_ptr(void **state)
 	                "--\n--\n"},
 	        {"1.0.0.127.in-addr.arpa", TYPE_PTR, "NEXT"},
 	        {"known.wild.example.org", TYPE_MX, "NEXT"},
-	        {"x.y.wild.example.org", TYPE_AAAA, EMPTY},
+	        {"x.wild.example.org", TYPE_AAAA, EMPTY},
 	};
 	struct rig r;
 
@@ -244,7 +250,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(addresses_names_and_wildcards_are_answered),
-	        cmocka_unit_test(inline_entries_stand_in_for_those_of_the_file),
+	        cmocka_unit_test(inline_entries_stand_beside_those_of_the_file),
 	        cmocka_unit_test(zones_limit_what_is_answered_but_not_ptr),
 	        cmocka_unit_test(fallthrough_can_be_limited_to_zones),
 	        cmocka_unit_test(a_changed_file_is_taken_and_a_lost_one_forgotten_not),
