@@ -82,6 +82,12 @@ static enum verdict miss(struct query *q, const struct hosts *h)
 	return query_fail(q, RCODE_SERVFAIL);
 }
 
+/* Do questions for that type go where those for unknown names go? */
+static bool passes_type(const struct hosts *h, uint16_t type)
+{
+	return h->passes_unsupported && type != TYPE_A && type != TYPE_AAAA;
+}
+
 static enum verdict hosts_query(struct query *q, void *instance)
 {
 	const struct hosts *h = instance;
@@ -95,7 +101,7 @@ static enum verdict hosts_query(struct query *q, void *instance)
 	}
 	if (zone_list_match(&h->zones, q->folded) < 0)
 		return NEXT;
-	if (type != TYPE_A && type != TYPE_AAAA && fall_has(&h->unsupported, q->folded))
+	if (passes_type(h, type) && fall_has(&h->fall, q->folded))
 		return NEXT;
 	e = hosts_table_match(t, q->folded);
 	if (e == NULL || (e->a == NULL && e->aaaa == NULL))
@@ -131,7 +137,6 @@ void hosts_free(struct hosts *h)
 	hosts_table_free(h->table);
 	zone_list_free(&h->zones);
 	fall_free(&h->fall);
-	fall_free(&h->unsupported);
 	buf_free(&h->inline_text);
 	free(h->path);
 	free(h);
@@ -157,8 +162,7 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 
 	if (ask->type != TYPE_PTR &&
 	        (zone_list_match(&h->zones, name) < 0 ||
-	                (ask->type != TYPE_A && ask->type != TYPE_AAAA &&
-	                        fall_has(&h->unsupported, name))))
+	                (passes_type(h, ask->type) && fall_has(&h->fall, name))))
 		return;
 	if (ask->type == TYPE_PTR ? e == NULL || e->ptr == NULL
 				  : e == NULL || (e->a == NULL && e->aaaa == NULL)) {

@@ -20,7 +20,7 @@ struct hosts {
 	struct zone_list zones;
 	struct hosts_rules rules;
 	struct fall fall;
-	struct fall unsupported; /* fallthrough_unsupported */
+	bool passes_unsupported; /* fallthrough_unsupported: fall is for known names, too */
 	uint64_t reload_ms; /* 0: never */
 	struct uv_loop_s *loop;
 	struct file_watch *watch;

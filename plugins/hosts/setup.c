@@ -31,7 +31,10 @@ static int set_fallthrough(struct hosts *h, const struct directive *o, struct er
 
 static int set_unsupported(struct hosts *h, const struct directive *o, struct err *e)
 {
-	return fall_from_args(&h->unsupported, o, e);
+	(void)o;
+	(void)e;
+	h->passes_unsupported = true;
+	return 0;
 }
 
 static const struct option {
@@ -43,7 +46,7 @@ static const struct option {
         {"reload", 1, 1, set_reload},
         {"no_reverse", 0, 0, set_no_reverse},
         {"fallthrough", 0, ARGS_ANY, set_fallthrough},
-        {"fallthrough_unsupported", 0, ARGS_ANY, set_unsupported},
+        {"fallthrough_unsupported", 0, 0, set_unsupported},
 };
 
 /* A line that is no option is an entry; CoreDNS takes entries only before fallthrough. */
@@ -119,6 +122,8 @@ int hosts_setup(struct setup *s, struct err *e)
 		rc = zone_list_from_args(&h->zones, d, 1, e);
 	for (size_t i = 0; i < d->line_count && rc == 0; i++)
 		rc = read_line(h, &d->lines[i], e);
+	if (rc == 0 && h->passes_unsupported && !h->fall.is_on)
+		rc = args_error(d, e, "'fallthrough_unsupported' needs 'fallthrough'");
 	if (rc != 0) {
 		hosts_free(h);
 		return rc;

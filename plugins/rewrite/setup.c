@@ -225,7 +225,10 @@ static int read_rcode_word(struct words *w, uint16_t *out, struct err *e)
 	if (word == NULL)
 		return wants(w, "an rcode rule needs a name, FROM and TO", e);
 	for (uint16_t v = 0; v < 24; v++) {
-		if (strcasecmp(rcode_text(v, text), word) == 0) {
+		char number[8];
+
+		snprintf(number, sizeof(number), "%u", v);
+		if (strcasecmp(rcode_text(v, text), word) == 0 || strcmp(number, word) == 0) {
 			*out = v;
 			return 0;
 		}

@@ -136,7 +136,7 @@ static void zones_limit_what_is_answered_but_not_ptr(void **state)
 	struct rig r;
 
 	(void)state;
-	open_hosts(&r, HOSTS " wild.example.org {\nfallthrough_unsupported\n}");
+	open_hosts(&r, HOSTS " wild.example.org {\nfallthrough\nfallthrough_unsupported\n}");
 	check(&r, rows, sizeof(rows) / sizeof(rows[0]));
 	rig_close(&r);
 }
@@ -202,6 +202,9 @@ static void bad_options_are_refused_with_their_place(void **state)
 	        {"{\nttl 65536\n}", "Corefile:3 - plugin/hosts: "},
 	        {"{\nfrobnicate\n}", "'frobnicate' is neither an option nor ADDRESS NAME..."},
 	        {"{\n10.0.0.1\n}", "'10.0.0.1' is neither an option nor ADDRESS NAME..."},
+	        {"{\nfallthrough_unsupported\n}", "'fallthrough_unsupported' needs 'fallthrough'"},
+	        {"{\nfallthrough\nfallthrough_unsupported a.example\n}",
+	                "wrong number of arguments"},
 	        {"\nhosts", "this plugin can only be used once per Server Block"},
 	};
 

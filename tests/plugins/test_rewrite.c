@@ -107,6 +107,7 @@ static void bad_rules_are_refused(void **state)
 		{"rewrite ttl a 9-5", "'9-5' is no TTL"},
 		{"rewrite rcode a NXDOMAIN", "an rcode rule needs a name, FROM and TO"},
 		{"rewrite rcode a NXDOMAIN OOPS", "unknown response code 'OOPS'"},
+		{"rewrite rcode a 3 24", "unknown response code '24'"},
 		{"rewrite edns0 cookie set", "an edns0 rule is about local, nsid or subnet"},
 		{"rewrite edns0 local add 1 2", "needs set, append, replace or unset"},
 		{"rewrite edns0 local set 0xffff1 a", "'0xffff1' is no code of an option"},
