@@ -428,6 +428,8 @@ static int add_tls(
 	if (rc != 0)
 		return rc;
 	if (text[0] != ':' && addr_from_hostport(&to.addr, str_from(text), TLS_PORT) == 0) {
+		if (addr_port(&to.addr) == 0)
+			return args_error(d, e, "'tls://%s': 0 is no port", text);
 		vec_push(&rule->addresses, to);
 		return 0;
 	}
@@ -457,6 +459,8 @@ static int add_to(struct forward_rule *rule, const struct directive *d, size_t i
 		return add_tls(rule, d, rest, e);
 	if (addr_from_hostport(&to.addr, rest, DNS_PORT) == 0 && rest.len > 0 &&
 	        rest.at[0] != ':') {
+		if (addr_port(&to.addr) == 0)
+			return args_error(d, e, "'%s': 0 is no port", text);
 		vec_push(&rule->addresses, to);
 		return 0;
 	}

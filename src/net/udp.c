@@ -9,8 +9,11 @@
 #define TCP_BACKLOG 511
 
 /* What an operator can do about it. */
-static const char *remedy(int code)
+static const char *remedy(int code, const union addr *addr)
 {
+	if (code == EINVAL && addr->sa.sa_family == AF_INET6 && addr->in6.sin6_scope_id == 0 &&
+		IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+		return " (a link-local address needs its interface, as in fe80::1%eth0)";
 	switch (code) {
 	case EACCES: return " (ports below 1024 need root or CAP_NET_BIND_SERVICE)";
 	case EADDRINUSE: return " (by another process; ss -lntup shows which)";
@@ -25,7 +28,7 @@ static int fail(struct err *e, const union addr *addr, const char *what)
 	int code = errno;
 
 	return err_set(e, -code, "listen %s: %s: %s%s", addr_to_text(text, addr), what,
-		strerror(code), remedy(code));
+		strerror(code), remedy(code, addr));
 }
 
 static int set_int(int fd, int level, int option, int value)

@@ -267,6 +267,8 @@ static void mistakes_are_named(void **state)
 	        {"forward . https://9.9.9.9",
 	                "'https://9.9.9.9': servers are asked by UDP, TCP and TLS"},
 	        {"forward . tls://dns.example:x", "'tls://dns.example:x' is not tls://SERVER"},
+	        {"forward . 192.0.2.1:0", "'192.0.2.1:0': 0 is no port"},
+	        {"forward . tls://[2001:db8::1]:0", "'tls://[2001:db8::1]:0': 0 is no port"},
 	        {"forward . tls://9.9.9.9%", "'' cannot be the name of a certificate"},
 	        {"forward . tls://9.9.9.9%a..b:853", "'a..b' cannot be the name of a certificate"},
 	        {"forward . tls://9.9.9.9 {\n tls /no/where.pem\n}",
