@@ -1,6 +1,5 @@
 /* kubeconfig files: any text gives access or one sentence, and nothing else. */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/must.h"
 #include "cluster/access.h"

@@ -2,8 +2,7 @@
  * Corefile parser on arbitrary text, without files; what it accepts is walked, and each key is
  * read as a zone.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "conf/corefile.h"
 #include "conf/zonekey.h"
@@ -25,7 +24,6 @@ static void read_keys(struct corefile *c)
 	vec_free(&keys.list);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct corefile_options options = {.no_files = true, .env = no_variable};

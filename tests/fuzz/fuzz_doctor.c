@@ -3,14 +3,13 @@
  * sockets in /proc/net and resolv.conf. Each chunk of the input, up to a NUL, is one of them.
  * The files are in memory: this takes the place of src/cli/doctor_root.c.
  */
+#include "fuzz.h"
+
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/must.h"
 #include "cli/doctor_private.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const paths[] = {
         "/var/lib/kubelet/config.yaml",

@@ -2,7 +2,7 @@
  * Request lines of the control socket on a server with one block, whose plugin knows a client and
  * a name.
  */
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "conf/corefile.h"
 #include "core/explain.h"
@@ -33,7 +33,6 @@ static void names(void *instance, struct explain_names *l)
 static const struct plugin_explain hooks = {.explain = explain, .search = search, .names = names};
 static const struct plugin plugin = {.name = "fuzz", .explain = &hooks};
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char zone_text[] = ".";

@@ -1,12 +1,9 @@
 /* Expressions from anybody: compiled, and run with values that are known and others that are not.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/arena.h"
 #include "core/view.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,11 +1,9 @@
 /* Hosts files: any text makes a table in which every name is found again. */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/must.h"
 #include "hosts/table.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t name[] = "\1a\1b\1c";

@@ -3,9 +3,9 @@
  * gets an answer made of sets of any number and shape, under any limit, and ldns has to read the
  * same records from it. The first eight octets choose the answer, the rest is the query.
  */
+#include "fuzz.h"
+
 #include <ldns/ldns.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/mem.h"

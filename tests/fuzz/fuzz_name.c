@@ -1,9 +1,9 @@
 /*
  * Domain names: text and wire are two forms of one name, and whatever we read, ldns reads the same.
  */
+#include "fuzz.h"
+
 #include <ldns/ldns.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 

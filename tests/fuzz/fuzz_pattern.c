@@ -2,14 +2,12 @@
  * A regular expression, a template and a text, a line each: every part of a match lies in the
  * text, and what is expanded fits.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/must.h"
 #include "base/pattern.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_match(const struct pattern *p, struct str text, const char *template)
 {

@@ -2,8 +2,7 @@
  * Answers of an API server, good or bad, through the decoder and the reflector into a store: the
  * input is split by 0xff octets into answers, whose first octet picks the HTTP status.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/log.h"
 #include "base/must.h"

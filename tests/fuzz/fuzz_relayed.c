@@ -4,8 +4,8 @@
  * goes out is a message within its limit. The first octet chooses the plugins, the reply follows,
  * and its question is what the client asks.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/must.h"
@@ -17,8 +17,6 @@
 #include "dns/rr.h"
 #include "dns/wire.h"
 #include "net/reply.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 extern const struct plugin dns64_plugin, loadbalance_plugin, rewrite_plugin, cache_plugin,
         header_plugin, minimal_plugin;

@@ -1,6 +1,6 @@
 /* Replies of upstreams: whatever is made clean is a well-formed message without OPT. */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/hash.h"
@@ -10,8 +10,6 @@
 #include "dns/rr.h"
 #include "dns/wire.h"
 #include "net/reply.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static struct reply out;
 

@@ -1,11 +1,8 @@
 /* resolv.conf: any bytes give a bounded list, and the choice of upstreams never a stub. */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/must.h"
 #include "net/resolvconf.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

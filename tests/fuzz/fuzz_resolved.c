@@ -1,12 +1,10 @@
 /* Files of network links: any bytes give bounded lists, and routes with each zone once. */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <stdlib.h>
 
 #include "base/must.h"
 #include "net/resolved.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

@@ -2,8 +2,8 @@
  * Rules of rewrite, template, acl and the small plugins from anybody, and questions that meet
  * them: all of them are answered or dropped, and each answer is a message.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/log.h"
@@ -15,14 +15,6 @@
 #include "core/worker.h"
 #include "dns/rr.h"
 #include "dns/wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ldns 1.8 forgets some octets of IPSECKEY and CERT records that are none. */
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:libldns";
-}
 
 extern const struct plugin metadata_plugin, errors_plugin, local_plugin, dns64_plugin, any_plugin,
         chaos_plugin, loadbalance_plugin, rewrite_plugin, acl_plugin, cache_plugin, header_plugin,

@@ -1,13 +1,11 @@
 /*
  * Label selectors on arbitrary text: what is accepted has a canonical text that says the same.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/must.h"
 #include "cluster/selector.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct label at[] = {{"a", "1"}, {"app", "web"}, {"b", ""}};

@@ -3,8 +3,8 @@
  * `seamark check` takes it: any text is set up or refused with a place and a reason, and all that
  * was made is freed. Nothing is started, so no socket is opened and nothing is written.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "../../plugins/table.h"
@@ -14,8 +14,6 @@
 #include "conf/corefile.h"
 #include "core/generation.h"
 #include "core/shared.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void ignore_line(void *arg, enum log_level level, const char *text)
 {

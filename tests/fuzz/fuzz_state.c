@@ -2,8 +2,8 @@
  * State files: the input as a whole file, and as objects behind a checksum that is right. What can
  * be read is the same after it was written and read again.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <stdlib.h>
 
 #include "base/must.h"

@@ -2,12 +2,12 @@
  * Framing of streams: however the octets are cut into reads, the same messages come out, none
  * reaches outside the buffer, and the memory stays near what has arrived.
  */
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/must.h"
 #include "net/frame.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* All whole messages of f; returns how many, and adds up their octets. */
 static size_t take_messages(struct fifo *f, uint64_t *sum, int *is_bad)

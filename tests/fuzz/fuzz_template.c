@@ -1,18 +1,9 @@
 /* Texts of templates from anybody: compiled, filled, and read as a record. */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/arena.h"
 #include "names/zonefile_rr.h"
 #include "template/program.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ldns 1.8 forgets some octets of IPSECKEY and CERT records that are none. */
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:libldns";
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,8 +3,8 @@
  * peer that sends anything: what comes out is what was put in, up to some point, and a session
  * that fails says so and stays failed.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <string.h>
 
 #include "base/must.h"
@@ -12,8 +12,6 @@
 
 #define CERT SRCDIR "/tests/data/tls/test.crt"
 #define KEY SRCDIR "/tests/data/tls/test.key"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* One end, and how far it is: octets of the endless row 0, 1, 2, ... 250, 0, ... */
 struct end {

@@ -1,13 +1,11 @@
 /*
  * Cluster objects from arbitrary YAML; a copy of each says the same.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/must.h"
 #include "cluster/yaml.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct yaml_objects objects = {.n_ignored = 0};

@@ -1,6 +1,5 @@
 /* Zone files without $INCLUDE: what is accepted can be looked up at every name and type. */
-#include <stddef.h>
-#include <stdint.h>
+#include "fuzz.h"
 
 #include "base/must.h"
 #include "names/zonefile.h"
@@ -15,7 +14,6 @@ static void look_up_all(const struct tree *t)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str text = {(const char *)data, size};

@@ -3,15 +3,14 @@
  * file of a directory that is named, once. The name is printed before, so that it is the last
  * thing said when the target aborts.
  */
+#include "fuzz.h"
+
 #include <dirent.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* 1 when it ran, -1 on error. */
 static int run_file(const char *path)

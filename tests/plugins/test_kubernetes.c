@@ -12,6 +12,8 @@
 #include "kubernetes/kube.h"
 #include "rig.h"
 
+#pragma GCC diagnostic ignored "-Wmissing-prototypes" /* the linker finds __wrap_... by name */
+
 extern const struct plugin kubernetes_plugin;
 
 /* --- a kubernetes block that takes objects from the test ---------------------------------- */

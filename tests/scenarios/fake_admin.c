@@ -7,6 +7,8 @@
 #include "core/control.h"
 #include "core/generation.h"
 
+#pragma GCC diagnostic ignored "-Wmissing-prototypes" /* the linker finds __wrap_... by name */
+
 struct admin_route {
 	struct list node;
 	char *address, *path;

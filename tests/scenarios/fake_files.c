@@ -13,6 +13,8 @@
 
 #include "base/must.h"
 
+#pragma GCC diagnostic ignored "-Wmissing-prototypes" /* the linker finds __wrap_... by name */
+
 #define PATH_ROOM 512
 
 int __real_open(const char *path, int flags, ...);
