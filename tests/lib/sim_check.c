@@ -72,6 +72,12 @@ struct store *cluster_store(const struct cluster *c)
 	return c->store;
 }
 
+const char *cluster_pod_namespace(const struct cluster *c)
+{
+	(void)c;
+	return "";
+}
+
 bool cluster_is_reporter(struct cluster *c, const void *user)
 {
 	(void)c;
