@@ -1,5 +1,6 @@
 /*
- * loadbalance: address records go out in random order, or those of preferred networks first.
+ * loadbalance: address records go out in random order, or those of preferred networks first, or
+ * one first that is drawn by the weights of a file.
  * Record sets are rotated by the encoder; replies of upstreams are changed here, in a copy,
  * because their memory may belong to a cache.
  */
@@ -8,14 +9,25 @@
 #include <errno.h>
 
 #include "base/rand.h"
+#include "base/rcu.h"
 #include "dns/wire.h"
+#include "loadbalance/weights.h"
+#include "net/file_watch.h"
 
 #define RUN_MAX 256u  /* addresses of a name that are moved; further ones stay where they are */
 #define PREFER_MAX 64
+#define WHO "plugin/loadbalance"
+#define RELOAD_DEFAULT_MS 30000u
+#define WEIGHTS_MAX (1u << 24) /* octets of the file */
 
 struct loadbalance {
 	size_t prefer_len;
 	struct cidr prefer[PREFER_MAX];
+	char *path; /* of the weights; NULL: another policy */
+	struct weights *weights; /* published; NULL until the file could be read */
+	uint64_t reload_ms;
+	struct uv_loop_s *loop;
+	struct file_watch *watch;
 };
 
 /* Addresses of one name and type in a message or a set: RDATA of equal size. */
@@ -23,6 +35,7 @@ struct run {
 	uint8_t *at[RUN_MAX];
 	unsigned len;
 	uint16_t size;
+	const uint8_t *owner; /* lower-case wire name */
 };
 
 static int set_prefer(void *conf, const struct directive *o, struct err *e)
@@ -38,38 +51,140 @@ static int set_prefer(void *conf, const struct directive *o, struct err *e)
 	return rc;
 }
 
-static int check_policy(const struct directive *d, struct err *e)
+static int set_reload(void *conf, const struct directive *o, struct err *e)
+{
+	struct loadbalance *lb = conf;
+
+	if (lb->path == NULL)
+		return args_error(o, e, "'reload' is for the policy weighted");
+	return args_duration_ms(o, 0, ARGS_RANGE(0, 30u * 86400000u), &lb->reload_ms, e);
+}
+
+static int read_path(struct loadbalance *lb, const struct directive *d, struct err *e)
+{
+	const char *path = NULL;
+	struct arena a;
+	int rc;
+
+	arena_init(&a);
+	rc = args_path(d, 1, &a, &path, e);
+	if (rc == 0)
+		lb->path = mem_str(path);
+	arena_reset(&a);
+	return rc;
+}
+
+static int read_policy(struct loadbalance *lb, const struct directive *d, struct err *e)
 {
 	const char *policy = directive_arg(d, 0);
 
-	if (policy != NULL && strcmp(policy, "weighted") == 0)
-		return args_error(d, e,
-			"the policy 'weighted' is not supported; use round_robin, or leave it out");
+	if (policy != NULL && strcmp(policy, "weighted") == 0) {
+		int rc = args_count(d, 2, 2, e);
+
+		return rc == 0 ? read_path(lb, d, e) : rc;
+	}
 	if (policy != NULL && strcmp(policy, "round_robin") != 0)
-		return args_error(d, e, "unknown policy '%s', expected round_robin", policy);
+		return args_error(
+			d, e, "unknown policy '%s', expected round_robin or weighted", policy);
 	return args_count(d, 0, 1, e);
+}
+
+static void free_weights(void *w)
+{
+	weights_free(w);
+}
+
+/* Read the file and publish what is in it; what there was stays when that is wrong. */
+static int load(struct loadbalance *lb, struct err *e)
+{
+	struct weights *fresh = NULL, *old = lb->weights;
+	struct buf text = {0};
+	int rc = buf_read_file(&text, lb->path, WEIGHTS_MAX);
+
+	if (rc != 0)
+		err_set(e, rc, "cannot read %s: %s", lb->path, strerror(-rc));
+	else
+		fresh = weights_new((struct str){text.at, text.len}, e);
+	if (rc == 0 && fresh == NULL)
+		rc = err_prefix(e, -EINVAL, "%s", lb->path);
+	buf_free(&text);
+	if (rc != 0)
+		return rc;
+	rcu_publish(lb->weights, fresh);
+	if (old != NULL)
+		rcu_retire(old, free_weights);
+	return 0;
+}
+
+/* A file that is not there may come later, unless nobody looks. */
+static int load_first(struct loadbalance *lb, const struct directive *d, struct err *e)
+{
+	struct err why = {""};
+	int rc = load(lb, &why);
+
+	if (rc == -ENOENT && lb->reload_ms > 0) {
+		log_warning(WHO, "%s; all addresses weigh the same until it comes", why.text);
+		return 0;
+	}
+	return rc == 0 ? 0 : args_error(d, e, "%s", why.text);
+}
+
+static void teardown(void *instance)
+{
+	struct loadbalance *lb = instance;
+
+	file_watch_stop(lb->watch);
+	weights_free(lb->weights);
+	free(lb->path);
+	free(lb);
 }
 
 static int setup(struct setup *s, struct err *e)
 {
 	static const struct arg_option options[] = {
 		{.name = "prefer", .min_args = 1, .max_args = ARGS_ANY, .set = set_prefer},
+		{.name = "reload", .min_args = 1, .max_args = 1, .set = set_reload},
 		{.name = NULL},
 	};
-	struct loadbalance *lb;
+	struct loadbalance *lb = mem_new(struct loadbalance);
 	int rc = args_once(s->block, "loadbalance", e);
 
+	lb->reload_ms = RELOAD_DEFAULT_MS;
+	lb->loop = s->loop;
 	if (rc == 0)
-		rc = check_policy(s->first, e);
+		rc = read_policy(lb, s->first, e);
+	if (rc == 0)
+		rc = args_options(s->first, options, lb, e);
+	if (rc == 0 && lb->path != NULL && lb->prefer_len > 0)
+		rc = args_error(s->first, e, "'prefer' is for the policy round_robin");
+	if (rc == 0 && lb->path != NULL)
+		rc = load_first(lb, s->first, e);
 	if (rc != 0)
-		return rc;
-	lb = mem_new(struct loadbalance);
-	rc = args_options(s->first, options, lb, e);
-	if (rc != 0)
-		free(lb);
+		teardown(lb);
 	else
 		s->instance = lb;
 	return rc;
+}
+
+static void on_change(void *arg)
+{
+	struct loadbalance *lb = arg;
+	struct err e = {""};
+
+	if (load(lb, &e) == 0)
+		log_info(WHO, "read the weights in %s again", lb->path);
+	else
+		log_error(WHO, "%s; the old weights stay", e.text);
+}
+
+static int start(void *instance, struct err *e)
+{
+	struct loadbalance *lb = instance;
+
+	(void)e;
+	if (lb->path != NULL && lb->reload_ms > 0 && lb->loop != NULL)
+		lb->watch = file_watch_start(lb->loop, lb->path, lb->reload_ms, on_change, lb);
+	return 0;
 }
 
 static void swap(uint8_t *a, uint8_t *b, uint16_t n)
@@ -99,13 +214,39 @@ static bool is_preferred(const struct loadbalance *lb, const uint8_t *ip, uint16
 	return false;
 }
 
+/* Draw one of the addresses by their weights, and put it first; the others stay where they are. */
+static void draw_first(const struct weights *w, const struct run *run)
+{
+	uint32_t sum = 0, drawn;
+
+	for (unsigned i = 0; i < run->len; i++)
+		sum += weights_of(w, run->owner, run->at[i], run->size);
+	drawn = rand_below(sum);
+	for (unsigned i = 0; i < run->len; i++) {
+		uint32_t weight = weights_of(w, run->owner, run->at[i], run->size);
+
+		if (drawn >= weight) {
+			drawn -= weight;
+			continue;
+		}
+		if (i != 0)
+			swap(run->at[0], run->at[i], run->size);
+		return;
+	}
+}
+
 /* Random order; then the preferred ones to the front, which are in random order still. */
 static void arrange(const struct loadbalance *lb, const struct run *run)
 {
+	const struct weights *w = lb->path == NULL ? NULL : rcu_borrow(lb->weights);
 	unsigned front = 0;
 
 	if (run->len < 2)
 		return;
+	if (w != NULL) {
+		draw_first(w, run);
+		return;
+	}
 	shuffle(run);
 	for (unsigned i = 0; i < run->len; i++) {
 		if (lb->prefer_len == 0 || !is_preferred(lb, run->at[i], run->size))
@@ -131,8 +272,8 @@ static void arrange_message(const struct loadbalance *lb, struct query *q)
 	size_t len = q->answer.message_len;
 	struct reader r;
 	struct rr_view rr = {0}, last = {0};
-	struct run run = {.len = 0};
-	uint8_t *copy;
+	uint8_t *copy, owner[NAME_MAX_OCTETS];
+	struct run run = {.len = 0, .owner = owner};
 
 	if (n < 2 || (q->msg.qtype != TYPE_A && q->msg.qtype != TYPE_AAAA))
 		return;
@@ -149,6 +290,8 @@ static void arrange_message(const struct loadbalance *lb, struct query *q)
 			run.len = 0;
 		}
 		if (is_address(rr.type, rr.rdlength)) {
+			if (run.len == 0)
+				name_fold(owner, rr.owner, name_len(rr.owner));
 			run.at[run.len++] = copy + rr.rdata_at;
 			run.size = rr.rdlength;
 			last = rr;
@@ -160,12 +303,16 @@ static void arrange_message(const struct loadbalance *lb, struct query *q)
 
 /* A copy of an address set with the preferred ones in front. */
 static const struct rrset *arrange_set(
-	const struct loadbalance *lb, struct query *q, const struct rrset *s)
+	const struct loadbalance *lb, struct query *q, const struct answer_ref *ref)
 {
+	const struct rrset *s = ref->set;
+	const uint8_t *name = ref->owner != NULL ? ref->owner : query_name(q);
 	size_t n = sizeof(*s) + s->wire_len;
-	struct run run = {.size = (uint16_t)(s->stride - RR_FIXED)};
+	uint8_t owner[NAME_MAX_OCTETS];
+	struct run run = {.size = (uint16_t)(s->stride - RR_FIXED), .owner = owner};
 	struct rrset *copy = arena_alloc(&q->arena, n);
 
+	name_fold(owner, name, name_len(name));
 	memcpy(copy, s, n);
 	for (; run.len < s->count && run.len < RUN_MAX; run.len++)
 		run.at[run.len] = copy->wire + (size_t)run.len * s->stride + RR_FIXED;
@@ -180,7 +327,7 @@ static void arrange_sets(const struct loadbalance *lb, struct query *q)
 
 		if (s->count > 1 && s->stride > RR_FIXED &&
 			is_address(s->type, (uint16_t)(s->stride - RR_FIXED)))
-			q->answer.refs[i].set = arrange_set(lb, q, s);
+			q->answer.refs[i].set = arrange_set(lb, q, &q->answer.refs[i]);
 	}
 	q->answer.rotates = false;
 }
@@ -193,16 +340,16 @@ static void reply(struct query *q, void *instance)
 		return;
 	if (q->answer.message != NULL)
 		arrange_message(lb, q);
-	else if (lb->prefer_len > 0)
+	else if (lb->prefer_len > 0 || lb->path != NULL)
 		arrange_sets(lb, q);
 	else
 		q->answer.rotates = true;
 }
 
-static void teardown(void *instance)
-{
-	free(instance);
-}
-
 const struct plugin loadbalance_plugin = {
-	.name = "loadbalance", .setup = setup, .reply = reply, .teardown = teardown};
+	.name = "loadbalance",
+	.setup = setup,
+	.start = start,
+	.reply = reply,
+	.teardown = teardown,
+};

@@ -1,6 +1,8 @@
 #include "rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/rand.h"
 #include "dns/wire.h"
@@ -137,6 +139,107 @@ static void sets_of_the_name_table_are_not_touched(void **state)
 	free(copy);
 }
 
+/* Open the plugin with the policy weighted and a file of this text. */
+static int open_weighted(struct rig *r, const char *weights, const char *options)
+{
+	char path[] = "/tmp/seamark-weights-XXXXXX", text[200];
+	int fd = mkstemp(path), rc;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, weights, strlen(weights)), strlen(weights));
+	close(fd);
+	snprintf(text, sizeof(text), ". {\nloadbalance weighted %s %s\n}", path, options);
+	rc = rig_open(r, &loadbalance_plugin, text);
+	unlink(path);
+	return rc;
+}
+
+static void weights_say_how_often_an_address_comes_first(void **state)
+{
+	struct rig_ask ask = {.name = "a.", .type = TYPE_A};
+	unsigned first[4] = {0};
+	struct rig r;
+
+	(void)state;
+	rand_seed(2);
+	assert_int_equal(open_weighted(&r,
+				 "# comment\n\nB\n10.0.0.1 3\n 10.0.0.2\t5 \nx.b.\n10.0.0.3 200\n"
+				 "b.\n2001:db8::1 9\n",
+				 ""),
+		0);
+	for (int i = 0; i < 4000; i++) {
+		uint8_t last[4];
+
+		balance(&r, last, &ask);
+		first[last[0]]++;
+		for (uint8_t k = 1; k < 4; k++) /* the others do not move */
+			assert_true(last[k] == k || (last[k] == 0 && last[0] == k));
+	}
+	/* 10.0.0.0 and 10.0.0.3 weigh 1: no line is about them */
+	assert_in_range(first[0], 330, 470);
+	assert_in_range(first[1], 1100, 1300);
+	assert_in_range(first[2], 1880, 2120);
+	assert_in_range(first[3], 330, 470);
+	rig_close(&r);
+}
+
+static void weights_hold_for_sets_of_plugins(void **state)
+{
+	struct rrset_builder b = {.type = TYPE_A, .ttl = 5};
+	struct rrset *set;
+	unsigned heavy = 0;
+	struct rig r;
+
+	(void)state;
+	for (uint8_t i = 0; i < 8; i++)
+		rrset_add(&b, (uint8_t[]){10, 0, 0, i}, 4);
+	set = rrset_build(&b);
+	assert_int_equal(open_weighted(&r, "Web.Example.\n10.0.0.5 193\n", "{\nreload 0\n}"), 0);
+	for (int i = 0; i < 400; i++) {
+		struct query *q =
+			rig_query(&r, &(struct rig_ask){.name = "wEB.example.", .type = TYPE_A});
+		uint16_t n;
+
+		answer_add(&q->answer, SECTION_ANSWER, set);
+		rig_up(&r, q, "kubernetes");
+		heavy += rrset_rdata(q->answer.refs[0].set, 0, &n)[3] == 5;
+		assert_false(q->answer.rotates);
+		query_release(q);
+	}
+	assert_in_range(heavy, 370, 399);
+	rig_close(&r);
+	free(set);
+}
+
+static void mistakes_in_weights_are_named_with_their_line(void **state)
+{
+	static const char *const rows[][2] = {
+		{"a.\n10.0.0.1 0\n", ":2 - plugin/loadbalance: "},
+		{"a.\n10.0.0.1 0\n", ": line 2: the weight must be between 1 and 255"},
+		{"a.\n10.0.0.1 256\n", "the weight must be between 1 and 255"},
+		{"a.\n10.0.0.1 x\n", "the weight must be between 1 and 255"},
+		{"a.\n10.0.0.1\n", "line 2: the address '10.0.0.1' has no weight"},
+		{"10.0.0.1 2\n", "line 1: a name must stand above the first address"},
+		{"a.\nb 2\n", "line 2: 'b' is not an IP address"},
+		{"a.\n10.0.0.1 2 3\n", "line 2: expected a name, or an address and its weight"},
+		{"a..b\n", "line 1: "},
+	};
+	struct rig r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(open_weighted(&r, rows[i][0], ""), -22);
+		if (strstr(r.err.text, rows[i][1]) == NULL)
+			fail_msg("'%s' for '%s'", r.err.text, rows[i][0]);
+		rig_close(&r);
+	}
+	/* a file that may come later is none */
+	assert_int_equal(rig_open(&r, &loadbalance_plugin,
+				 ". {\nloadbalance weighted /nowhere/weights\n}"),
+		0);
+	rig_close(&r);
+}
+
 static void rotation_is_left_to_the_encoder(void **state)
 {
 	struct rig r;
@@ -179,7 +282,10 @@ static void policies_that_do_not_exist_are_refused(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-		{"weighted w.txt", "'weighted' is not supported"},
+		{"weighted", "wrong number of arguments"},
+		{"weighted /nowhere/w {\nreload 0\n}", "cannot read /nowhere/w: No such file"},
+		{"weighted /nowhere/w {\nprefer 10.0.0.0/8\n}", "'prefer' is for the policy"},
+		{"{\nreload 5s\n}", "'reload' is for the policy weighted"},
 		{"fair", "unknown policy 'fair'"},
 		{"round_robin 2", "wrong number of arguments"},
 		{"{\nprefer 10.0.0.0/33\n}", "no address or address block"},
@@ -205,6 +311,9 @@ int main(void)
 		cmocka_unit_test(other_questions_leave_the_reply_as_it_is),
 		cmocka_unit_test(preferred_networks_come_first),
 		cmocka_unit_test(sets_of_the_name_table_are_not_touched),
+		cmocka_unit_test(weights_say_how_often_an_address_comes_first),
+		cmocka_unit_test(weights_hold_for_sets_of_plugins),
+		cmocka_unit_test(mistakes_in_weights_are_named_with_their_line),
 		cmocka_unit_test(rotation_is_left_to_the_encoder),
 		cmocka_unit_test(a_cut_reply_is_survived),
 		cmocka_unit_test(policies_that_do_not_exist_are_refused),
