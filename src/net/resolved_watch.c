@@ -14,9 +14,16 @@
 #define PATH_SIZE 4096u
 #define DIRECTORIES 2u /* with files of links */
 #define WATCHED 4u
+#define FILES_MAX 65536u
 
 /* The last two only tell when the others come. */
 static const char *const names[WATCHED] = {"netif/links", "resolve/netif", "netif", "resolve"};
+
+/* Numbers of links: the names of their files. */
+struct index_list {
+	uint32_t *at;
+	size_t len, cap;
+};
 
 struct resolved_watch {
 	uv_timer_t quiet, poll;
@@ -25,66 +32,88 @@ struct resolved_watch {
 	char *run;
 	void (*fn)(void *arg);
 	void *arg;
-	VEC(struct resolved_link) links; /* by index */
+	VEC(struct resolved_link) links; /* those with servers, by index */
 };
+
 
 /* --- reading --- */
 
-/* Links differ in few places and are few: what a file says is compared whole. */
-static struct resolved_link *link_of(struct resolved_watch *w, unsigned index)
-{
-	vec_for_each (&w->links, l)
-		if (l->index == index)
-			return l;
-	if (w->links.len == RESOLVED_LINKS_MAX)
-		return NULL;
-	vec_reserve(&w->links, w->links.len + 1);
-	memset(&w->links.at[w->links.len], 0, sizeof(w->links.at[0]));
-	w->links.at[w->links.len].index = index;
-	return &w->links.at[w->links.len++];
-}
-
-static void read_link(struct resolved_watch *w, const char *directory, const char *name)
-{
-	char path[PATH_SIZE];
-	struct resolved_link *l;
-	struct buf text = {0};
-	uint32_t index;
-
-	if (num_u32(str_from(name), INT32_MAX, &index) != 0)
-		return; /* one that is being written, or a lock */
-	if (snprintf(path, sizeof(path), "%s/%s/%s", w->run, directory, name) >= (int)sizeof(path))
-		return;
-	if (buf_read_file(&text, path, RESOLVED_FILE_MAX) == 0) {
-		l = link_of(w, index);
-		if (l != NULL)
-			resolved_link_parse(l, (struct str){text.at, text.len});
-	}
-	buf_free(&text);
-}
-
-static void read_directory(struct resolved_watch *w, const char *name)
+static void add_indexes(
+        const struct resolved_watch *w, const char *directory, struct index_list *all)
 {
 	char path[PATH_SIZE];
 	struct dirent *e;
+	uint32_t index;
 	DIR *dir = NULL;
 
-	if (snprintf(path, sizeof(path), "%s/%s", w->run, name) < (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", w->run, directory) < (int)sizeof(path))
 		dir = opendir(path);
-	while (dir != NULL && (e = readdir(dir)) != NULL)
-		read_link(w, name, e->d_name);
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		if (num_u32(str_from(e->d_name), INT32_MAX, &index) != 0)
+			continue; /* one that is being written, or a lock */
+		if (all->len < FILES_MAX)
+			vec_push(all, index);
+	}
 	if (dir != NULL)
 		closedir(dir);
 }
 
-static int by_index(const void *a, const void *b)
+static void read_file(
+        const struct resolved_watch *w, const char *directory, struct resolved_link *l)
 {
-	const struct resolved_link *x = a, *y = b;
+	char path[PATH_SIZE];
+	struct buf text = {0};
 
-	return x->index < y->index ? -1 : x->index > y->index;
+	if (snprintf(path, sizeof(path), "%s/%s/%u", w->run, directory, l->index) >=
+	        (int)sizeof(path))
+		return;
+	if (buf_read_file(&text, path, RESOLVED_FILE_MAX) == 0)
+		resolved_link_parse(l, (struct str){text.at, text.len});
+	buf_free(&text);
 }
 
-/* Read all files; true when something differs from before. */
+/* A node of a cluster has a link for each pod: only those with a server are kept. */
+static void read_link(struct resolved_watch *w, uint32_t index)
+{
+	struct resolved_link *l;
+
+	if (w->links.len == RESOLVED_LINKS_MAX)
+		return;
+	vec_reserve(&w->links, w->links.len + 1);
+	l = &w->links.at[w->links.len];
+	memset(l, 0, sizeof(*l));
+	l->index = index;
+	for (size_t i = 0; i < DIRECTORIES; i++)
+		read_file(w, names[i], l);
+	if (l->servers_len > 0)
+		w->links.len++;
+}
+
+static int in_order(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void read_links(struct resolved_watch *w)
+{
+	struct index_list all = {0};
+
+	for (size_t i = 0; i < DIRECTORIES; i++)
+		add_indexes(w, names[i], &all);
+	if (all.len > 0)
+		qsort(all.at, all.len, sizeof(all.at[0]), in_order);
+	for (size_t i = 0; i < all.len; i++)
+		if (i == 0 || all.at[i] != all.at[i - 1])
+			read_link(w, all.at[i]);
+	vec_free(&all);
+}
+
+/*
+ * Read all files; true when something differs from before. Links differ in few places and are few:
+ * what a file says is compared whole.
+ */
 static bool refresh(struct resolved_watch *w)
 {
 	struct resolved_link *old = w->links.at;
@@ -92,10 +121,7 @@ static bool refresh(struct resolved_watch *w)
 	bool is_same;
 
 	memset(&w->links, 0, sizeof(w->links));
-	for (size_t i = 0; i < DIRECTORIES; i++)
-		read_directory(w, names[i]);
-	if (w->links.len > 0)
-		qsort(w->links.at, w->links.len, sizeof(w->links.at[0]), by_index);
+	read_links(w);
 	is_same = n == w->links.len &&
 	          (n == 0 || memcmp(old, w->links.at, n * sizeof(w->links.at[0])) == 0);
 	free(old);
