@@ -5,7 +5,7 @@
  *   forward         the instance of a server block: its rules, in the order of the Corefile
  *   forward_rule    one directive: which names, which servers
  *   forward_set     the servers of a rule at a time, published to the workers
- *   forward_server  what is counted about a server; lives as long as the rule
+ *   forward_server  what is counted about a server
  *   forward_worker  a worker's relay for a rule
  */
 #pragma once
@@ -25,8 +25,9 @@
 #define FORWARD_ROUTES_MAX 32u /* domains with servers of their own that a directive follows */
 #define FORWARD_CLIENT_SLOTS 1024u
 #define FORWARD_CLIENT_MAX 1000u /* questions of one client that may wait, for each worker */
-/* Addresses that a rule may have had; later ones are not used. */
-#define FORWARD_SERVERS_MAX 64
+/* What is counted of so many servers is kept, that of unused ones, too; and of so many at most. */
+#define FORWARD_SERVERS_KEPT 64u
+#define FORWARD_SERVERS_MAX 256u
 
 /* A server as the Corefile or a file names it. */
 struct forward_to {
@@ -36,14 +37,16 @@ struct forward_to {
 };
 
 /*
- * Lifetime: made by the control thread, never changed after it is linked in, freed with the rule;
- * stats[i] is written by worker i and read by scrapes.
+ * Lifetime: made by the control thread, never changed after it is linked in, freed with the rule,
+ * or when no set and no relay has it and there are many (RCU); stats[i] is written by worker i and
+ * read by scrapes.
  */
 struct forward_server {
 	struct forward_server *next;
 	struct forward_to to;
 	char text[ADDR_TEXT_MAX];
 	struct log_limit_shared tls_log;
+	unsigned workers;
 	struct relay_stats *stats; /* one a worker */
 	struct tls_context **tls; /* one a worker; NULL: plain */
 };
@@ -121,7 +124,7 @@ struct forward_rule {
 	VEC(struct forward_to) routed; /* servers that it gives to these names */
 	char route_text[NAME_TEXT_MAX]; /* from_text of a rule that is lent to a domain */
 	struct forward_set *set; /* published */
-	struct forward_server *servers; /* all that there ever were, newest first; published */
+	struct forward_server *servers; /* those of now and of before, newest first; published */
 	unsigned servers_len;
 	struct forward_worker *workers; /* one a worker */
 	_Atomic uint32_t concurrent; /* only when there is a limit */

@@ -32,6 +32,7 @@ static struct forward_server *server_new(struct forward_rule *rule, const struct
 	struct forward_server *s = mem_new(struct forward_server);
 
 	s->to = *to;
+	s->workers = workers;
 	s->tls_log = (struct log_limit_shared)LOG_LIMIT_SHARED(1, 3);
 	addr_to_text(s->text, &to->addr);
 	s->stats = aligned_alloc(_Alignof(struct relay_stats), workers * sizeof(*s->stats));
@@ -54,12 +55,65 @@ static bool is_same(const struct forward_to *a, const struct forward_to *b)
 	return strcmp(a->name, b->name) == 0;
 }
 
-/* The entry of an address. A file that has named very many addresses gets no more entries. */
-static struct forward_server *server_of(struct forward_rule *rule, const struct forward_to *to)
+static void server_free(void *object)
+{
+	struct forward_server *s = object;
+
+	for (unsigned i = 0; s->tls != NULL && i < s->workers; i++)
+		tls_context_unref(s->tls[i]);
+	free(s->tls);
+	free(s->stats);
+	free(s);
+}
+
+static bool has_server(const struct forward_set *set, const struct forward_server *s)
+{
+	for (size_t i = 0; set != NULL && i < set->len; i++)
+		if (set->servers[i] == s)
+			return true;
+	return false;
+}
+
+/* A worker that has had no question for a while still has the servers of its last one. */
+static bool is_in_use(const struct forward_server *s)
+{
+	for (unsigned i = 0; i < s->workers; i++)
+		if (stat_read(&s->stats[i].in_use) > 0)
+			return true;
+	return false;
+}
+
+/*
+ * Forget the servers that nobody has: neither the set of now, nor the next one, nor a relay.
+ * Reclaiming waits until no worker can find an older set.
+ */
+static void forget_unused(struct forward_rule *rule, const struct forward_set *next)
+{
+	struct forward_server **at = &rule->servers;
+
+	rcu_reclaim();
+	while (*at != NULL) {
+		struct forward_server *s = *at;
+
+		if (has_server(rule->set, s) || has_server(next, s) || is_in_use(s)) {
+			at = &s->next;
+			continue;
+		}
+		rcu_publish(*at, s->next);
+		rule->servers_len--;
+		rcu_retire(s, server_free);
+	}
+}
+
+/* The entry of an address for the set; NULL when there are too many. */
+static struct forward_server *server_of(struct forward_rule *rule, const struct forward_set *set,
+        const struct forward_to *to)
 {
 	for (struct forward_server *s = rule->servers; s != NULL; s = s->next)
 		if (is_same(&s->to, to))
 			return s;
+	if (rule->servers_len >= FORWARD_SERVERS_KEPT)
+		forget_unused(rule, set);
 	return rule->servers_len < FORWARD_SERVERS_MAX ? server_new(rule, to) : NULL;
 }
 
@@ -74,7 +128,7 @@ static bool is_left_out(const struct forward *f, const union addr *a)
 static void add_server(
         struct forward_rule *rule, struct forward_set *set, const struct forward_to *to)
 {
-	struct forward_server *s = server_of(rule, to);
+	struct forward_server *s = server_of(rule, set, to);
 
 	if (!to->is_tls && is_left_out(rule->forward, &to->addr))
 		return;
@@ -309,11 +363,7 @@ void forward_rule_free(struct forward_rule *rule)
 		struct forward_server *s = rule->servers;
 
 		rule->servers = s->next;
-		for (unsigned i = 0; s->tls != NULL && i < rule->forward->workers; i++)
-			tls_context_unref(s->tls[i]);
-		free(s->tls);
-		free(s->stats);
-		free(s);
+		server_free(s);
 	}
 	tls_context_unref(rule->tls);
 	zone_list_free(&rule->except);

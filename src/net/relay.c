@@ -744,7 +744,7 @@ void relay_set(
 		struct upstream *up = take_out(old, old_len, &targets[i]);
 
 		r->upstreams[i] = up != NULL ? up : upstream_new(r, &targets[i]);
-		r->upstreams[i]->stats = targets[i].stats;
+		upstream_count(r->upstreams[i], targets[i].stats);
 		r->upstreams[i]->way.from = c->source;
 	}
 	r->upstreams_len = (unsigned)n;

@@ -189,6 +189,8 @@ void upstream_quiet(struct upstream *up);
 bool upstreams_are_down(const struct relay *r);
 /* True when it is asked over connections only. */
 bool upstream_is_stream(const struct upstream *up);
+/* Count for the server there from now on; NULL: for none. */
+void upstream_count(struct upstream *up, struct relay_stats *stats);
 /* A server that is configured from now on. */
 struct upstream *upstream_new(struct relay *r, const struct relay_target *t);
 /* It is no longer configured: sockets close when their last attempt has ended. */

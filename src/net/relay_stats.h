@@ -31,6 +31,7 @@ struct relay_stats {
 	uint64_t probe_failures;
 	uint64_t cache_hits_udp, cache_misses_udp; /* socket was open already, had to be opened */
 	uint64_t cache_hits_tcp, cache_misses_tcp;
+	uint64_t in_use; /* how many relays of the worker have the server */
 	uint64_t is_down; /* gauge: 1 while the health probe fails */
 } __attribute__((aligned(64)));
 

@@ -77,6 +77,17 @@ void upstream_took(struct upstream *up, uint64_t ns)
 
 /* --- life --- */
 
+void upstream_count(struct upstream *up, struct relay_stats *stats)
+{
+	if (up->stats == stats)
+		return;
+	if (up->stats != NULL)
+		stat_add(&up->stats->in_use, (uint64_t)-1);
+	if (stats != NULL)
+		stat_add(&stats->in_use, 1);
+	up->stats = stats;
+}
+
 struct upstream *upstream_new(struct relay *r, const struct relay_target *t)
 {
 	struct upstream *up = mem_new(struct upstream);
@@ -89,7 +100,7 @@ struct upstream *upstream_new(struct relay *r, const struct relay_target *t)
 	up->way.tls = t->tls;
 	up->way.name = t->name;
 	up->way.tls_log = t->tls_log;
-	up->stats = t->stats;
+	upstream_count(up, t->stats);
 	wheel_node_init(&up->probe_timer, on_probe_timer);
 	set_down(up, false);
 	return up;
@@ -124,6 +135,7 @@ void upstreams_free(struct relay *r)
 
 		if (is_quiet(up)) {
 			list_remove(node);
+			upstream_count(up, NULL);
 			free(up);
 		}
 	}

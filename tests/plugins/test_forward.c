@@ -7,8 +7,10 @@
 #include "core/metadata.h"
 #include "core/metrics.h"
 #include "core/zone_list.h"
+#include "base/rcu.h"
 #include "dns/wire.h"
 #include "fake_relay_io.h"
+#include "forward/forward.h"
 #include "rig.h"
 
 extern const struct plugin forward_plugin;
@@ -313,6 +315,34 @@ static void mistakes_are_named(void **state)
 	}
 }
 
+/* A name whose addresses change each minute, a laptop on its way from network to network. */
+static void servers_may_change_any_number_of_times(void **state)
+{
+	struct rig r;
+	struct forward_rule *rule;
+
+	(void)state;
+	start(&r, "forward . 192.0.2.53");
+	rule = ((struct forward *)r.setup.instance)->rules.at[0];
+	for (uint16_t i = 0; i < 2000; i++) {
+		struct query *q = ask(&r, "www.example.org");
+
+		addr_set_port(&rule->addresses.at[0].addr, (uint16_t)(1000 + i));
+		forward_publish(rule);
+		is_silent = i % 10 == 3; /* and questions are out with servers that went */
+		port_asked = 0;
+		assert_int_equal(query_run(q), QUERY_PARKED);
+		pass(&r, 20);
+		assert_int_equal(port_asked, 1000 + i);
+		if (is_silent)
+			query_cancel(q);
+		query_release(q);
+		assert_true(rule->servers_len <= FORWARD_SERVERS_KEPT + 2 * RELAY_TARGETS_MAX);
+		rcu_quiescent_state();
+	}
+	finish(&r);
+}
+
 static void every_option_is_read(void **state)
 {
 	struct rig r;
@@ -341,6 +371,7 @@ int main(void)
 	        cmocka_unit_test(a_cancelled_question_is_forgotten),
 	        cmocka_unit_test(mistakes_are_named),
 	        cmocka_unit_test(every_option_is_read),
+	        cmocka_unit_test(servers_may_change_any_number_of_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
