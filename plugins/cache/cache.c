@@ -94,17 +94,16 @@ void cache_answer_stale(const struct cache *c, const struct cache_entry *e, stru
 	cache_entry_answer_stale(e, q, c->stale.ttl_s);
 }
 
-/* Ask for the answer again in the background, unless somebody does already. */
-static void refresh(struct query *q, struct cache_entry *e)
+/* Ask for the answer again in the background; false when somebody does already. */
+static bool refresh(struct query *q, struct cache_entry *e)
 {
 	unsigned long long lease = atomic_load_explicit(&e->lease_ms, memory_order_relaxed);
 	struct query_again again = {0};
 
-	if (lease > now_ms(q) ||
-	        !atomic_compare_exchange_strong_explicit(&e->lease_ms, &lease, now_ms(q) + LEASE_MS,
-	                memory_order_relaxed, memory_order_relaxed))
-		return;
-	query_again(q, &again);
+	return lease <= now_ms(q) &&
+	       atomic_compare_exchange_strong_explicit(&e->lease_ms, &lease, now_ms(q) + LEASE_MS,
+	               memory_order_relaxed, memory_order_relaxed) &&
+	       query_again(q, &again) == 0;
 }
 
 /* True when e is asked for often, and will end soon. */
@@ -115,7 +114,7 @@ static bool is_popular(const struct cache *c, struct cache_entry *e, uint64_t no
 	uint64_t left_ms = e->stored_ms + e->ttl_s * 1000ull - now;
 	unsigned hits = 1;
 
-	if (now - last > p->gap_ms)
+	if (now > last && now - last > p->gap_ms) /* clocks of workers differ a little */
 		atomic_store_explicit(&e->hits, 1, memory_order_relaxed);
 	else
 		hits = atomic_fetch_add_explicit(&e->hits, 1, memory_order_relaxed) + 1;
@@ -128,10 +127,9 @@ static enum verdict hit(const struct cache *c, struct query *q, struct cache_ent
 	if (!atomic_load_explicit(&e->used, memory_order_relaxed))
 		atomic_store_explicit(&e->used, true, memory_order_relaxed);
 	cache_answer(c, e, q);
-	if (c->prefetch.hits > 0 && e->kind != CACHE_FAILURE && is_popular(c, e, now_ms(q))) {
+	if (c->prefetch.hits > 0 && e->kind != CACHE_FAILURE && is_popular(c, e, now_ms(q)) &&
+	        refresh(q, e))
 		cache_count(c, q, CACHE_PREFETCHES);
-		refresh(q, e);
-	}
 	return DONE;
 }
 
@@ -210,10 +208,12 @@ static void reply(struct query *q, void *instance)
 		free(e);
 		return;
 	}
-	if (q->answer.rcode == RCODE_SERVFAIL) {
+	if (!cache_refreshes(&q->answer)) {
 		struct cache_found found = find(c, &key);
 
 		stale = stale_answer(c, &found, now_ms(q));
+		if (e == NULL && stale != NULL)
+			e = cache_entry_new_failure(q, &key, &c->times);
 		if (e != NULL && stale != NULL)
 			set_recheck(c, e);
 	}

@@ -140,11 +140,17 @@ static struct cache_entry *entry_alloc(
 	return e;
 }
 
+/* All but NOERROR and NXDOMAIN is a failure to refresh (RFC 8767 4), and so is TC. */
+bool cache_refreshes(const struct answer *a)
+{
+	return (a->rcode == RCODE_NOERROR || a->rcode == RCODE_NXDOMAIN) && !a->is_truncated;
+}
+
 /*
  * Failures have no records. They are kept for a short while (RFC 9520 3.2), so that a name whose
  * servers are out of order does not cost a timeout for each question.
  */
-static struct cache_entry *failure_new(
+struct cache_entry *cache_entry_new_failure(
         const struct query *q, const struct cache_key *key, const struct cache_times *times)
 {
 	struct cache_entry *e;
@@ -152,6 +158,8 @@ static struct cache_entry *failure_new(
 	if (times->failure_s == 0)
 		return NULL;
 	e = entry_alloc(q, key, NULL);
+	if (q->answer.is_truncated)
+		e->rcode = RCODE_SERVFAIL; /* it is not for those without a stale answer */
 	e->kind = CACHE_FAILURE;
 	e->ttl_s = times->failure_s;
 	return e;
@@ -192,7 +200,7 @@ struct cache_entry *cache_entry_new(
 	uint32_t ttl;
 
 	if (is_failure(q->answer.rcode))
-		return failure_new(q, key, times);
+		return cache_entry_new_failure(q, key, times);
 	if (q->answer.is_truncated || q->answer.message == NULL || !survey_message(&v, q))
 		return NULL;
 	kind = classify(&v, q->answer.rcode);

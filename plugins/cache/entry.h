@@ -7,6 +7,7 @@
 #include "cache/store.h"
 
 struct query;
+struct answer;
 
 /* What the directive says about how long answers are kept. Seconds. */
 struct cache_times {
@@ -23,6 +24,11 @@ struct cache_key cache_key_of(const struct query *q);
  */
 struct cache_entry *cache_entry_new(
         const struct query *q, const struct cache_key *key, const struct cache_times *times);
+/* The same for an answer that leaves a stale one in place, cache_refreshes() says. */
+struct cache_entry *cache_entry_new_failure(
+        const struct query *q, const struct cache_key *key, const struct cache_times *times);
+/* True when an upstream's answer takes the place of an older one, whether it may be kept or not. */
+bool cache_refreshes(const struct answer *a);
 /* Seconds since the entry was stored. */
 uint32_t cache_entry_age_s(const struct cache_entry *e, uint64_t now_ms);
 /* True while the entry may be given out. */

@@ -36,7 +36,7 @@ static void on_answer(struct query *parent, struct query *child, void *arg)
 	(void)parent;
 	v->child = NULL;
 	/* also one that is not kept, because it holds for this question alone */
-	if (!child->is_dropped && a->is_relayed && a->rcode != RCODE_SERVFAIL)
+	if (!child->is_dropped && a->is_relayed && cache_refreshes(a))
 		query_adopt(v->query, child);
 	else
 		cache_count(v->cache, v->query, CACHE_STALE);

@@ -524,9 +524,13 @@ static void on_other_question(struct attempt *a, const uint8_t *data, size_t n)
 {
 	uint16_t rcode = get16(data + 2) & FLAG_RCODE;
 
+	if (a->exchange->probed != NULL && get16(data + 4) == 0) {
+		upstream_heard(a->upstream); /* a header is a sign of life */
+		return;
+	}
 	if (retry_without_case(a, data, n))
 		return;
-	if (get16(data + 4) == 0 && a->exchange->probed == NULL &&
+	if (get16(data + 4) == 0 &&
 	        (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
 		retry_plain(a);
 	else

@@ -37,7 +37,7 @@ struct relay_config {
 	enum relay_policy policy;
 	bool force_tcp;
 	bool probe_without_recursion; /* health_check no_rec */
-	uint32_t max_fails; /* failed probes that make a server down; 0: never */
+	uint32_t max_fails; /* failed probes that make a server down; 0: no probes, never */
 	uint32_t probe_interval_ms;
 	uint32_t expire_ms; /* age at which a socket is retired, idle time of TCP */
 	uint32_t deadline_ms; /* SERVFAIL after that */

@@ -5,6 +5,9 @@
 #include "base/rand.h"
 #include "net/relay_internal.h"
 
+/* Without probes a server that did not answer is asked again, but as the last, for so long. */
+#define REST_MS 2000u
+
 /* --- health --- */
 
 static void set_down(struct upstream *up, bool is_down)
@@ -38,13 +41,11 @@ void upstream_heard(struct upstream *up)
 static void probe(struct upstream *up)
 {
 	struct exchange **slot = &up->probes[up->probe_turn++ % PROBES];
-	uint32_t max = up->relay->config.max_fails;
-
 	if (*slot != NULL) {
 		exchange_drop(*slot);
 		stat_add(&up->stats->probe_failures, 1);
 		up->fails++;
-		if (max > 0 && up->fails > max)
+		if (up->fails > up->relay->config.max_fails)
 			set_down(up, true);
 		channels_close(up);
 	}
@@ -52,9 +53,20 @@ static void probe(struct upstream *up)
 	relay_timer(up->relay, &up->probe_timer, up->relay->config.probe_interval_ms);
 }
 
+/* Health is not checked: after a while questions of clients find out whether it is well again. */
+static void rest(struct upstream *up)
+{
+	relay_timer(up->relay, &up->probe_timer, REST_MS);
+}
+
 static void on_probe_timer(struct wheel_node *n)
 {
-	probe(container_of(n, struct upstream, probe_timer));
+	struct upstream *up = container_of(n, struct upstream, probe_timer);
+
+	if (up->relay->config.max_fails > 0)
+		probe(up);
+	else
+		up->is_suspect = false;
 }
 
 void upstream_suspect(struct upstream *up)
@@ -65,7 +77,10 @@ void upstream_suspect(struct upstream *up)
 	up->fails = 0;
 	/* perhaps it is our side: a changed address or route, a connection that hangs */
 	channels_close(up);
-	probe(up);
+	if (up->relay->config.max_fails > 0)
+		probe(up);
+	else
+		rest(up);
 }
 
 void upstream_took(struct upstream *up, uint64_t ns)

@@ -62,12 +62,61 @@ static void a_relay_ends_while_a_server_that_went_has_the_question(void **state)
 	tear_down();
 }
 
+static void a_server_that_answers_probes_with_a_header_alone_is_well(void **state)
+{
+	static struct asked a;
+
+	(void)state;
+	memset(servers, 0, sizeof(servers));
+	servers[0].udp = "drop bareformerr";
+	servers[1].udp = "ok";
+	set_up(2);
+	ask(&a, "www.example.org");
+	fake_advance(3000);
+	assert_string_equal(outcome(&a), "NOERROR good");
+	assert_int_equal(stats[0].probe_failures, 0);
+	assert_int_equal(stats[0].is_down, 0);
+	tear_down();
+}
+
+/* As with CoreDNS: "nor health checked". */
+static void with_max_fails_0_nobody_is_probed_and_silence_is_forgotten(void **state)
+{
+	static struct asked a;
+	struct relay_target t[2] = {{.stats = &stats[0]}, {.stats = &stats[1]}};
+
+	(void)state;
+	memset(servers, 0, sizeof(servers));
+	servers[0].udp = "drop ok";
+	servers[1].udp = "ok";
+	set_up(0);
+	config.max_fails = 0;
+	for (uint16_t i = 0; i < 2; i++)
+		addr_from_text(&t[i].addr, STR("192.0.2.1"), (uint16_t)(53 + i));
+	relay_set(relay, &config, t, 2);
+	ask(&a, "a.example.org");
+	fake_advance(1000);
+	assert_string_equal(outcome(&a), "NOERROR good");
+	ask(&a, "b.example.org");
+	fake_advance(10);
+	assert_int_equal(servers[0].udp_count, 1); /* the other one is preferred for a while */
+	fake_advance(3000);
+	ask(&a, "c.example.org");
+	fake_advance(10);
+	assert_int_equal(servers[0].udp_count, 2);
+	assert_int_equal(stats[0].sends_udp, 2);
+	assert_int_equal(stats[0].probe_failures, 0);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_relay_ends_soon_after_a_server_that_went_was_asked_by_tcp),
 	        cmocka_unit_test(a_relay_ends_soon_after_a_server_that_went_was_asked_without_edns),
 	        cmocka_unit_test(a_relay_ends_while_a_server_that_went_has_the_question),
+	        cmocka_unit_test(a_server_that_answers_probes_with_a_header_alone_is_well),
+	        cmocka_unit_test(with_max_fails_0_nobody_is_probed_and_silence_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
