@@ -302,10 +302,27 @@ void forward_publish(struct forward_rule *rule)
 
 /* --- files --- */
 
+/* True when set has other servers than were in old, whatever their order. */
+static bool has_other_servers(const struct forward_set *set, const struct forward_set *old)
+{
+	if (set->len != old->len)
+		return true;
+	for (size_t i = 0; i < old->len; i++)
+		if (!has_server(set, old->servers[i]))
+			return true;
+	return false;
+}
+
+/* The host is in another network perhaps, where names mean something else. */
 static void on_file(void *arg, const struct resolvconf *conf)
 {
+	struct forward_rule *rule = arg;
+	struct forward_set before = *rule->set;
+
 	(void)conf;
-	forward_publish(arg);
+	forward_publish(rule);
+	if (rule->is_started && has_other_servers(rule->set, &before))
+		forward_tell_followers(rule->forward);
 }
 
 /* The next look-up takes what it says. */

@@ -185,10 +185,16 @@ static bool keeps_cname(const struct cleaner *c, const struct rr_view *rr, int i
 	       name_equal(target, c->chain[i + 1].wire);
 }
 
+/* Belongs to a message, not to a name, whatever ANY asks for. */
+static bool is_of_message(uint16_t type)
+{
+	return type == TYPE_OPT || type == TYPE_TSIG || type == TYPE_TKEY;
+}
+
 static bool is_final(const struct cleaner *c, const struct rr_view *rr, int i)
 {
 	return i == (int)c->chain_len - 1 && rr->rr_class == c->qclass &&
-	       (rr->type == c->qtype || c->qtype == TYPE_ANY);
+	       (rr->type == c->qtype || (c->qtype == TYPE_ANY && !is_of_message(rr->type)));
 }
 
 /* i: index of its owner in the chain, or -1. */

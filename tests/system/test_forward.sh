@@ -118,12 +118,18 @@ stop_daemon "$daemon"
 
 # --- a resolver file that changes
 
+while cached=$(free_port); [ "$cached" = "$port" ]; do :; done
 conf=$workdir/etc/resolv.conf
 mkdir -p "$workdir/etc" "$workdir/other"
 echo "nameserver 127.0.0.1:$a" >"$conf"
 start_daemon file <<END
 .:$port {
     bind 127.0.0.1
+    forward . $conf
+}
+.:$cached {
+    bind 127.0.0.1
+    cache
     forward . $conf
 }
 END
@@ -140,10 +146,12 @@ becomes() {
 }
 becomes 192.0.2.1
 ok "the servers of a file are used"
+is "$(ask "$cached" kept.example A)" 192.0.2.1 "and what they answer is kept"
 echo "nameserver 127.0.0.1:$b" >"$conf.new"
 mv "$conf.new" "$conf"
 becomes 192.0.2.2
 ok "U28: a file renamed over it is noticed within a second"
+is "$(ask "$cached" kept.example A)" 192.0.2.2 "and the cache gives up what other servers answered"
 echo "nameserver 127.0.0.1:$a" >"$conf"
 becomes 192.0.2.1
 ok "U29: a file rewritten in place is noticed"

@@ -195,6 +195,8 @@ static const struct row rows[] = {
                 "b.x. 60 DNAME; a.b.x. 60 CNAME; a.y. 60 A; | ", 0, false},
         {"ANY", "a.x ANY | @ 60 A 1.2.3.4; @ 60 MX m.x; e.y 60 A 6.6.6.6",
                 "a.x. 60 A; a.x. 60 MX; | ", 0, false},
+        {"ANY is not for what belongs to the message",
+                "a.x ANY | @ 60 A 1.2.3.4; @ 0 OPT .; @ 0 TSIG .", "a.x. 60 A; | ", 0, false},
         {"letters in another case", "A.x A | a.X 60 CNAME B.x; b.X 60 A 1.2.3.4",
                 "a.X. 60 CNAME; b.X. 60 A; | ", 0, false},
         {"TC keeps nothing", "a.x A | @ 60 A 1.2.3.4", "| ", FLAG_TC, false},
