@@ -9,6 +9,12 @@
 #include "net/relay_internal.h"
 
 #define STREAM_MAX (65535u + 2u)
+/*
+ * A server that closes its connections behind the first answer, whatever else it has been asked
+ * there, gets a connection for each question, for so long and so many at a time.
+ */
+#define SINGLE_MS 60000u
+#define SINGLES_MAX 100u
 
 /* --- attempts by socket and ID --- */
 
@@ -84,6 +90,7 @@ static void channel_close(struct channel *ch)
 	if (ch->tcp != NULL)
 		relay_tcp_close(ch->tcp);
 	ch->is_closed = true;
+	ch->upstream->singles -= ch->is_single;
 	list_remove(&ch->node);
 	list_push(&r->dead, &ch->node);
 }
@@ -203,6 +210,24 @@ static int tcp_channel(struct upstream *up, struct channel **out)
 	return 0;
 }
 
+static bool wants_single(const struct upstream *up)
+{
+	return relay_now_ms(up->relay) < up->single_until_ms && up->singles < SINGLES_MAX;
+}
+
+/* A query has gone there: perhaps no other one will. */
+static void after_query(struct channel *ch)
+{
+	struct upstream *up = ch->upstream;
+
+	if (wants_single(up)) {
+		ch->is_single = true;
+		up->singles++;
+	}
+	if (ch->is_single || up->is_gone)
+		channel_retire(ch);
+}
+
 int attempt_send(struct attempt *a)
 {
 	struct upstream *up = a->upstream;
@@ -224,8 +249,7 @@ int attempt_send(struct attempt *a)
 	if (a->is_tcp) {
 		stat_add(&up->stats->sends_tcp, 1);
 		relay_tcp_send(ch->tcp, wire, n);
-		if (up->is_gone)
-			channel_retire(ch);
+		after_query(ch);
 		return 0;
 	}
 	stat_add(&up->stats->sends_udp, 1);
@@ -332,6 +356,15 @@ static void resend(struct attempt *a, bool may_retry, int error)
 	attempt_error(a);
 }
 
+/* One answer came, and the end, although more had been asked before it. */
+static bool answers_once(const struct channel *ch)
+{
+	struct list *node = list_first(&ch->attempts);
+
+	return ch->answers == 1 && node != NULL &&
+	       container_of(node, struct attempt, on_channel)->sent_ns < ch->heard_ns;
+}
+
 /*
  * The connection ended. A peer may close an idle connection while we send on it (RFC 7766 6.2.1):
  * what was outstanding is sent once more on a new connection.
@@ -346,6 +379,8 @@ static void end_stream(struct channel *ch, int error)
 		up->tcp = NULL;
 	if (!was_open)
 		upstream_suspect(up);
+	else if (answers_once(ch))
+		up->single_until_ms = relay_now_ms(up->relay) + SINGLE_MS;
 	ch->is_retired = true;
 	while ((node = list_first(&ch->attempts)) != NULL)
 		resend(container_of(node, struct attempt, on_channel), was_open, error);
@@ -374,6 +409,8 @@ static bool take_messages(struct channel *ch)
 			return false;
 		if (ch->in_len - at < 2 + n)
 			break;
+		ch->answers++;
+		ch->heard_ns = ch->upstream->relay->host.now_ns(ch->upstream->relay->host.arg);
 		on_message(ch, ch->in + at + 2, n, false);
 		if (ch->is_closed)
 			return true;

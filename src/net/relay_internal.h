@@ -42,6 +42,9 @@ struct channel {
 	uint32_t number; /* never used twice: with the ID the key of an attempt */
 	uint32_t uses;
 	bool is_retired, is_closed;
+	bool is_single; /* TCP: for one query, see relay_channel.c */
+	uint32_t answers; /* TCP: messages that came, and when the last one did */
+	uint64_t heard_ns;
 	uint64_t opened_ms;
 	uint8_t *in; /* TCP: length and octets of the message that is arriving */
 	size_t in_len;
@@ -106,6 +109,8 @@ struct upstream {
 	unsigned slot; /* the one that is used until the next flush */
 	uint32_t slot_turn; /* for which the slot was drawn */
 	struct channel *tcp;
+	uint64_t single_until_ms; /* each TCP query has a connection of its own */
+	unsigned singles; /* such connections */
 	struct list retired; /* channels that wait for the end of their attempts */
 	bool is_gone;
 	bool is_suspect; /* did not answer: others are preferred until it is heard */

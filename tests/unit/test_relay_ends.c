@@ -109,12 +109,48 @@ static void with_max_fails_0_nobody_is_probed_and_silence_is_forgotten(void **st
 	tear_down();
 }
 
+/* It closes behind each answer, and forgets what else has come. */
+static void a_server_of_one_answer_a_connection_answers_all(void **state)
+{
+	enum { N = 40 };
+	static struct asked a[N];
+	char name[64];
+
+	(void)state;
+	one_question("tc", "last");
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < N; i++) {
+			snprintf(name, sizeof(name), "r%dn%d.example.org", round, i);
+			ask(&a[i], name);
+		}
+		fake_advance(1000);
+		for (int i = 0; i < N; i++)
+			assert_string_equal(outcome(&a[i]), "NOERROR good");
+		assert_int_equal(fake_net.tcp_open, 0);
+	}
+	assert_in_range(servers[0].tcp_count, 2 * N, 4 * N);
+	/* when it has learned better, it gets one connection again */
+	servers[0].tcp = "ok";
+	fake_advance(120000);
+	fake_net.tcp_opened = 0;
+	for (int i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "better%d.example.org", i);
+		ask(&a[i], name);
+	}
+	fake_advance(1000);
+	for (int i = 0; i < N; i++)
+		assert_string_equal(outcome(&a[i]), "NOERROR good");
+	assert_int_equal(fake_net.tcp_opened, 1);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_relay_ends_soon_after_a_server_that_went_was_asked_by_tcp),
 	        cmocka_unit_test(a_relay_ends_soon_after_a_server_that_went_was_asked_without_edns),
 	        cmocka_unit_test(a_relay_ends_while_a_server_that_went_has_the_question),
+	        cmocka_unit_test(a_server_of_one_answer_a_connection_answers_all),
 	        cmocka_unit_test(a_server_that_answers_probes_with_a_header_alone_is_well),
 	        cmocka_unit_test(with_max_fails_0_nobody_is_probed_and_silence_is_forgotten),
 	};
