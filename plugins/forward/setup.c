@@ -94,7 +94,8 @@ static int read_server_name(struct forward_rule *rule, const struct directive *o
 	char *copy;
 
 	/* TLS takes no longer ones, which escapes would make */
-	if (n == 0 || n >= RESOLVED_NAME_MAX || name_from_text(&name, str_from(text), &why) != 0 || name.len < 2)
+	if (n == 0 || n >= RESOLVED_NAME_MAX || name_from_text(&name, str_from(text), &why) != 0 ||
+	        name.len < 2)
 		return args_error(o, e, "'%s' cannot be the name of a certificate", text);
 	copy = arena_str(&rule->forward->arena, text);
 	if (copy[n - 1] == '.')

@@ -106,8 +106,8 @@ static void forget_unused(struct forward_rule *rule, const struct forward_set *n
 }
 
 /* The entry of an address for the set; NULL when there are too many. */
-static struct forward_server *server_of(struct forward_rule *rule, const struct forward_set *set,
-        const struct forward_to *to)
+static struct forward_server *server_of(
+        struct forward_rule *rule, const struct forward_set *set, const struct forward_to *to)
 {
 	for (struct forward_server *s = rule->servers; s != NULL; s = s->next)
 		if (is_same(&s->to, to))
@@ -464,7 +464,5 @@ void forward_tell_followers(struct forward *f)
 	}
 }
 
-const struct upstreams_ops forward_upstreams = {.next = next_upstream,
-        .leave_out = leave_out,
-        .take_back = take_back,
-        .follow = follow};
+const struct upstreams_ops forward_upstreams = {
+        .next = next_upstream, .leave_out = leave_out, .take_back = take_back, .follow = follow};

@@ -69,13 +69,6 @@ void relay_on_timer(void *arg)
 	arm(r);
 }
 
-void relay_on_refused(void *arg, unsigned n)
-{
-	struct relay *r = arg;
-
-	stat_add(&r->totals->refused, n);
-}
-
 void relay_reap(struct relay *r)
 {
 	channels_free(r);
@@ -530,8 +523,7 @@ static void on_other_question(struct attempt *a, const uint8_t *data, size_t n)
 	}
 	if (retry_without_case(a, data, n))
 		return;
-	if (get16(data + 4) == 0 &&
-	        (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
+	if (get16(data + 4) == 0 && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
 		retry_plain(a);
 	else
 		stat_add(&a->upstream->stats->bad[BAD_QUESTION], 1);

@@ -443,11 +443,18 @@ static void on_stream(void *socket_arg, const uint8_t *data, size_t n)
 	relay_reap(r);
 }
 
+static void on_refused(void *arg, unsigned n)
+{
+	struct relay *r = arg;
+
+	stat_add(&r->totals->refused, n);
+}
+
 const struct relay_io_handlers relay_handlers = {
         .on_datagram = on_datagram,
         .on_udp_error = on_udp_error,
         .on_stream = on_stream,
         .on_tcp_end = on_tcp_end,
         .on_timer = relay_on_timer,
-        .on_refused = relay_on_refused,
+        .on_refused = on_refused,
 };

@@ -213,8 +213,6 @@ void relay_timer(struct relay *r, struct wheel_node *n, uint64_t in_ms);
 void relay_reap(struct relay *r);
 /* The wheel's timer is due. */
 void relay_on_timer(void *arg);
-/* n bursts could not leave in segments. */
-void relay_on_refused(void *arg, unsigned n);
 /* A message with the right ID came for a. */
 void attempt_reply(struct attempt *a, const uint8_t *data, size_t n, bool is_cut);
 /* The kernel reported an error for a; a TCP attempt is closed already. */

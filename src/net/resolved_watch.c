@@ -35,7 +35,6 @@ struct resolved_watch {
 	VEC(struct resolved_link) links; /* those with servers, by index */
 };
 
-
 /* --- reading --- */
 
 static void add_indexes(

@@ -22,7 +22,7 @@ struct resolved_watch;
  */
 struct resolved_watch *resolved_watch_start(
         struct uv_loop_s *loop, const char *run, void (*fn)(void *arg), void *arg);
-/* The links that have servers, as they were read last; *n gets their number. Valid until fn is called. */
+/* The links with servers as they were read last; *n gets their number. Valid until fn is called. */
 const struct resolved_link *resolved_watch_links(const struct resolved_watch *w, size_t *n);
 /* Stop; its memory is freed by the loop. NULL is ignored. */
 void resolved_watch_stop(struct resolved_watch *w);

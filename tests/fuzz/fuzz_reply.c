@@ -44,7 +44,8 @@ static uint64_t sum_names(const struct reply_question *q)
 		must(read_rr(&r, &rr));
 		sum = hash_bytes(sum, rr.owner, rr.owner_len);
 		if (rr_has_names(rr.type))
-			sum = hash_bytes(sum, rdata, (size_t)rr_rdata(&r, &rr, rdata, sizeof(rdata)));
+			sum = hash_bytes(
+			        sum, rdata, (size_t)rr_rdata(&r, &rr, rdata, sizeof(rdata)));
 	}
 	return sum;
 }

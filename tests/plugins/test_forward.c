@@ -277,7 +277,8 @@ static void mistakes_are_named(void **state)
 	        {"forward . tls://[2001:db8::1]:0", "'tls://[2001:db8::1]:0': 0 is no port"},
 	        {"forward . tls://9.9.9.9%", "'' cannot be the name of a certificate"},
 	        {"forward . tls://9.9.9.9%a..b:853", "'a..b' cannot be the name of a certificate"},
-	        {"forward . tls://9.9.9.9 {\n tls_servername " ESCAPES_100 ESCAPES_100 ESCAPES_100 "\n}",
+	        {"forward . tls://9.9.9.9 {\n tls_servername " ESCAPES_100 ESCAPES_100 ESCAPES_100
+	         "\n}",
 	                "cannot be the name of a certificate"},
 	        {"forward . tls://9.9.9.9 {\n tls /no/where.pem\n}",
 	                "Corefile:2 - plugin/forward: cannot read the CA certificates "
