@@ -32,7 +32,7 @@ enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP };
 #define OBJECT_MAX_NAME 253u /* bytes of a name; a namespace or service has at most 63 */
 #define OBJECT_MAX_LABELS 256u /* labels, selector entries */
 #define OBJECT_MAX_PORTS 512u
-#define OBJECT_MAX_ADDRESSES 64u /* of a service or a pod, each list */
+#define OBJECT_MAX_ADDRESSES 100u /* of a service, a pod or an endpoint, each list */
 #define OBJECT_MAX_ENDPOINTS 10000u /* addresses of a slice; the API allows 1000 endpoints */
 
 /* A label, or a selector entry. */

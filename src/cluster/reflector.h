@@ -4,7 +4,8 @@
  * Control thread only.
  *
  * The policy:
- * - A streaming list (sendInitialEvents) where the server has it, else pages of 500.
+ * - A streaming list (sendInitialEvents) where the server has it, else, and for an hour after two
+ *   that broke off, pages of 500.
  * - A broken or ended watch goes on at the last resourceVersion. Only 410, a version that went
  *   back, a version the server calls too large, or a doubt about missed events lead to a new list.
  * - A new list is a mark and sweep in the store: nothing disappears before the list is complete.

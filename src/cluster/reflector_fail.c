@@ -57,11 +57,21 @@ static uint64_t spread(const struct reflector *r)
 	return is_list && r->is_outage ? rand_below(REFLECTOR_SPREAD_MS) : 0;
 }
 
+/* A server, or a proxy before it, may be able to answer with pages what it cannot stream. */
+static void count_broken_stream(struct reflector *r)
+{
+	if (r->phase != STREAMING || r->status != 200 || ++r->broken_streams < STREAM_TRIES)
+		return;
+	r->broken_streams = 0;
+	r->no_stream_until_ms = r->now_ms + STREAM_RETRY_MS;
+}
+
 /* The request is over and has failed: try again later. */
 void reflector_fail(struct reflector *r, enum reflector_error error, const char *why)
 {
 	uint64_t delay, least;
 
+	count_broken_stream(r);
 	reflector_forget_failures(r);
 	delay = backoff_fail(&r->backoff, r->now_ms);
 	least = r->retry_after_s > 0 ? (uint64_t)r->retry_after_s * 1000 : 0;

@@ -18,6 +18,7 @@ enum {
 	HELD_MAX = 1000, /* objects of a list that wait for its version */
 	STREAM_QUIET_MS = 10000, /* initial events that still come prolong the wait */
 	STREAM_MAX_MS = 300000, /* but not beyond this */
+	STREAM_TRIES = 2, /* streaming lists in a row that may break off */
 	STREAM_RETRY_MS = 3600000, /* try again whether the server has streaming lists */
 	DOUBT_MS = 60000, /* between new lists because of doubts, doubling to: */
 	DOUBT_MAX_MS = 3600000,
@@ -81,7 +82,7 @@ struct reflector {
 	char *token; /* continue */
 	VEC(struct object *) held; /* of the list: perhaps deleted since, if the list is old */
 	uint64_t list_objects, list_ms; /* of this list: objects, when it began */
-	unsigned expired_pages, failed_watches;
+	unsigned expired_pages, failed_watches, broken_streams;
 	unsigned retries; /* reflector_retry() since a watch was well */
 	uint64_t no_stream_until_ms;
 	uint64_t doubt_ms, doubt_gap_ms, doubt_at_ms; /* last one, gap, the next one */

@@ -89,7 +89,7 @@ bool reflector_list_complete(struct reflector *r, const char *version)
 	r->stats.last_list_ms = r->now_ms;
 	r->is_synced = true;
 	r->is_relisting = r->want_list = r->is_quorum = r->is_truth = r->is_confirmed = false;
-	r->expired_pages = r->failed_watches = 0;
+	r->expired_pages = r->failed_watches = r->broken_streams = 0;
 	r->is_outage = false;
 	r->doubt_at_ms = 0;
 	log_debug(LOG_NAME, "listed %llu %s in %llu ms", (unsigned long long)r->list_objects,
@@ -124,6 +124,25 @@ void reflector_drop_held(struct reflector *r)
 	vec_for_each(&r->held, o)
 		free(*o);
 	vec_free(&r->held);
+}
+
+/* It was deleted while the list is being streamed: it does not wait any more, either. */
+static void take_deletion(struct reflector *r, const struct object *o)
+{
+	size_t n = 0;
+
+	if (o->kind != r->kind)
+		return;
+	for (size_t i = 0; i < r->held.len; i++) {
+		struct object *held = r->held.at[i];
+
+		if (strcmp(held->name, o->name) == 0 && strcmp(held->ns, o->ns) == 0)
+			free(held);
+		else
+			r->held.at[n++] = held;
+	}
+	r->held.len = n;
+	store_delete(r->store, r->source, o);
 }
 
 static void take_list_object(struct reflector *r, const struct object *o)
@@ -184,7 +203,7 @@ static void on_object(void *arg, enum event_type type, const struct object *o)
 		return;
 	}
 	if (r->phase == STREAMING && type == EVENT_DELETED) {
-		store_delete(r->store, r->source, o);
+		take_deletion(r, o);
 		return;
 	}
 	r->added_ms = r->now_ms;

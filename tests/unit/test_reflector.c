@@ -545,6 +545,10 @@ static const struct row {
                 "< 200\n + a 5\n t 29000\n > sendInitialEvents\n t 1500\n > limit=500 !watch\n = "
                 "a\n"
                 "< 200\n [ 10\n + b 6\n ]\n done\n = b\n synced\n > watch=1 resourceVersion=10\n"},
+        {"K29: streams that break off twice before their end are given up for pages",
+                "< 200\n + a 5\n cut\n t 1600\n > sendInitialEvents\n < 200\n + a 5\n done\n"
+                "t 3200\n > limit=500 !watch\n < 200\n [ 10\n + b 6\n ]\n done\n = b\n synced\n"
+                "> watch=1 resourceVersion=10 !sendInitial\n"},
         {"K29: initial events that still come prolong the wait",
                 "< 200\n t 25000\n + a 5\n t 9000\n + b 6\n t 9000\n end 9\n synced\n = a b\n"},
         {"K30: repeated and unexpected events do no harm",
@@ -576,6 +580,9 @@ static const struct row {
         {"P5: what was missed comes with the list, when its version is known", START
                 "~ a 20\n status 410 old\n t 100\n < 200\n + a 20\n + b 6\n + c 15\n = a b\n"
                 "end 30\n = a b c\n"},
+        {"P5: what is deleted while the list streams does not come back with its end", START
+                "~ a 20\n status 410 old\n t 100\n < 200\n + a 20\n + b 6\n + c 15\n + d 16\n"
+                "- c 25\n = a b\n end 30\n = a b d\n"},
         {"K35: compaction while disconnected",
                 START "cut\n t 1600\n cut\n t 3200\n < 200\n status 410 too old resource version\n"
                       "wait 0 10100\n t 10100\n > sendInitialEvents\n = a b\n < 200\n + z 900\n "
