@@ -37,19 +37,13 @@ uint64_t clock_wall_ms(void)
 	return clock_wall_s() * 1000 + sim_now_ms % 1000;
 }
 
-/* ---- the cluster, in place of plugins/kubernetes/cluster.c ---- */
+/* ---- the cluster, in place of plugins/kubernetes/cluster.c; see quiet_cluster.c ---- */
 
 struct cluster {
 	struct store *store;
 };
 
 static struct cluster *next_cluster; /* for the block that is opened */
-
-char *cluster_key(const struct cluster_config *c)
-{
-	(void)c;
-	return calloc(1, 1);
-}
 
 struct cluster *cluster_take(
         struct shared *shared, const struct cluster_config *c, const char *key, struct err *e)
@@ -76,33 +70,6 @@ const char *cluster_pod_namespace(const struct cluster *c)
 {
 	(void)c;
 	return "";
-}
-
-bool cluster_is_reporter(struct cluster *c, const void *user)
-{
-	(void)c;
-	(void)user;
-	return false;
-}
-
-bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out)
-{
-	(void)c;
-	(void)out;
-	return false;
-}
-
-bool cluster_state_stats(const struct cluster *c, struct source_state_stats *out)
-{
-	(void)c;
-	(void)out;
-	return false;
-}
-
-void cluster_forget(struct cluster *c, const void *user)
-{
-	(void)c;
-	(void)user;
 }
 
 int cluster_embed(struct shared *shared, struct str text, bool is_delete, struct err *e)

@@ -29,12 +29,6 @@ static struct cluster *open_cluster(void)
 	return &the_cluster;
 }
 
-char *cluster_key(const struct cluster_config *c)
-{
-	(void)c;
-	return calloc(1, 1);
-}
-
 struct cluster *cluster_take(struct shared *shared, const struct cluster_config *c,
 	const char *key, struct err *e)
 {
@@ -69,33 +63,6 @@ const char *cluster_pod_namespace(const struct cluster *c)
 void fake_cluster_pod(const char *ns)
 {
 	snprintf(the_cluster.pod, sizeof(the_cluster.pod), "%s", ns);
-}
-
-bool cluster_is_reporter(struct cluster *c, const void *user)
-{
-	(void)c;
-	(void)user;
-	return false;
-}
-
-bool cluster_api_stats(const struct cluster *c, struct source_api_stats *out)
-{
-	(void)c;
-	(void)out;
-	return false;
-}
-
-bool cluster_state_stats(const struct cluster *c, struct source_state_stats *out)
-{
-	(void)c;
-	(void)out;
-	return false;
-}
-
-void cluster_forget(struct cluster *c, const void *user)
-{
-	(void)c;
-	(void)user;
 }
 
 int cluster_embed(struct shared *shared, struct str text, bool is_delete, struct err *e)

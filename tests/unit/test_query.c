@@ -155,6 +155,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	assert_int_equal(worker.in_use, 0);
 	vec_free(&chain.query_hooks);
 	vec_free(&chain.reply_hooks);
 	vec_free(&chain.prefetch_hooks);
@@ -195,6 +196,21 @@ static struct query *prepared(const char *name)
 	write_question(q, name, TYPE_A, CLASS_IN);
 	assert_true(query_prepare(q, &group));
 	return q;
+}
+
+/* The same, asked; the trace begins behind its prefetches. */
+static struct query *asked(const char *name, enum query_state want)
+{
+	struct query *q = prepared(name);
+
+	buf_clear(&trace);
+	assert_int_equal(query_run(q), want);
+	return q;
+}
+
+static struct query *child_of(const struct query *q)
+{
+	return container_of(list_first(&q->children), struct query, sibling);
 }
 
 static void nobody_answers_is_servfail_and_all_look_at_it(void **state)
@@ -294,9 +310,7 @@ static void a_query_may_wait_more_than_once(void **state)
 	(void)state;
 	add('a', &full, WAIT);
 	add('b', &full, WAIT);
-	q = prepared("web");
-	expect_trace("pa pb");
-	assert_int_equal(query_run(q), QUERY_PARKED);
+	q = asked("web", QUERY_PARKED);
 	query_resume(q, NEXT);
 	assert_null(done);
 	assert_true(q->is_parked);
@@ -316,9 +330,7 @@ static void resuming_before_the_hook_returns_does_not_park(void **state)
 	b = add('b', &full, WAIT);
 	a->resumes = b->resumes = true;
 	b->resumes_with = DONE;
-	q = prepared("web");
-	expect_trace("pa pb");
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	assert_null(done);
 	assert_true(list_is_empty(&worker.parked));
 	expect_trace("qa qb ra");
@@ -334,12 +346,10 @@ static void a_sub_query_that_is_answered_at_once_parks_nobody(void **state)
 	a = add('a', &full, NEXT);
 	add('b', &full, DONE);
 	a->asks = "target.example";
-	q = prepared("web");
-	expect_trace("pa pb");
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	expect_trace("qa pa pb qa qb ra s0 qb ra");
 	assert_int_equal(subs, 1);
-	child = container_of(list_first(&q->children), struct query, sibling);
+	child = child_of(q);
 	assert_true(name_equal(query_name(child), (const uint8_t *)"\6target\7example"));
 	assert_int_equal(child->msg.qtype, TYPE_AAAA);
 	assert_int_equal(child->msg.flags & FLAG_RD, FLAG_RD);
@@ -347,7 +357,6 @@ static void a_sub_query_that_is_answered_at_once_parks_nobody(void **state)
 	assert_false(child->msg.edns.is_present);
 	assert_int_equal(worker.in_use, 2);
 	query_release(q);
-	assert_int_equal(worker.in_use, 0);
 }
 
 static void a_sub_query_inherits_edns_and_do(void **state)
@@ -366,7 +375,7 @@ static void a_sub_query_inherits_edns_and_do(void **state)
 	q->wire_len += sizeof(opt);
 	assert_true(query_prepare(q, &group));
 	assert_int_equal(query_run(q), QUERY_ANSWERED);
-	child = container_of(list_first(&q->children), struct query, sibling);
+	child = child_of(q);
 	assert_true(child->msg.edns.is_present && child->msg.edns.wants_dnssec);
 	query_release(q);
 }
@@ -382,11 +391,9 @@ static void a_sub_query_that_waits_parks_both(void **state)
 	a->asks = "target";
 	a->resumes_with = DONE;
 	b->only = "target";
-	q = prepared("web");
-	expect_trace("pa pb");
-	assert_int_equal(query_run(q), QUERY_PARKED);
+	q = asked("web", QUERY_PARKED);
 	expect_trace("qa pa pb qa qb");
-	child = container_of(list_first(&q->children), struct query, sibling);
+	child = child_of(q);
 	assert_true(child->is_parked && q->is_parked);
 	assert_ptr_equal(list_first(&worker.parked), &child->node);
 	query_resume(child, DONE);
@@ -394,7 +401,6 @@ static void a_sub_query_that_waits_parks_both(void **state)
 	assert_true(list_is_empty(&worker.parked));
 	expect_trace("ra s0");
 	query_release(q);
-	assert_int_equal(worker.in_use, 0);
 }
 
 static void a_question_that_is_refused_is_a_sub_query_too(void **state)
@@ -412,9 +418,7 @@ static void a_question_that_is_refused_is_a_sub_query_too(void **state)
 	memset(&group, 0, sizeof(group));
 	vec_push(&group.servers, &server);
 	server_group_build(&group);
-	q = prepared("web");
-	buf_clear(&trace);
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	expect_trace("qa s5 qb ra");
 	query_release(q);
 }
@@ -429,13 +433,11 @@ static void sub_queries_nest_eight_deep(void **state)
 	a->asks = "loop";
 	a->asks_always = true;
 	a->resumes_with = DONE;
-	q = prepared("web");
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	assert_int_equal(a->sub_rc, 0); /* of the outermost, which returns last */
 	assert_int_equal(subs, QUERY_SUB_DEPTH);
 	assert_int_equal(worker.in_use, QUERY_SUB_DEPTH + 1);
 	query_release(q);
-	assert_int_equal(worker.in_use, 0);
 }
 
 static void a_reply_hook_can_wait_for_another_answer(void **state)
@@ -449,18 +451,15 @@ static void a_reply_hook_can_wait_for_another_answer(void **state)
 	add('c', &full, WAIT)->only = "target";
 	add('d', &full, DONE);
 	b->asks = "target";
-	q = prepared("web");
-	buf_clear(&trace);
-	assert_int_equal(query_run(q), QUERY_PARKED);
+	q = asked("web", QUERY_PARKED);
 	expect_trace("qc qd rc rb pc pd qc");
 	assert_string_equal(q->answered_by, "full");
-	child = container_of(list_first(&q->children), struct query, sibling);
+	child = child_of(q);
 	query_resume(child, DONE);
 	assert_ptr_equal(done, q);
 	assert_true(list_is_empty(&worker.parked));
 	expect_trace("rb ra s0 ra");
 	query_release(q);
-	assert_int_equal(worker.in_use, 0);
 }
 
 static void a_reply_hook_that_gets_its_answer_at_once_does_not_park(void **state)
@@ -471,13 +470,10 @@ static void a_reply_hook_that_gets_its_answer_at_once_does_not_park(void **state
 	add('a', &looker, NEXT);
 	add('b', &holder, NEXT)->asks = "target";
 	add('c', &full, DONE);
-	q = prepared("web");
-	buf_clear(&trace);
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	expect_trace("qc rb pc qc rb ra s0 ra");
 	assert_false(q->is_parked);
 	query_release(q);
-	assert_int_equal(worker.in_use, 0);
 }
 
 static void a_held_query_can_be_cancelled(void **state)
@@ -489,14 +485,12 @@ static void a_held_query_can_be_cancelled(void **state)
 	add('b', &holder, NEXT)->asks = "target";
 	add('c', &full, WAIT)->only = "target";
 	add('d', &full, DONE);
-	q = prepared("web");
-	assert_int_equal(query_run(q), QUERY_PARKED);
+	q = asked("web", QUERY_PARKED);
 	buf_clear(&trace);
 	query_cancel(q);
 	expect_trace("cc");
 	assert_true(q->is_dropped);
 	query_release(q);
-	assert_int_equal(worker.in_use, 0);
 }
 
 /* --- asking one's own question again */
@@ -534,13 +528,10 @@ static void a_question_asked_again_is_seen_by_its_plugin_and_those_below(void **
 	add('b', &refresher, DONE);
 	add('c', &looker, NEXT);
 	add('d', &full, DONE);
-	q = prepared("web");
-	buf_clear(&trace);
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	expect_trace("qa qb pd qd rc rb ra");
 	assert_int_equal(agains, 1);
 	query_release(q);
-	assert_int_equal(worker.in_use, 0);
 }
 
 static void a_question_asked_again_outlives_the_first(void **state)
@@ -551,8 +542,7 @@ static void a_question_asked_again_outlives_the_first(void **state)
 	agains = 0;
 	add('b', &refresher, DONE);
 	add('d', &full, WAIT);
-	q = prepared("web");
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	query_release(q);
 	assert_int_equal(worker.in_use, 1);
 	assert_int_equal(agains, 0);
@@ -596,7 +586,7 @@ static void cancelling_tells_those_who_wait_innermost_first(void **state)
 		q = prepared("web");
 		assert_int_equal(query_run(q), QUERY_PARKED);
 		buf_clear(&trace);
-		child = container_of(list_first(&q->children), struct query, sibling);
+		child = child_of(q);
 		query_cancel(by_child ? child : q);
 		assert_ptr_equal(done, q);
 		assert_true(q->is_dropped && child->is_dropped);
@@ -620,8 +610,7 @@ static void a_child_that_still_waits_is_cancelled_with_its_parent(void **state)
 	b = add('b', &full, WAIT);
 	a->asks = "target";
 	b->only = "target";
-	q = prepared("web");
-	assert_int_equal(query_run(q), QUERY_PARKED);
+	q = asked("web", QUERY_PARKED);
 	buf_clear(&trace);
 	query_resume(q, DONE);
 	assert_ptr_equal(done, q);
@@ -705,8 +694,7 @@ static void a_recycled_query_is_like_new(void **state)
 	a = add('a', &full, NEXT);
 	add('b', &full, DONE);
 	a->asks = "target";
-	q = prepared("web");
-	assert_int_equal(query_run(q), QUERY_ANSWERED);
+	q = asked("web", QUERY_ANSWERED);
 	memset(arena_alloc(&q->arena, 5000), 1, 5000);
 	q->answer.ede = EDE_STALE;
 	query_recycle(q);
