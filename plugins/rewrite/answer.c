@@ -138,13 +138,28 @@ static void limit_ttls(struct query *q, const struct rule *r)
 	}
 }
 
-static void undo(struct query *q, const struct rule *r)
+/* What the rule says about the answer, the last first; then the name is again what it was. */
+static void undo_name(struct query *q, const struct applied *a)
 {
+	const struct matcher back = {.kind = MATCH_DOMAIN, .from = a->after, .to = a->before};
+
+	for (size_t i = a->rule->answers.len; i > 0; i--) {
+		const struct answer_rule *answer = &a->rule->answers.at[i - 1];
+
+		apply_answer_rule(q, answer->part, &answer->matcher);
+	}
+	if (!a->rule->is_undone)
+		return;
+	apply_answer_rule(q, ANSWER_VALUE, &back);
+	apply_answer_rule(q, ANSWER_NAME, &back);
+}
+
+static void undo(struct query *q, const struct applied *applied)
+{
+	const struct rule *r = applied->rule;
+
 	switch (r->kind) {
-	case RULE_NAME:
-		vec_for_each (&r->answers, a)
-			apply_answer_rule(q, a->part, &a->matcher);
-		break;
+	case RULE_NAME: undo_name(q, applied); break;
 	case RULE_TTL: limit_ttls(q, r); break;
 	case RULE_RCODE:
 		if (q->answer.rcode == r->from)
@@ -154,10 +169,10 @@ static void undo(struct query *q, const struct rule *r)
 	}
 }
 
-void rewrite_answer(struct query *q, const struct rule *const *applied, size_t n)
+void rewrite_answer(struct query *q, const struct applied *applied, size_t n)
 {
 	for (size_t i = n; i > 0; i--)
-		undo(q, applied[i - 1]);
+		undo(q, &applied[i - 1]);
 }
 
 const uint8_t *rewrite_alias(struct query *q, const struct rule *r)

@@ -24,6 +24,13 @@ static const char *find(struct str in, const char *what)
 	return strlen(what) == 0 ? NULL : memmem(in.at, in.len, what, strlen(what));
 }
 
+static bool is_at_or_below(struct str name, const char *domain)
+{
+	size_t n = strlen(domain);
+
+	return str_has_suffix(name, domain) && (name.len == n || name.at[name.len - n - 1] == '.');
+}
+
 bool matcher_has(const struct matcher *m, struct str name)
 {
 	switch (m->kind) {
@@ -32,6 +39,7 @@ bool matcher_has(const struct matcher *m, struct str name)
 	case MATCH_SUFFIX: return str_has_suffix(name, m->from);
 	case MATCH_SUBSTRING: return find(name, m->from) != NULL;
 	case MATCH_REGEX: return pattern_match(m->pattern, name, NULL);
+	case MATCH_DOMAIN: return is_at_or_below(name, m->from);
 	}
 	return false;
 }
@@ -99,6 +107,7 @@ size_t matcher_apply(const struct matcher *m, struct str name, char *out)
 	case MATCH_EXACT: return join(out, to, (struct str){"", 0});
 	case MATCH_PREFIX:
 		return join(out, to, (struct str){name.at + from_len, name.len - from_len});
+	case MATCH_DOMAIN:
 	case MATCH_SUFFIX: return join(out, (struct str){name.at, name.len - from_len}, to);
 	default: return replace_all(m, name, out);
 	}

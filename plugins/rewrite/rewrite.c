@@ -8,7 +8,7 @@
 struct asked {
 	struct query *query, *child;
 	size_t n;
-	const struct rule *applied[REWRITE_APPLIED_MAX];
+	struct applied applied[REWRITE_APPLIED_MAX];
 };
 
 /* --- the question --- */
@@ -58,14 +58,31 @@ static void subject_init(struct subject *s, struct query *q)
 	subject_read_options(s, q);
 }
 
-static size_t apply_all(const struct rewrite *r, struct subject *s, const struct rule **applied)
+/* The same, and what it takes to undo it. */
+static bool apply_noted(struct subject *s, const struct rule *r, struct applied *out)
+{
+	struct arena *arena = &s->query->arena;
+	char before[REWRITE_TEXT_MAX];
+
+	*out = (struct applied){.rule = r};
+	if (!r->is_undone)
+		return apply(s, r);
+	memcpy(before, s->name, s->name_len + 1);
+	if (!apply(s, r))
+		return false;
+	out->before = arena_str(arena, before);
+	out->after = arena_str(arena, s->name);
+	return true;
+}
+
+static size_t apply_all(const struct rewrite *r, struct subject *s, struct applied *applied)
 {
 	size_t n = 0;
 
 	vec_for_each (&r->rules, rule) {
-		if (n == REWRITE_APPLIED_MAX || !apply(s, *rule))
+		if (n == REWRITE_APPLIED_MAX || !apply_noted(s, *rule, &applied[n]))
 			continue;
-		applied[n++] = *rule;
+		n++;
 		if (!(*rule)->goes_on)
 			break;
 	}
@@ -122,9 +139,9 @@ static bool follow_alias(struct query *q, const struct asked *a)
 	for (size_t i = a->n; i > 0; i--) {
 		struct query_question ask = {.type = q->msg.qtype};
 
-		if (a->applied[i - 1]->kind != RULE_CNAME)
+		if (a->applied[i - 1].rule->kind != RULE_CNAME)
 			continue;
-		ask.name = rewrite_alias(q, a->applied[i - 1]);
+		ask.name = rewrite_alias(q, a->applied[i - 1].rule);
 		if (ask.name == NULL || ask.type == TYPE_CNAME)
 			continue;
 		if (query_sub(q, ask, on_target, (void *)(uintptr_t)ask.name) == 0)

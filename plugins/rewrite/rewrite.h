@@ -20,7 +20,14 @@
 #define REWRITE_APPLIED_MAX 32u /* rules that one question may go through */
 #define REWRITE_VALUE_MAX 512u /* octets of an EDNS option */
 
-enum match_kind { MATCH_EXACT, MATCH_PREFIX, MATCH_SUFFIX, MATCH_SUBSTRING, MATCH_REGEX };
+enum match_kind {
+	MATCH_EXACT,
+	MATCH_PREFIX,
+	MATCH_SUFFIX,
+	MATCH_SUBSTRING,
+	MATCH_REGEX,
+	MATCH_DOMAIN, /* the name and those below it; no rule says so */
+};
 
 /* Which names, and what they become. Texts are in lower case; regex: {1} in to is a group. */
 struct matcher {
@@ -60,7 +67,14 @@ struct rule {
 	uint16_t from, to; /* type, class, rcode */
 	uint32_t ttl_min, ttl_max;
 	struct edns_rule *edns;
+	bool is_undone; /* name: in the answer, what it made becomes what there was again */
 	VEC(struct answer_rule) answers;
+};
+
+/* A rule that a question went through. */
+struct applied {
+	const struct rule *rule;
+	const char *before, *after; /* the name, for a rule that is undone */
 };
 
 struct rewrite {
@@ -96,14 +110,14 @@ bool matcher_has(const struct matcher *m, struct str name);
  * it, or it would get too long.
  */
 size_t matcher_apply(const struct matcher *m, struct str name, char *out);
-/* The rule that undoes an exact, prefix or suffix rule. */
+/* The rule that undoes a suffix rule. */
 struct matcher matcher_reverse(const struct matcher *m);
 /* Copy the options of q's OPT record (edns.c). */
 void subject_read_options(struct subject *s, const struct query *q);
 /* Apply an edns0 rule; false when there was nothing to do (edns.c). */
 bool subject_edit_options(struct subject *s, const struct edns_rule *r);
 /* Change the answer of q as the rules that applied say, the last one first (answer.c). */
-void rewrite_answer(struct query *q, const struct rule *const *applied, size_t n);
+void rewrite_answer(struct query *q, const struct applied *applied, size_t n);
 /*
  * Find an alias in the answer of q whose target a cname rule is about, point it to the rule's
  * target, and forget what follows; that target in the answer, or NULL when there is none

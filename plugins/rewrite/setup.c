@@ -108,11 +108,10 @@ static int read_answer(struct words *w, struct rule *r, struct err *e)
 	int rc;
 
 	if (take(w, "auto")) {
-		if (r->matcher.kind == MATCH_REGEX || r->matcher.kind == MATCH_SUBSTRING)
-			return wants(w,
-			        "`answer auto` cannot undo a regex or substring rule; say "
-			        "`answer name FROM TO`",
-			        e);
+		r->is_undone = r->matcher.kind != MATCH_SUFFIX;
+		if (r->is_undone)
+			return 0;
+		/* better than the name alone: all names with that end */
 		add_answer(r, ANSWER_NAME, matcher_reverse(&r->matcher));
 		add_answer(r, ANSWER_VALUE, matcher_reverse(&r->matcher));
 		return 0;
@@ -136,8 +135,7 @@ static int read_name(struct words *w, struct rule *r, struct err *e)
 
 	take_kind(w, 2, &kind);
 	rc = read_matcher(w, kind, true, &r->matcher, e);
-	if (rc == 0 && kind == MATCH_EXACT)
-		add_answer(r, ANSWER_NAME, matcher_reverse(&r->matcher));
+	r->is_undone = kind == MATCH_EXACT;
 	while (rc == 0 && left(w) > 0) {
 		if (!take(w, "answer"))
 			return args_error(
@@ -413,8 +411,8 @@ static void collect(struct words *w, const struct directive *d)
 	}
 }
 
-static int read_rule(struct rewrite *instance, struct chain *chain, const struct directive *d,
-        struct err *e)
+static int read_rule(
+        struct rewrite *instance, struct chain *chain, const struct directive *d, struct err *e)
 {
 	struct words w = {.d = d, .instance = instance, .chain = chain};
 	struct rule *r = mem_new(struct rule);
