@@ -25,6 +25,7 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
+trap : PIPE # a server may close a connection that the test still writes to; programs get the default
 
 # --- TAP
 

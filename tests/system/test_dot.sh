@@ -230,7 +230,8 @@ exec 5<>"/dev/tcp/127.0.0.1/$port"
 question 1 >&5
 is "$(timeout 4 cat <&5 2>/dev/null | grep -ao example | wc -l)" 1 "an idle TCP connection is closed in the time of 'timeouts'"
 exec 5<>"/dev/tcp/127.0.0.1/$port"
-for i in 1 2 3 4; do question $i; done >&5
+for i in 1 2 3 4; do question $i; done >"$workdir/four"
+cat "$workdir/four" >&5 # at once: it is closed after the second
 is "$(timeout 4 cat <&5 2>/dev/null | grep -ao example | wc -l)" 2 "and after maxtcpqueries"
 exec 5<&-
 corefile 10s >"$workdir/dot.corefile"
