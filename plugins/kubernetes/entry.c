@@ -430,17 +430,18 @@ static void add_imported(
 static void add_slice(struct builder *b, const struct slice_data *s)
 {
 	bool is_import = b->service->kind == OBJECT_IMPORT;
-	uint16_t ports;
+	uint16_t ports = 0; /* without ready endpoints its ports are no names */
 
 	/* an endpoint of no cluster would have a name that no other endpoint has */
 	if (is_import && s->cluster == NULL)
 		return;
-	ports = add_ports(b, &s->ports);
 	for (uint32_t p = 0; p < s->n_endpoints; p++) {
 		struct endpoint e = slice_endpoint(s, p);
 
 		if (!e.is_ready || (b->zone != NULL && !kube_is_in_zone(&e, b->zone)))
 			continue;
+		if (ports == 0)
+			ports = add_ports(b, &s->ports);
 		if (is_import)
 			add_imported(b, s->cluster, &e, ports);
 		else
