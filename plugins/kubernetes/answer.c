@@ -372,7 +372,7 @@ static void add_server_glue(
 	if (p.labels > p.key_labels) {
 		const struct kube_endpoint *at = kube_find_endpoint(entry, target, &n);
 
-		for (unsigned i = 0; at != NULL && i < n; i++)
+		for (unsigned i = 0; at != NULL && i < n && i < MAX_GLUE; i++)
 			kube_add_endpoint(q, target, &at[i], ttl);
 		return;
 	}

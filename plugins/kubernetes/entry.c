@@ -185,14 +185,15 @@ const struct kube_endpoint *kube_find_endpoint(
 	const struct kube_entry *entry, const uint8_t *label, unsigned *n)
 {
 	uint32_t at = lower_bound(entry, label), end = at;
+	const struct kube_endpoint *all = entry->endpoints;
 
-	while (end < entry->n_endpoints && compare_label(entry->endpoints[end].label, label) == 0)
+	*n = 1;
+	if (at == entry->n_endpoints || compare_label(all[at].label, label) != 0)
+		return find_plain(entry, label);
+	while (end < entry->n_endpoints && all[end].label == all[at].label)
 		end++;
 	*n = end - at;
-	if (*n > 0)
-		return &entry->endpoints[at];
-	*n = 1;
-	return find_plain(entry, label);
+	return &all[at];
 }
 
 /*
@@ -519,6 +520,9 @@ static size_t merge_endpoint(struct builder *b, size_t n, const struct kube_endp
 		return n;
 	}
 	b->endpoints.at[n] = *p;
+	/* endpoints of one name have one text, which is quick to compare */
+	if (last != NULL && last->label != NULL && strcmp(last->label, p->label) == 0)
+		b->endpoints.at[n].label = last->label;
 	return n + 1;
 }
 

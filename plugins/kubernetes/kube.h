@@ -83,7 +83,7 @@ struct kube_ports {
  * imported services have names of two labels; here they are one text, "CLUSTER.ENDPOINT".
  */
 struct kube_endpoint {
-	const char *label; /* folded; NULL: the address with dashes */
+	const char *label; /* folded, one text for all of that name; NULL: the address with dashes */
 	struct ip ip;
 	uint16_t ports; /* index of its list in the entry */
 } __attribute__((packed, aligned(4))); /* there may be a quarter of a million */

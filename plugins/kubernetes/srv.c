@@ -153,7 +153,7 @@ static bool add_cluster_srv(
 
 static bool same_name(const struct kube_endpoint *a, const struct kube_endpoint *b)
 {
-	return a->label != NULL && b->label != NULL && strcmp(a->label, b->label) == 0;
+	return a->label != NULL && a->label == b->label;
 }
 
 /* The endpoints that a question is about: all of a service, or those of one name. */
@@ -284,15 +284,23 @@ struct round {
 	bool has_begun;
 };
 
+static size_t room_of(const struct query *q)
+{
+	return msg_reply_limit(&q->msg, q->transport, q->udp_cap);
+}
+
+/* Which of n records to begin with: any of them when they might not all fit. */
+static size_t start_of(size_t n, size_t room)
+{
+	/* a record has 16 octets at least */
+	return n > room / (RR_FIXED + 4) ? rand_below((uint32_t)n) : 0;
+}
+
 static struct round round_of(const struct query *q, struct span all)
 {
-	struct round r = {.all = all, .start = all.first,
-		.room = msg_reply_limit(&q->msg, q->transport, q->udp_cap)};
-	size_t n = (size_t)(all.end - all.first);
+	struct round r = {.all = all, .start = all.first, .room = room_of(q)};
 
-	/* a record has more than 16 octets: this many might not fit */
-	if (n > r.room / (RR_FIXED + 4))
-		r.start += rand_below((uint32_t)n);
+	r.start += start_of((size_t)(all.end - all.first), r.room);
 	while (r.start > all.first && same_name(r.start - 1, r.start))
 		r.start--;
 	return r;
@@ -320,6 +328,23 @@ struct named {
 	size_t at;
 };
 
+/* Addresses of a name, as many as there is room for behind so many octets; returns those then. */
+static size_t add_glue(
+	struct query *q, const struct rrset *set, const struct named *name, size_t used)
+{
+	const uint8_t *target = set->wire + name->at + RR_FIXED + SRV_FIXED;
+	size_t n = (size_t)(name->run.end - name->run.first), room = room_of(q);
+	size_t start = start_of(n, room);
+
+	for (size_t i = 0; i < n && used <= room; i++) {
+		const struct kube_endpoint *p = &name->run.first[(start + i) % n];
+
+		kube_add_endpoint(q, target, p, set->ttl);
+		used += RR_FIXED + p->ip.len;
+	}
+	return used;
+}
+
 static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct rrset_builder *b)
 {
 	struct span all = find_span(srv);
@@ -328,6 +353,7 @@ static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct
 	struct round r = round_of(q, all);
 	VEC(struct named) names = {NULL, 0, 0};
 	const struct rrset *set;
+	size_t used;
 
 	while (round_next(&r, b->wire.len)) {
 		size_t at = b->wire.len;
@@ -336,14 +362,12 @@ static bool add_endpoint_srv(struct query *q, const struct kube_srv *srv, struct
 			vec_push(&names, (struct named){r.run, at});
 	}
 	set = rrset_build_in(b, &q->arena);
+	used = set == NULL ? 0 : set->wire_len;
 	if (set != NULL)
 		answer_add(&q->answer, SECTION_ANSWER, set);
 	/* behind records that do not all fit there is no room for addresses */
-	if (set != NULL && set->wire_len > r.room)
-		names.len = 0;
 	vec_for_each(&names, n)
-		for (const struct kube_endpoint *p = n->run.first; p < n->run.end; p++)
-			kube_add_endpoint(q, set->wire + n->at + RR_FIXED + SRV_FIXED, p, set->ttl);
+		used = add_glue(q, set, n, used);
 	vec_free(&names);
 	return set != NULL;
 }
@@ -357,26 +381,57 @@ const struct rrset *kube_endpoint_addresses(
 	struct query *q, const struct kube_endpoint *at, unsigned n, uint32_t ttl)
 {
 	struct rrset_builder b = {.type = q->msg.qtype, .ttl = ttl, .arena = &q->arena};
+	size_t room = room_of(q), start = start_of(n, room);
 	unsigned len = octets_of(b.type);
 
-	for (unsigned i = 0; i < n; i++)
-		if (at[i].ip.len == len)
-			rrset_add(&b, at[i].ip.bytes, len);
+	for (size_t i = 0; i < n && b.wire.len <= room; i++) {
+		const struct kube_endpoint *p = &at[(start + i) % n];
+
+		if (p->ip.len == len)
+			rrset_add(&b, p->ip.bytes, len);
+	}
 	return rrset_build_in(&b, &q->arena);
+}
+
+static bool is_selected(struct selected *s, const struct kube_endpoint *p)
+{
+	return (s->srv->port.len == 0 && s->srv->protocol.len == 0) || ports_of(s, p) > 0;
+}
+
+/* Endpoints of an address that are looked at: it has a name or two. */
+#define SAME_IP_MAX 64u
+
+/* True for the first one of the endpoints with that address which are selected. */
+static bool is_first_with_ip(struct selected *s, const struct kube_endpoint *p)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < SAME_IP_MAX; i++) {
+		const struct kube_endpoint *other =
+			kube_next_with_ip(s->srv->entry, &p->ip, &at);
+
+		if (other == NULL || other == p)
+			return other == p;
+		if (is_selected(s, other))
+			return false;
+	}
+	return false;
 }
 
 const struct rrset *kube_port_addresses(struct query *q, const struct kube_srv *srv)
 {
 	struct rrset_builder b = {.type = q->msg.qtype, .ttl = srv->ttl, .arena = &q->arena};
-	unsigned len = octets_of(b.type);
-	struct round r = round_of(q, find_span(srv));
+	struct span all = find_span(srv);
+	size_t n = (size_t)(all.end - all.first), room = room_of(q), start = start_of(n, room);
 	struct selected s = {.srv = srv};
-	bool is_any = srv->port.len == 0 && srv->protocol.len == 0;
+	unsigned len = octets_of(b.type);
 
-	while (round_next(&r, b.wire.len))
-		for (const struct kube_endpoint *p = r.run.first; p < r.run.end; p++)
-			if (p->ip.len == len && (is_any || ports_of(&s, p) > 0))
-				rrset_add(&b, p->ip.bytes, len);
+	for (size_t i = 0; i < n && b.wire.len <= room; i++) {
+		const struct kube_endpoint *p = &all.first[(start + i) % n];
+
+		if (p->ip.len == len && is_selected(&s, p) && is_first_with_ip(&s, p))
+			rrset_add(&b, p->ip.bytes, len);
+	}
 	return rrset_build_in(&b, &q->arena);
 }
 
