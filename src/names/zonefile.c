@@ -11,7 +11,10 @@
 #include "base/num.h"
 #include "dns/rr.h"
 #include "dns/wire.h"
+#include "names/generate.h"
 #include "names/zonetext.h"
+
+#define GENERATED_MAX (1u << 20) /* octets that $GENERATE may add to a text that is no file */
 
 /* What all files of one zone share. */
 struct reader_state {
@@ -46,6 +49,7 @@ struct header {
 };
 
 static int read_source(struct source *s);
+static int take_line(struct source *s);
 
 static int fail(const struct source *s, const char *what, struct str token)
 {
@@ -154,6 +158,43 @@ static int take_include(struct source *s, struct str rest)
 	return rc;
 }
 
+/* The lines that a line stands for, one after the other in place of it. */
+static int generate(struct source *s, const struct generate *g, struct str line)
+{
+	int rc = 0;
+
+	for (uint64_t v = g->start; v <= g->stop && rc == 0; v += g->step) {
+		const char *why;
+
+		buf_clear(&s->line);
+		why = generate_line(&s->line, line, (uint32_t)v);
+		if (why == NULL && s->line.len > s->z->size_left)
+			why = "$GENERATE makes the zone too large";
+		if (why != NULL)
+			return fail(s, why, line);
+		s->z->size_left -= s->line.len;
+		rc = take_line(s);
+	}
+	return rc;
+}
+
+static int take_generate(struct source *s, struct str rest)
+{
+	struct str range = zonetext_word(&rest), line = str_trim(rest);
+	struct generate g;
+	char *copy;
+	int rc;
+
+	if (generate_range(range, &g) != 0)
+		return fail(s, "$GENERATE takes START-STOP or START-STOP/STEP, not", range);
+	if (line.len == 0 || line.at[0] == ' ')
+		return fail(s, "$GENERATE needs a name, a type and data", line);
+	copy = mem_dup(line.at, line.len); /* the lines come where this one is now */
+	rc = generate(s, &g, (struct str){copy, line.len});
+	free(copy);
+	return rc;
+}
+
 static int take_directive(struct source *s, struct str rest)
 {
 	struct str word = zonetext_word(&rest);
@@ -164,6 +205,8 @@ static int take_directive(struct source *s, struct str rest)
 		return take_ttl_directive(s, rest);
 	if (str_eq_nocase(word, STR("$INCLUDE")))
 		return take_include(s, rest);
+	if (str_eq_nocase(word, STR("$GENERATE")))
+		return take_generate(s, rest);
 	return fail(s, "unknown directive", word);
 }
 
@@ -387,6 +430,7 @@ struct tree *zonefile_parse(const char *name, struct str text, const uint8_t *or
 {
 	struct reader_state z = {.warnings = warnings, .e = e};
 
+	z.size_left = GENERATED_MAX;
 	if (text.len > ZONEFILE_SIZE_MAX) {
 		err_set(e, -EFBIG, "%s: larger than 64 MiB", name);
 		return NULL;

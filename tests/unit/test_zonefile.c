@@ -1,5 +1,7 @@
 #include "test.h"
 
+#include <stdio.h>
+
 #include "dns/rr.h"
 #include "names/zonefile.h"
 #include "names/zonefile_rr.h"
@@ -54,6 +56,28 @@ static void errors_name_file_line_and_reason(void **state)
 	                "z:2: domain name is longer than 255 octets"},
 	        {SOA "$INCLUDE /etc/passwd\n", "z:2: $INCLUDE is not allowed here '/etc/passwd'"},
 	        {SOA "$FOO bar\n", "z:2: unknown directive '$FOO'"},
+	        {SOA "$GENERATE 2-1 a$ A 192.0.2.$\n",
+	                "z:2: $GENERATE takes START-STOP or START-STOP/STEP, not '2-1'"},
+	        {SOA "$GENERATE 1-2/0 a$ A 192.0.2.$\n",
+	                "z:2: $GENERATE takes START-STOP or START-STOP/STEP, not '1-2/0'"},
+	        {SOA "$GENERATE 1 a$ A 192.0.2.$\n",
+	                "z:2: $GENERATE takes START-STOP or START-STOP/STEP, not '1'"},
+	        {SOA "$GENERATE 1-x a$ A 192.0.2.$\n",
+	                "z:2: $GENERATE takes START-STOP or START-STOP/STEP, not '1-x'"},
+	        {SOA "$GENERATE 0-65536 a$ A 192.0.2.1\n",
+	                "z:2: $GENERATE takes START-STOP or START-STOP/STEP, not '0-65536'"},
+	        {SOA "$GENERATE 1-2\n", "z:2: $GENERATE needs a name, a type and data"},
+	        {SOA "$GENERATE 250-260 a$ A 192.0.2.$\n", NULL},
+	        {SOA "$GENERATE 1-2 a${1 A 192.0.2.1\n",
+	                "z:2: $GENERATE takes ${OFFSET,WIDTH,BASE} with a base of d, o, x or X "
+	                "'a${1 A 192.0.2.1'"},
+	        {SOA "$GENERATE 1-2 a${1,2,y} A 192.0.2.1\n",
+	                "z:2: $GENERATE takes ${OFFSET,WIDTH,BASE} with a base of d, o, x or X "
+	                "'a${1,2,y} A 192.0.2.1'"},
+	        {SOA "$GENERATE 1-2 a${-2} A 192.0.2.1\n",
+	                "z:2: an offset of $GENERATE leads out of the numbers that there are "
+	                "'a${-2} A 192.0.2.1'"},
+	        {SOA "$GENERATE 1-2 a$ FOO x\n", "z:2: unknown record type 'FOO'"},
 	        {SOA "$TTL soon\n", "z:2: bad TTL 'soon'"},
 	        {SOA "$TTL\n", "z:2: bad TTL"},
 	        {SOA "$ORIGIN a..b\n", "z:2: domain name has an empty label"},
@@ -173,6 +197,42 @@ static void lines_quotes_escapes_and_comments_read_as_in_rfc_1035(void **state)
 	tree_free(t);
 }
 
+static void one_line_can_stand_for_many(void **state)
+{
+	static const char *const names[] = {"h1", "h2", "h3", "001", "003", "x0a", "x0b", "XF",
+	        "o7", "o10", "m9", "a$b", "c5d5"};
+	struct tree *t = parse("$TTL 60\n" SOA "$GENERATE 1-3 h$ A 192.0.2.$\n"
+	                       "$generate 1-4/2 ${0,3,d} 30 IN CNAME h$\n"
+	                       "$GENERATE 10-11 x${0,2,x} A 192.0.2.1\n"
+	                       "$GENERATE 14-14 X${+1,0,X} A 192.0.2.1\n"
+	                       "$GENERATE 7-8 o${0,0,o} ( A ; comment\n 192.0.2.1 )\n"
+	                       "$GENERATE 10-10 m${-1} A 192.0.2.1\n"
+	                       "$GENERATE 1-1 a\\$b A 192.0.2.1\n"
+	                       "$GENERATE 5-5 c$d${0} TXT \"$$ $ \\\"\"\n"
+	                       "\tA 192.0.2.77 ; same owner\n",
+	        "");
+	const struct rrset *s;
+	uint16_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s.example.org", names[i]);
+		if (set_at(t, text, TYPE_A) == NULL && set_at(t, text, TYPE_CNAME) == NULL)
+			fail_msg("%s", text);
+	}
+	assert_null(set_at(t, "h4.example.org", TYPE_A));
+	assert_null(set_at(t, "002.example.org", TYPE_CNAME));
+	s = set_at(t, "h3.example.org", TYPE_A)->set;
+	assert_memory_equal(rrset_rdata(s, 0, &n), "\300\0\2\3", 4);
+	assert_int_equal(set_at(t, "001.example.org", TYPE_CNAME)->set->ttl, 30);
+	s = set_at(t, "c5d5.example.org", TYPE_TXT)->set;
+	assert_memory_equal(rrset_rdata(s, 0, &n), "\5$ 5 \"", 6);
+	assert_non_null(set_at(t, "c5d5.example.org", TYPE_A));
+	tree_free(t);
+}
+
 static void included_files_are_found_beside_the_one_that_names_them(void **state)
 {
 	struct buf path = {0};
@@ -258,6 +318,7 @@ int main(void)
 	        cmocka_unit_test(a_set_gets_its_lowest_ttl),
 	        cmocka_unit_test(lines_quotes_escapes_and_comments_read_as_in_rfc_1035),
 	        cmocka_unit_test(a_record_alone_may_have_many_lines),
+	        cmocka_unit_test(one_line_can_stand_for_many),
 	        cmocka_unit_test(included_files_are_found_beside_the_one_that_names_them),
 	};
 
