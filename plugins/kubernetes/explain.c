@@ -352,12 +352,10 @@ static bool add_port_addresses(
 		return x->n_values > 0;
 	}
 	for (uint32_t i = 0; i < entry->n_endpoints; i++) {
-		struct explanation ports = {.n_values = 0};
+		const struct kube_endpoint *at = &entry->endpoints[i];
 
-		add_endpoint_ports(&ports, &entry->endpoints[i], srv);
-		if (ports.n_values > 0 && entry->endpoints[i].ip.len == len)
-			explain_add_value(x, "%s", ip_text(&entry->endpoints[i].ip, ip));
-		explanation_fini(&ports);
+		if (at->ip.len == len && kube_takes_address(srv, at))
+			explain_add_value(x, "%s", ip_text(&at->ip, ip));
 	}
 	return x->n_values > 0;
 }

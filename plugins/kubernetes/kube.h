@@ -83,7 +83,7 @@ struct kube_ports {
  * imported services have names of two labels; here they are one text, "CLUSTER.ENDPOINT".
  */
 struct kube_endpoint {
-	const char *label; /* folded, one text for all of that name; NULL: the address with dashes */
+	const char *label; /* folded, one text for all of a name; NULL: the address with dashes */
 	struct ip ip;
 	uint16_t ports; /* index of its list in the entry */
 } __attribute__((packed, aligned(4))); /* there may be a quarter of a million */
@@ -295,6 +295,8 @@ bool kube_add_srv(struct query *q, const struct kube_srv *srv);
  * (srv.c).
  */
 const struct rrset *kube_port_addresses(struct query *q, const struct kube_srv *srv);
+/* True when that takes the address from this endpoint: of several with it, the first (srv.c). */
+bool kube_takes_address(const struct kube_srv *srv, const struct kube_endpoint *p);
 /* The same of n endpoints, which share a name (srv.c). */
 const struct rrset *kube_endpoint_addresses(
 	struct query *q, const struct kube_endpoint *at, unsigned n, uint32_t ttl);

@@ -418,6 +418,13 @@ static bool is_first_with_ip(struct selected *s, const struct kube_endpoint *p)
 	return false;
 }
 
+bool kube_takes_address(const struct kube_srv *srv, const struct kube_endpoint *p)
+{
+	struct selected s = {.srv = srv};
+
+	return is_selected(&s, p) && is_first_with_ip(&s, p);
+}
+
 const struct rrset *kube_port_addresses(struct query *q, const struct kube_srv *srv)
 {
 	struct rrset_builder b = {.type = q->msg.qtype, .ttl = srv->ttl, .arena = &q->arena};

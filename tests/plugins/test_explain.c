@@ -41,6 +41,21 @@ static const char objects[] =
 	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: db-2, "
 	"namespace: data, labels: {kubernetes.io/service-name: db}}\naddressType: IPv6\nendpoints:\n"
 	"- {addresses: ['fd00::1']}\nports: [{name: admin, port: 9, protocol: SCTP}, {port: 10}]\n"
+	/* an address of two names, in slices of other ports; a port of no ready endpoint */
+	"---\napiVersion: v1\nkind: Service\nmetadata: {name: twice, namespace: data}\n"
+	"spec: {clusterIP: None, selector: {a: b}, ports: [{name: pg, port: 1}]}\n"
+	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: twice-1, "
+	"namespace: data, labels: {kubernetes.io/service-name: twice}}\naddressType: IPv4\n"
+	"endpoints: [{addresses: [10.0.3.1]}, {addresses: [10.0.3.2], hostname: db-0}]\n"
+	"ports: [{name: pg, port: 5432, protocol: TCP}]\n"
+	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: twice-2, "
+	"namespace: data, labels: {kubernetes.io/service-name: twice}}\naddressType: IPv4\n"
+	"endpoints: [{addresses: [10.0.3.1], hostname: named}, {addresses: [10.0.3.2], hostname: "
+	"db-1}]\nports: [{name: pg, port: 5432, protocol: TCP}, {name: http, port: 80}]\n"
+	"---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: twice-3, "
+	"namespace: data, labels: {kubernetes.io/service-name: twice}}\naddressType: IPv4\n"
+	"endpoints: [{addresses: [10.0.3.3], conditions: {ready: false}}]\n"
+	"ports: [{name: dns, port: 53, protocol: UDP}]\n"
 	/* headless without a ready endpoint; without any */
 	"---\napiVersion: v1\nkind: Service\nmetadata: {name: jobs, namespace: data}\n"
 	"spec: {clusterIP: None, selector: {a: c}, ports: [{port: 1}]}\n"
@@ -389,7 +404,7 @@ static void compare_all(struct fixture *f)
 		"eu-1a.pin.zone."};
 	static const char *const services[] = {"web.shop", "bare.shop", "db.data", "jobs.data",
 		"none.data", "pay.shop", "payip.shop", "paybad.shop", "no.shop", "web.nope",
-		"10-0-0-1.shop", "10-9-9-9.shop", "shop", "data", "nope", "farweb.shop",
+		"10-0-0-1.shop", "10-9-9-9.shop", "shop", "data", "twice.data", "nope", "farweb.shop",
 		"fardb.data", "farnone.data"};
 	static const char *const zones[] = {"cluster", "clusterset"};
 	static const char *const kinds[] = {"svc.", "pod.", "dns.", ""};
