@@ -4,21 +4,20 @@
  */
 #include "plugin.h"
 
-static int say_why(const struct setup *s, const char *name, const char *why, struct err *e)
+static int say_why(const struct setup *s, const char *name, const char *why)
 {
 	const struct directive *d = s->first;
-	int rc = args_once(s->block, name, e);
 
-	if (rc == 0)
-		log_info(NULL, "%s:%u - plugin '%s' is accepted and does nothing: %s", d->file,
-		        d->line, name, why);
-	return rc;
+	log_info(NULL, "%s:%u - plugin '%s' is accepted and does nothing: %s", d->file, d->line,
+	        name, why);
+	return 0;
 }
 
 #define ACCEPTED(plugin_name, why)                                     \
 	static int plugin_name##_setup(struct setup *s, struct err *e) \
 	{                                                              \
-		return say_why(s, #plugin_name, (why), e);             \
+		(void)e;                                               \
+		return say_why(s, #plugin_name, (why));                \
 	}                                                              \
 	const struct plugin plugin_name##_plugin = {                   \
 	        .name = #plugin_name, .setup = plugin_name##_setup}

@@ -17,10 +17,10 @@ static int setup(struct setup *s, struct err *e)
 	static const char rdata[] = "\15ANY obsoleted\14See RFC 8482";
 	struct rrset_builder b = {.type = TYPE_HINFO, .ttl = HINFO_TTL};
 	struct any *a;
-	int rc = args_once(s->block, "any", e);
+	int rc;
 
-	if (rc == 0)
-		rc = args_count(s->first, 0, 0, e);
+	s->first = args_first(s->block, "any");
+	rc = args_count(s->first, 0, 0, e);
 	if (rc == 0)
 		rc = args_no_block(s->first, e);
 	if (rc != 0)

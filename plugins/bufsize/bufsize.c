@@ -12,10 +12,10 @@ struct bufsize {
 static int setup(struct setup *s, struct err *e)
 {
 	struct bufsize conf = {.size = QUERY_UDP_MAX}, *b;
-	int rc = args_once(s->block, "bufsize", e);
+	int rc;
 
-	if (rc == 0)
-		rc = args_count(s->first, 0, 1, e);
+	s->first = args_first(s->block, "bufsize");
+	rc = args_count(s->first, 0, 1, e);
 	if (rc == 0)
 		rc = args_no_block(s->first, e);
 	if (rc == 0 && s->first->arg_count == 1)

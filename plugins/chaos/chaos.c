@@ -68,12 +68,12 @@ static struct rrset *authors_text(const struct directive *d)
 	return rrset_build(&b);
 }
 
-static int check(const struct setup *s, struct err *e)
+static int check(struct setup *s, struct err *e)
 {
-	int rc = args_once(s->block, "chaos", e);
+	int rc;
 
-	if (rc == 0)
-		rc = args_no_block(s->first, e);
+	s->first = args_first(s->block, "chaos");
+	rc = args_no_block(s->first, e);
 	if (rc == 0)
 		rc = args_count(s->first, 0, 1 + AUTHORS_MAX, e);
 	for (size_t i = 0; rc == 0 && i < s->first->arg_count; i++)

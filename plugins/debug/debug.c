@@ -11,10 +11,10 @@ static atomic_uint started;
 
 static int setup(struct setup *s, struct err *e)
 {
-	int rc = args_once(s->block, "debug", e);
+	int rc;
 
-	if (rc == 0)
-		rc = args_count(s->first, 0, 0, e);
+	s->first = args_first(s->block, "debug");
+	rc = args_count(s->first, 0, 0, e);
 	if (rc == 0)
 		rc = args_no_block(s->first, e);
 	if (rc == 0)

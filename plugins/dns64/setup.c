@@ -47,11 +47,11 @@ static const struct arg_option options[] = {
 int dns64_setup(struct setup *s, struct err *e)
 {
 	struct dns64 *d = mem_new(struct dns64);
-	int rc = args_once(s->block, "dns64", e);
+	int rc;
 
+	s->first = args_last(s->block, "dns64");
 	must(cidr_parse(STR("64:ff9b::/96"), &d->prefix) == 0);
-	if (rc == 0)
-		rc = args_count(s->first, 0, 1, e);
+	rc = args_count(s->first, 0, 1, e);
 	if (rc == 0 && s->first->arg_count == 1)
 		rc = read_prefix(d, s->first, e);
 	if (rc == 0)

@@ -87,12 +87,12 @@ static int setup(struct setup *s, struct err *e)
 	static const uint8_t a[] = {192, 0, 2, 53};
 	static const uint8_t aaaa[] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53};
 	struct erratic *x = mem_new(struct erratic);
-	int rc = args_once(s->block, "erratic", e);
+	int rc;
 
+	s->first = args_last(s->block, "erratic");
 	x->delay_ms = DELAY_MS;
 	x->drop = s->first->has_block ? 0 : AMOUNT;
-	if (rc == 0)
-		rc = args_count(s->first, 0, 0, e);
+	rc = args_count(s->first, 0, 0, e);
 	if (rc == 0)
 		rc = args_options(s->first, options, x, e);
 	if (rc != 0) {

@@ -50,10 +50,9 @@ static int setup(struct setup *s, struct err *e)
 		{.name = NULL},
 	};
 	struct health *h;
-	int rc = args_once(s->block, "health", e);
+	int rc;
 
-	if (rc != 0)
-		return rc;
+	s->first = args_last(s->block, "health");
 	h = mem_new(struct health);
 	h->loop = s->loop;
 	h->limit = (struct log_limit){.rate = 1, .burst = 1};

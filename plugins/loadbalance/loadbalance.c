@@ -147,12 +147,12 @@ static int setup(struct setup *s, struct err *e)
 		{.name = NULL},
 	};
 	struct loadbalance *lb = mem_new(struct loadbalance);
-	int rc = args_once(s->block, "loadbalance", e);
+	int rc;
 
+	s->first = args_first(s->block, "loadbalance");
 	lb->reload_ms = RELOAD_DEFAULT_MS;
 	lb->loop = s->loop;
-	if (rc == 0)
-		rc = read_policy(lb, s->first, e);
+	rc = read_policy(lb, s->first, e);
 	if (rc == 0)
 		rc = args_options(s->first, options, lb, e);
 	if (rc == 0 && lb->path != NULL && lb->prefer_len > 0)

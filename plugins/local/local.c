@@ -78,11 +78,11 @@ static int setup(struct setup *s, struct err *e)
 	        {.name = NULL},
 	};
 	struct local *l = mem_new(struct local);
-	int rc = args_once(s->block, "local", e);
+	int rc;
 
+	s->first = args_last(s->block, "local");
 	l->takes_prefix = true;
-	if (rc == 0)
-		rc = args_count(s->first, 0, 0, e);
+	rc = args_count(s->first, 0, 0, e);
 	if (rc == 0)
 		rc = args_options(s->first, options, l, e);
 	if (rc != 0) {

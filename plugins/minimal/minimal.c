@@ -10,10 +10,10 @@
 static int setup(struct setup *s, struct err *e)
 {
 	static char instance;
-	int rc = args_once(s->block, "minimal", e);
+	int rc;
 
-	if (rc == 0)
-		rc = args_count(s->first, 0, 0, e);
+	s->first = args_first(s->block, "minimal");
+	rc = args_count(s->first, 0, 0, e);
 	if (rc == 0)
 		rc = args_no_block(s->first, e);
 	s->instance = &instance; /* no state */

@@ -60,10 +60,10 @@ static int setup(struct setup *s, struct err *e)
 	        {.name = "maxtcpqueries", .min_args = 1, .max_args = 1, .set = set_messages},
 	        {.name = NULL},
 	};
-	int rc = args_once(s->block, "timeouts", e);
+	int rc;
 
-	if (rc == 0)
-		rc = args_count(s->first, 0, 0, e);
+	s->first = args_last(s->block, "timeouts");
+	rc = args_count(s->first, 0, 0, e);
 	if (rc == 0 && s->first->line_count == 0)
 		return args_error(s->first, e,
 		        "no timeouts given; write 'read', 'write', 'idle' or 'maxtcpqueries' in "

@@ -60,6 +60,33 @@ int args_once(const struct server_block *b, const char *name, struct err *e)
 	return args_error(second, e, "this plugin can only be used once per Server Block");
 }
 
+static const struct directive *choose(
+	const struct server_block *b, const char *name, bool takes_last)
+{
+	const struct directive *chosen = block_find(b, name, NULL), *other = chosen;
+
+	while (other != NULL && (other = block_find(b, name, other)) != NULL) {
+		const struct directive *unused = takes_last ? chosen : other;
+
+		chosen = takes_last ? other : chosen;
+		log_warning(NULL,
+			"%s:%u - plugin/%s is used more than once in the server block: what counts "
+			"is line %u of %s",
+			unused->file, unused->line, name, chosen->line, chosen->file);
+	}
+	return chosen;
+}
+
+const struct directive *args_first(const struct server_block *b, const char *name)
+{
+	return choose(b, name, false);
+}
+
+const struct directive *args_last(const struct server_block *b, const char *name)
+{
+	return choose(b, name, true);
+}
+
 static int fail_unknown(const struct directive *o, const struct arg_option *table, struct err *e)
 {
 	const char *names[MOST_OPTIONS + 1] = {NULL}, *near;

@@ -76,6 +76,13 @@ int args_no_block(const struct directive *d, struct err *e);
  */
 int args_once(const struct server_block *b, const char *name, struct err *e);
 /*
+ * Of the uses of name in b the one that counts, where CoreDNS starts with several: the first; a
+ * warning for each other. NULL when there is none.
+ */
+const struct directive *args_first(const struct server_block *b, const char *name);
+/* The same for names of which the last use counts. */
+const struct directive *args_last(const struct server_block *b, const char *name);
+/*
  * Call the table's setter for each line in the braces of d, in order; checks names and argument
  * counts before. Stops at the first error and returns its code.
  */

@@ -141,6 +141,39 @@ static void plugin_used_twice_is_refused_at_the_second_place(void **state)
 	corefile_free(c);
 }
 
+static struct buf warnings;
+
+static void keep_warning(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	(void)level;
+	buf_printf(&warnings, "%s\n", text);
+}
+
+static void where_coredns_takes_several_uses_one_counts(void **state)
+{
+	struct corefile *c = parse("health :1\nwhoami\nhealth :2\nwhoami\nhealth :3");
+	const struct server_block *b = &c->blocks[0];
+
+	(void)state;
+	log_set_sink(keep_warning, NULL);
+	assert_int_equal(args_first(b, "whoami")->line, 3);
+	assert_string_equal(directive_arg(args_last(b, "health"), 0), ":3");
+	assert_null(args_last(b, "errors"));
+	log_set_sink(NULL, NULL);
+	assert_string_equal(buf_text(&warnings), "[WARNING] Corefile:5 - plugin/whoami is used "
+	                                         "more than once in the server block: what counts "
+	                                         "is line 3 of Corefile\n"
+	                                         "[WARNING] Corefile:2 - plugin/health is used "
+	                                         "more than once in the server block: what counts "
+	                                         "is line 4 of Corefile\n"
+	                                         "[WARNING] Corefile:4 - plugin/health is used "
+	                                         "more than once in the server block: what counts "
+	                                         "is line 6 of Corefile\n");
+	buf_free(&warnings);
+	corefile_free(c);
+}
+
 static void numbers_ports_and_durations_are_read(void **state)
 {
 	struct corefile *c = parse("p 65536 8080 90s 15 0 x 1.5h");
@@ -279,6 +312,7 @@ int main(void)
 	        cmocka_unit_test(options_are_taken_in_order_from_a_table),
 	        cmocka_unit_test(wrong_options_give_uniform_errors),
 	        cmocka_unit_test(plugin_used_twice_is_refused_at_the_second_place),
+	        cmocka_unit_test(where_coredns_takes_several_uses_one_counts),
 	        cmocka_unit_test(numbers_ports_and_durations_are_read),
 	        cmocka_unit_test(words_addresses_and_blocks_are_read),
 	        cmocka_unit_test(zones_come_from_arguments_or_from_the_server_block),
