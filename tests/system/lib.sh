@@ -69,6 +69,17 @@ skip_all() {
 	exit 77
 }
 
+# need WORD...: programs that must be installed, and others by their paths that must be built.
+need() {
+	local p
+	for p; do
+		case $p in
+		*/*) [ -x "$p" ] || skip_all "$p is not built" ;;
+		*) command -v "$p" >/dev/null || skip_all "$p is not installed" ;;
+		esac
+	done
+}
+
 # The plan, and the exit status of the test.
 done_testing() {
 	echo "1..$tap_count"
@@ -127,7 +138,7 @@ spawn() {
 start_daemon() {
 	local name=$1
 	shift
-	[ -x "$seamark" ] || skip_all "$seamark is not built"
+	need "$seamark"
 	cat >"$workdir/$name.corefile"
 	spawn "$workdir/$name.log" "$seamark" -conf "$workdir/$name.corefile" "$@"
 	daemon=$spawned
@@ -193,3 +204,35 @@ ask_answer() { _dig "$@" +noall +answer | tr -s '\t ' ' ' | sort; }
 
 # The authority section, blanks squeezed.
 ask_authority() { _dig "$@" +noall +authority | tr -s '\t ' ' '; }
+
+# --- other servers, and the lab
+
+# nsd_server PORT [LINE...]: how a configuration of NSD begins that stays within $workdir.
+nsd_server() {
+	cat <<-EOT
+	server:
+	  server-count: 1
+	  ip-address: 127.0.0.1@$1
+	  username: ""
+	  database: ""
+	  pidfile: "$workdir/nsd.pid"
+	  zonelistfile: "$workdir/nsd.list"
+	  xfrdfile: "$workdir/nsd.xfrd"
+	  xfrdir: "$workdir"
+	  zonesdir: "$workdir"
+	  rrl-ratelimit: 0
+	EOT
+	shift
+	[ $# = 0 ] || printf '  %s\n' "$@"
+	printf 'remote-control:\n  control-enable: no\n'
+}
+
+# copy_lab FORWARD: zones/ with ports of its own goes to $workdir, its Corefile is $corefile; $port.
+# No one outside is asked: FORWARD is what sed does to a line of forward.
+copy_lab() {
+	port=$(free_port) corefile=$workdir/zones/lab/Corefile
+	cp -r "$srcdir/zones" "$workdir/zones"
+	chmod -R u+w "$workdir/zones"
+	sed -i "s/:1053/:$port/; s/:18080/:$(free_port)/; s/:18181/:$(free_port)/; s/:19153/:$(free_port)/
+		/^ *forward/$1; s/^\( *bind\).*/\1 127.0.0.1/" "$corefile"
+}

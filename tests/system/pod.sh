@@ -15,7 +15,7 @@ fi
 for tool in dig curl openssl ip nsenter; do
 	command -v $tool >/dev/null || skip_all "$tool is not installed"
 done
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need "$seamark"
 apisim=$(realpath "$builddir/tests/apisim/apisim")
 account=/var/run/secrets/kubernetes.io/serviceaccount
 

@@ -3,7 +3,7 @@
 # as connections close.
 . "$(dirname "$0")/lib.sh"
 
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need "$seamark"
 cp "$srcdir"/tests/data/wire/cluster.test.zone "$workdir"
 port=$(free_port)
 

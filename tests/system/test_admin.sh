@@ -3,7 +3,7 @@
 # and failed ones - and a shutdown with lameduck leave them as an operator expects.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
+need dig
 port=$(free_port)
 health=$(free_port)
 health2=$(free_port)
@@ -94,7 +94,7 @@ is "$(flat "$ready" /ready)" "HTTP/1.1 200 OK OK " "so is readiness"
 like "$(flat "$metrics" /metrics)" "HTTP/1.1 200 OK # HELP" "so are metrics"
 is "$(ask_status "$port" example.org A)" NOERROR "so is DNS"
 
-corefile "$health2" "" | sed 's/loadbalance/loadbalance weighted x/' >"$workdir/admin.corefile"
+corefile "$health2" "" | sed 's/loadbalance/loadbalance backwards/' >"$workdir/admin.corefile"
 reload
 like "$(tail -n 1 "$workdir/admin.log")" "reload failed: .*admin.corefile:[0-9]+ - plugin/loadbalance: " \
 	"a mistake is named with its line"

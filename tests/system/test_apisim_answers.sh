@@ -4,7 +4,7 @@
 # compared.
 . "$(dirname "$0")/lib.sh"
 
-command -v curl >/dev/null || skip_all "curl is not installed"
+need curl
 apisim=$(realpath "$builddir/tests/apisim/apisim")
 recorded=$srcdir/tests/data/apiserver
 api=$(free_port) control=$(free_port)

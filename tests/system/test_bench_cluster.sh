@@ -2,8 +2,7 @@
 # tests/bench/cluster.sh with a small cluster: every figure is there and could be right.
 . "$(dirname "$0")/lib.sh"
 
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-command -v curl >/dev/null || skip_all "curl is not installed"
+need "$seamark" curl
 for t in apisim/apisim bench/probe bench/gen; do
 	[ -x "$builddir/tests/$t" ] || skip_all "tests/$t is not built"
 done

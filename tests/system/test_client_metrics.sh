@@ -1,22 +1,9 @@
 #!/bin/bash
 # 1.12: pods of an API server that ask, and the metrics of its client
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-[ -x "$apisim" ] || skip_all "$apisim is not built"
-api=$(free_port) control=$(free_port) port=$(free_port) metrics=$(free_port)
-
-spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" --ports "$workdir/ports" \
-	--bookmark-ms 1000
-api_pid=$spawned
-wait_for 50 test -s "$workdir/ports" || skip_all "apisim did not start: $(cat "$workdir/apisim.log")"
-
-apply() { # objects on standard input
-	curl -s -o "$workdir/answer" -X POST --data-binary @- "http://127.0.0.1:$control/apisim/apply"
-}
+start_api
 apply <<EOT
 apiVersion: v1
 kind: Namespace
@@ -40,7 +27,7 @@ EOT
 start_daemon seamark -control off <<EOT
 .:$port {
     bind 127.0.0.1
-    prometheus 127.0.0.1:$metrics
+    prometheus 127.0.0.1:$http
     autopath @kubernetes
     kubernetes cluster.local {
         endpoint http://127.0.0.1:$api
@@ -51,7 +38,7 @@ EOT
 wait_answer "$port" web.shop.svc.cluster.local A
 ok "the server runs" || diag "$(cat "$workdir/seamark.log")"
 
-scrape() { curl -s "http://127.0.0.1:$metrics/metrics"; }
+scrape() { curl -s "http://127.0.0.1:$http/metrics"; }
 has() { grep -qE -- "$1" <<<"$(scrape)"; }
 client=coredns_kubernetes_rest_client
 

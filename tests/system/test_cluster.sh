@@ -3,25 +3,14 @@
 # seen at once, and the death of the API server changes no answer. Protobuf is spoken unless
 # APISIM_ARGS=--json-only is in the environment.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-await=$(realpath "$builddir/tests/system/await")
-api=$(free_port) control=$(free_port) port=$(free_port) ready=$(free_port)
 "$srcdir/tests/apisim/certs.sh" "$workdir/pki" "$api"
-
-service() { # NAME IP
-	printf 'apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop}\nspec: {clusterIP: %s, clusterIPs: [%s], ports: [{name: http, port: 80}]}\n' \
-		"$1" "$2" "$2"
-}
 
 cat >"$workdir/world.yaml" <<END
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
----
 $(service web 10.96.0.7)
 ---
 apiVersion: v1
@@ -38,28 +27,17 @@ endpoints:
 ports: [{name: pg, port: 5432, protocol: TCP}]
 END
 
-start_api() {
-	rm -f "$workdir/ports"
-	spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" --ports "$workdir/ports" \
-		--cert "$workdir/pki/server.crt" --key "$workdir/pki/server.key" \
-		--client-ca "$workdir/pki/ca.crt" --bookmark-ms 1000 --token secret-token ${APISIM_ARGS:-} "$@"
-	api_pid=$spawned
-	wait_for 50 test -s "$workdir/ports"
+start() {
+	start_api --cert "$workdir/pki/server.crt" --key "$workdir/pki/server.key" \
+		--client-ca "$workdir/pki/ca.crt" --token secret-token ${APISIM_ARGS:-} "$workdir/world.yaml"
 }
 
-apply() { # objects on standard input
-	curl -s -o "$workdir/answer" -X POST --data-binary @- "http://127.0.0.1:$control/apisim/apply"
-}
-
-remove() { # the Service named; standard input is not used
-	curl -s -o "$workdir/answer" -X DELETE \
-		"http://127.0.0.1:$control/apisim/objects?resource=services&namespace=shop&name=new"
-}
+remove_new() { remove new; }
 
 # The promise is 50 ms; on a machine that has no processor to spare only the order is checked.
 limit_ms=${SEEN_MS:-$(awk -v n="$(nproc)" '{ if ($1 > n + 1) print 1000; else print 50 }' /proc/loadavg)}
 
-# seen apply|remove NAME TYPE WANT DESCRIPTION: the change is in an answer within 50 ms
+# seen apply|remove_new NAME TYPE WANT DESCRIPTION: the change is in an answer within 50 ms
 seen() {
 	local verb=$1 name=$2 type=$3 want=$4 begin end ms
 	cat >"$workdir/change.yaml"
@@ -88,20 +66,20 @@ start_daemon cluster -workers 2 <<END
 .:$port {
 	bind 127.0.0.1
 	errors
-	ready 127.0.0.1:$ready
+	ready 127.0.0.1:$http
 	kubernetes cluster.local in-addr.arpa {
 		kubeconfig $workdir/pki/kubeconfig
 		pods verified
 	}
 }
 END
-wait_for 50 curl -s -o /dev/null "http://127.0.0.1:$ready/ready"
+wait_for 50 curl -s -o /dev/null "http://127.0.0.1:$http/ready"
 is "$(ask_status "$port" web.shop.svc.cluster.local A)" SERVFAIL "K49: SERVFAIL before the API server was seen"
 like "$(_dig "$port" web.shop.svc.cluster.local A +edns)" 'EDE: 14' "P1: which says that it is not ready"
-is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 503 "not ready either"
+is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$http/ready")" 503 "not ready either"
 
-start_api "$workdir/world.yaml"
-wait_for 100 curl -sf -o /dev/null "http://127.0.0.1:$ready/ready"
+start
+wait_for 100 curl -sf -o /dev/null "http://127.0.0.1:$http/ready"
 ok "ready when all kinds are read"
 before=$(answers)
 like "$before" '^10.96.0.7$' "a Service"
@@ -111,10 +89,10 @@ like "$before" '^NXDOMAIN$' "what does not exist"
 
 seen apply new.shop.svc.cluster.local A 10.96.0.8 "a Service is created" < <(service new 10.96.0.8)
 seen apply new.shop.svc.cluster.local A 10.96.0.9 "a Service is changed" < <(service new 10.96.0.9)
-seen remove new.shop.svc.cluster.local A NXDOMAIN "a Service is deleted" </dev/null
+seen remove_new new.shop.svc.cluster.local A NXDOMAIN "a Service is deleted" </dev/null
 seen apply 8.0.96.10.in-addr.arpa PTR new.shop.svc.cluster.local. \
 	"and its reverse name comes" < <(service new 10.96.0.8)
-remove
+remove new
 
 # Questions go on while the API server is killed, away, and back.
 (
@@ -129,8 +107,8 @@ asker=$!
 kill -9 "$api_pid"
 wait_gone "$api_pid" 50
 sleep 2
-is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ready/ready")" 200 "P2: still ready without it"
-start_api "$workdir/world.yaml"
+is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$http/ready")" 200 "P2: still ready without it"
+start
 sleep 3
 service back 10.96.0.10 | apply
 "$await" "$port" back.shop.svc.cluster.local A 10.96.0.10 40 >/dev/null

@@ -3,28 +3,18 @@
 # 15,000 pods. The goals are those of README.md in proportion: 60 MB with 250,000 endpoints, 90 MB
 # with 150,000 verified pods on top, of which the idle daemon has 12; reading takes little more.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
 endpoints_limit_kb=4800 pods_limit_kb=7800 # more than an empty cluster takes
 slack_kb=700 # arenas of the allocator; a tenth of a large cluster would not notice
-
-command -v curl >/dev/null || skip_all "curl is not installed"
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-[ -x "$apisim" ] || skip_all "apisim is not built"
 
 field_kb() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$daemon/status"; }
 
 # A cluster, and a daemon that has read it: NAME SERVICES ENDPOINTS PODS PODS_MODE
 settle() {
-	api=$(free_port) control=$(free_port) port=$(free_port)
-	rm -f "$workdir/ports"
-	spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" \
-		--ports "$workdir/ports" --bookmark-ms 1000
-	sim=$spawned
-	wait_for 50 test -s "$workdir/ports"
-	curl -s -o /dev/null -X POST \
-		"http://127.0.0.1:$control/apisim/generate?services=$2&endpoints=$3&pods=$4"
+	new_ports
+	start_api
+	ctl POST "generate?services=$2&endpoints=$3&pods=$4"
 	start_daemon "$1" -workers 2 <<END
 .:$port {
 	bind 127.0.0.1
@@ -43,8 +33,8 @@ log_has() { grep -q -- "$2" "$workdir/$1.log"; }
 
 leave() {
 	stop_daemon "$daemon"
-	kill "$sim"
-	wait_gone "$sim" 50
+	kill "$api_pid"
+	wait_gone "$api_pid" 50
 }
 
 # limit GOT MAX DESCRIPTION
@@ -72,13 +62,12 @@ limit "$((resident - empty))" $((pods_limit_kb + slack_kb)) "15000 pods more"
 limit "$peak" $((resident * 120 / 100 + slack_kb)) "at the peak of the start"
 # All watches end, and what happens before they can go on is forgotten: while the server stalls no
 # bookmark tells a watch a newer version.
-ctl() { curl -s -o /dev/null -X POST "$@"; }
-ctl "http://127.0.0.1:$control/apisim/stall?on=1"
-ctl "http://127.0.0.1:$control/apisim/close?reset=1"
-ctl "http://127.0.0.1:$control/apisim/apply" \
+ctl POST "stall?on=1"
+ctl POST "close?reset=1"
+ctl POST apply \
 	--data-binary '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"unseen"}}'
-ctl "http://127.0.0.1:$control/apisim/compact"
-ctl "http://127.0.0.1:$control/apisim/stall?on=0"
+ctl POST compact
+ctl POST "stall?on=0"
 # the watch that is too old, and the one that begins with everything
 relisted() {
 	curl -s "http://127.0.0.1:$control/apisim/state" |

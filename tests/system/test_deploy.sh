@@ -3,7 +3,7 @@
 # the server opens, the account that it runs as has the role, and systemd takes the unit.
 . "$(dirname "$0")/lib.sh"
 
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need "$seamark"
 deployment=$srcdir/deploy/deployment.yaml
 
 # --- the Deployment

@@ -3,8 +3,7 @@
 # told apart, and repaired where a file can do that.
 . "$(dirname "$0")/lib.sh"
 
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-command -v python3 >/dev/null || skip_all "python3 is not installed"
+need "$seamark" python3
 real=/run/systemd/resolve/resolv.conf
 
 # new_root NAME: an empty root directory, $root

@@ -3,14 +3,9 @@
 # are renewed while connections are open; clients that are slow, odd, or many.
 . "$(dirname "$0")/lib.sh"
 
-command -v kdig >/dev/null || skip_all "kdig is not installed"
-command -v openssl >/dev/null || skip_all "openssl is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need kdig openssl curl "$seamark"
 
 port=$(free_port) auth=$(free_port) metrics=$(free_port)
-while [ "$auth" = "$port" ]; do auth=$(free_port); done
-while [ "$metrics" = "$port" ] || [ "$metrics" = "$auth" ]; do metrics=$(free_port); done
 certs=$workdir/certs
 sh "$srcdir/tests/apisim/certs.sh" "$certs" >/dev/null 2>&1
 cp "$certs/server.crt" "$workdir/live.crt"

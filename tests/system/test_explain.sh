@@ -2,16 +2,10 @@
 # seamark explain and seamark names, asked of a running server, of a Corefile and of manifests.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 
-port=$(free_port)
-cp -r "$srcdir/zones" "$workdir/zones"
-chmod -R u+w "$workdir/zones"
-sed -i "s/:1053/:$port/; s/:18080/:$(free_port)/; s/:18181/:$(free_port)/; s/:19153/:$(free_port)/
-	/^ *forward/d; s/^\( *bind\).*/\1 127.0.0.1/" "$workdir/zones/lab/Corefile"
+copy_lab d
 manifests=$workdir/zones/lab/manifests
-corefile=$workdir/zones/lab/Corefile
 socket=$workdir/run/control.sock
 spawn "$workdir/lab.log" "$seamark" -conf "$corefile" -control "$socket"
 lab=$spawned

@@ -4,9 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 PATH=$PATH:/usr/sbin
-command -v nsd >/dev/null || skip_all "nsd is not installed"
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need nsd dig "$seamark"
 
 types="A AAAA NS SOA CNAME MX TXT SRV DS DNAME HTTPS TYPE65400"
 zones="example.org signed.example"
@@ -16,21 +14,7 @@ nsd_port=$(free_port)
 port=$(free_port)
 
 write_nsd_conf() {
-	cat <<-EOT
-	server:
-	  server-count: 1
-	  ip-address: 127.0.0.1@$nsd_port
-	  username: ""
-	  database: ""
-	  pidfile: "$workdir/nsd.pid"
-	  zonelistfile: "$workdir/nsd.list"
-	  xfrdfile: "$workdir/nsd.xfrd"
-	  xfrdir: "$workdir"
-	  zonesdir: "$workdir"
-	  rrl-ratelimit: 0
-	remote-control:
-	  control-enable: no
-	EOT
+	nsd_server "$nsd_port"
 	for z in $zones; do
 		printf 'zone:\n  name: %s\n  zonefile: %s\n' "$z" "$workdir/$z.zone"
 	done

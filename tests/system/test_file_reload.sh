@@ -3,8 +3,7 @@
 # symbolic links of a Kubernetes volume; what is broken changes nothing.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 
 port=$(free_port)
 zone() { printf '@ 60 SOA ns h %s 2 3 4 5\nwww 60 A %s\n' "$1" "$2"; }

@@ -3,8 +3,7 @@
 # what errors say.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 port=$(free_port)
 
 # run ARGUMENT...: to its end; $out, $err and $status.

@@ -4,11 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 
 up=$builddir/tests/system/upstream
-[ -x "$up" ] || skip_all "$up is not built"
+need "$up"
 
 port=$(free_port)
 a=$(free_port)
-while b=$(free_port); [ "$b" = "$a" ]; do :; done
+b=$(free_port)
 spawn "$workdir/a.log" "$up" "$a" 192.0.2.1
 spawn "$workdir/b.log" "$up" "$b" 192.0.2.2
 
@@ -118,7 +118,7 @@ stop_daemon "$daemon"
 
 # --- a resolver file that changes
 
-while cached=$(free_port); [ "$cached" = "$port" ]; do :; done
+cached=$(free_port)
 conf=$workdir/etc/resolv.conf
 mkdir -p "$workdir/etc" "$workdir/other"
 echo "nameserver 127.0.0.1:$a" >"$conf"

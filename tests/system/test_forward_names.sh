@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 up=$builddir/tests/system/upstream
-[ -x "$up" ] || skip_all "$up is not built"
+need "$up"
 
 port=$(free_port) names=$(free_port) a=$(free_port)
 spawn "$workdir/a.log" "$up" "127.0.0.1:$a" 192.0.2.1

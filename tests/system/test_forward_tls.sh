@@ -3,8 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 up=$builddir/tests/system/tls_upstream
-[ -x "$up" ] || skip_all "$up is not built"
-command -v openssl >/dev/null || skip_all "no openssl command"
+need "$up" openssl
 certs=$workdir/certs
 sh "$srcdir/tests/apisim/certs.sh" "$certs" >/dev/null 2>&1 || skip_all "cannot make certificates"
 

@@ -3,8 +3,7 @@
 # the same; changes and reloads are followed, and the serial never goes back.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 
 port=$(free_port)
 mkdir "$workdir/objects"

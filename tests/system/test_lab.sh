@@ -3,17 +3,11 @@
 # zones of RFC 6303 behind it, and changes while it runs.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 
-port=$(free_port)
-cp -r "$srcdir/zones" "$workdir/zones"
-chmod -R u+w "$workdir/zones"
-# ports of our own, no IPv6 where the machine has none, and no forwarder: a test asks nobody outside
-sed -i "s/:1053/:$port/; s/:18080/:$(free_port)/; s/:18181/:$(free_port)/; s/:19153/:$(free_port)/
-	/^ *forward/d; s/^\( *bind\).*/\1 127.0.0.1/" "$workdir/zones/lab/Corefile"
+copy_lab d
 cd /
-spawn "$workdir/lab.log" "$seamark" -conf "$workdir/zones/lab/Corefile"
+spawn "$workdir/lab.log" "$seamark" -conf "$corefile"
 wait_answer "$port" kubernetes.default.svc.cluster.local A
 ok "the lab starts from another directory" || diag "$(cat "$workdir/lab.log")"
 

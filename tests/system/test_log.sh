@@ -3,8 +3,7 @@
 # time has come, and everything as JSON when it is told to.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 
 # logged REGEXP: a line of the log fits
 log=$workdir/text.log

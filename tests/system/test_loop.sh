@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 up=$builddir/tests/system/upstream
-command -v dig >/dev/null || skip_all "dig is not installed"
+need dig
 [ -x "$seamark" ] && [ -x "$up" ] || skip_all "the daemon or the upstream is not built"
 a=$(free_port) b=$(free_port) good=$(free_port) metrics=$(free_port)
 

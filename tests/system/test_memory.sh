@@ -7,17 +7,11 @@ idle_limit_kb=16384 # of the figure that README.md gives
 growth_limit_kb=1024 # pools grow with what waits at once; a leak of 10 octets a question is more
 
 gen=$builddir/tests/bench/gen tcp_load=$builddir/tests/system/tcp_load
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need "$seamark"
 [ -x "$gen" ] && [ -x "$tcp_load" ] || skip_all "the load generators are not built"
-command -v dig >/dev/null || skip_all "dig is not installed"
+need dig
 
-port=$(free_port)
-cp -r "$srcdir/zones" "$workdir/zones"
-chmod -R u+w "$workdir/zones"
-# ports of our own; the forwarder leads to a port that refuses, so that no one outside is asked
-sed -i "s/:1053/:$port/; s/:18080/:$(free_port)/; s/:18181/:$(free_port)/; s/:19153/:$(free_port)/
-	s/^\( *forward\).*/\1 . 127.0.0.1:$(free_port)/; s/^\( *bind\).*/\1 127.0.0.1/" \
-	"$workdir/zones/lab/Corefile"
+copy_lab "s/forward.*/forward . 127.0.0.1:$(free_port)/"
 
 # every kind of answer: NAME TYPE RCODE ANCOUNT
 cat >"$workdir/names" <<'EOT'
@@ -69,7 +63,7 @@ reloads() {
 }
 reloaded() { [ "$(grep -c 'Reloading complete' "$workdir/log")" -ge "$1" ]; }
 
-spawn "$workdir/log" "$seamark" -conf "$workdir/zones/lab/Corefile" -workers 2
+spawn "$workdir/log" "$seamark" -conf "$corefile" -workers 2
 daemon=$spawned
 wait_answer "$port" kubernetes.default.svc.cluster.local A
 ok "the lab starts" || { diag "$(cat "$workdir/log")"; done_testing; }

@@ -2,12 +2,8 @@
 # 1.10: ServiceImports from API servers that have them in the new version, in the old one, or not at
 # all (yet): that is no error and keeps nothing from being answered.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-await=$(realpath "$builddir/tests/system/await")
 group=multicluster.x-k8s.io
 
 world() { # VERSION-OF-THE-IMPORTS
@@ -49,15 +45,10 @@ END
 
 # start NAME VERSION: an API server with that version of the resource, and a daemon
 start() {
-	api=$(free_port) control=$(free_port) port=$(free_port) http=$(free_port)
+	new_ports
 	world "$2" >"$workdir/$1.yaml"
-	rm -f "$workdir/ports"
-	spawn "$workdir/$1.apisim.log" "$apisim" --port "$api" --control "$control" \
-		--ports "$workdir/ports" --bookmark-ms 1000 \
-		--resource "$group/${2:-v1beta1}/serviceimports/ServiceImport" "$workdir/$1.yaml"
-	api_pid=$spawned
-	wait_for 50 test -s "$workdir/ports"
-	[ -n "$2" ] || ctl POST "http://127.0.0.1:$control/apisim/set?resource=serviceimports&absent=1"
+	start_api --resource "$group/${2:-v1beta1}/serviceimports/ServiceImport" "$workdir/$1.yaml"
+	[ -n "$2" ] || ctl POST "set?resource=serviceimports&absent=1"
 	start_daemon "$1" -workers 1 <<END
 .:$port {
 	bind 127.0.0.1
@@ -73,10 +64,6 @@ start() {
 END
 	wait_for 100 curl -sf -o /dev/null "http://127.0.0.1:$http/ready"
 	ok "$1: ready"
-}
-
-ctl() {
-	curl -s -o "$workdir/answer" -X "$@"
 }
 
 check() { # NAME
@@ -113,7 +100,7 @@ for version in v1beta1 v1alpha1; do
 	check $version
 	transferred $version
 	unlike "$(cat "$workdir/$version.log")" '(WARNING|ERROR)' "$version: no complaints"
-	ctl DELETE "http://127.0.0.1:$control/apisim/objects?resource=serviceimports&namespace=shop&name=far"
+	remove far serviceimports
 	wait_for 50 is_gone
 	ok "$version: changes are followed"
 	stop_daemon "$daemon"
@@ -127,15 +114,15 @@ is "$(ask_status "$port" far.shop.svc.clusterset.local A)" NXDOMAIN "absent: the
 unlike "$(cat "$workdir/absent.log")" '(WARNING|ERROR)' "absent: no complaints"
 like "$(cat "$workdir/absent.log")" 'the API server has no serviceimports; it is asked again' \
 	"absent: it is said once"
-ctl POST "http://127.0.0.1:$control/apisim/set?resource=serviceimports&absent=0"
-imports v1beta1 | ctl POST --data-binary @- "http://127.0.0.1:$control/apisim/apply"
+ctl POST "set?resource=serviceimports&absent=0"
+imports v1beta1 | apply
 "$await" "$port" far.shop.svc.clusterset.local A 10.112.0.1 30 >/dev/null
 ok "absent: found when it is there"
 check "then"
 
 # Without the right to read it the names of the set are not denied, those of the cluster are as ever.
 stop_daemon "$daemon"
-ctl POST "http://127.0.0.1:$control/apisim/set?resource=serviceimports&forbidden=1"
+ctl POST "set?resource=serviceimports&forbidden=1"
 start_daemon forbidden -workers 1 <"$workdir/absent.corefile"
 wait_answer "$port" nope.shop.svc.cluster.local A
 is "$(ask_status "$port" nope.shop.svc.cluster.local A)" NXDOMAIN "forbidden: the cluster is known"

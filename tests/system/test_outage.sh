@@ -4,20 +4,10 @@
 # whose answers are compared with what they may be: the state before or after, never another, never
 # none. OUTAGE_SECONDS=600 makes the outage ten minutes long, QPS the load.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-await=$(realpath "$builddir/tests/system/await")
-oracle=$(realpath "$builddir/tests/system/oracle")
-api=$(free_port) control=$(free_port) port=$(free_port) http=$(free_port)
+oracle=$builddir/tests/system/oracle
 outage_s=${OUTAGE_SECONDS:-12} qps=${QPS:-500}
-
-service() { # NAME IP
-	printf -- '---\napiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop}\nspec: {clusterIP: %s, clusterIPs: [%s], ports: [{name: http, port: 80}]}\n' \
-		"$1" "$2" "$2"
-}
 
 headless() { # NAME NUMBER
 	printf -- '---\napiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop}\nspec: {clusterIP: None, clusterIPs: [None], ports: [{name: pg, port: 5432}]}\n' "$1"
@@ -46,24 +36,6 @@ fixed_questions() {
 		echo "_pg._tcp.db-$i.shop.svc.cluster.local SRV"
 		echo "db-$i.shop.svc.cluster.local AAAA NODATA"
 	done
-}
-
-start_api() { # RV, MANIFEST...
-	local rv=$1
-	shift
-	rm -f "$workdir/ports"
-	spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" \
-		--ports "$workdir/ports" --bookmark-ms 1000 --rv "$rv" "$@"
-	api_pid=$spawned
-	wait_for 100 test -s "$workdir/ports"
-}
-
-ctl() {
-	curl -s -m 20 -o "$workdir/answer" -X "$@"
-}
-
-apply() {
-	ctl POST --data-binary @- "http://127.0.0.1:$control/apisim/apply"
 }
 
 rv_now() {
@@ -111,7 +83,7 @@ finish() {
 # The start.
 { fixed_world; service web 10.96.0.1; service old 10.96.0.100; } >"$workdir/first.yaml"
 { fixed_world; service web 10.96.0.2; service new 10.96.0.101; } >"$workdir/second.yaml"
-start_api 1000 "$workdir/first.yaml"
+start_api --rv 1000 "$workdir/first.yaml"
 start_daemon outage -workers 2 <<END
 .:$port {
 	bind 127.0.0.1
@@ -144,7 +116,7 @@ wait_gone "$api_pid" 50
 sleep "$outage_s"
 is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$((http + 1))/ready")" 200 "P2: ready without the API server"
 is "$(metric 'connected{resource="services"}')" 0 "P2: a metric tells that it is away"
-start_api 1000000 "$workdir/second.yaml"
+start_api --rv 1000000 "$workdir/second.yaml"
 since=$(now_ms)
 until_answer web.shop.svc.cluster.local A 10.96.0.2 30 "K05: what changed meanwhile is answered within 30 s of its return"
 "$await" "$port" old.shop.svc.cluster.local A NXDOMAIN 60 >/dev/null
@@ -157,12 +129,12 @@ new.shop.svc.cluster.local A 10.96.0.101;NXDOMAIN
 again.shop.svc.cluster.local A NXDOMAIN;10.96.0.102
 END
 sleep 3 # the watches have lasted
-ctl POST "http://127.0.0.1:$control/apisim/stall?on=1"
-ctl POST "http://127.0.0.1:$control/apisim/close"
+ctl POST "stall?on=1"
+ctl POST close
 { service web 10.96.0.3; service again 10.96.0.102; } | apply
-ctl DELETE "http://127.0.0.1:$control/apisim/objects?resource=services&namespace=shop&name=new"
-ctl POST "http://127.0.0.1:$control/apisim/compact"
-ctl POST "http://127.0.0.1:$control/apisim/stall?on=0"
+remove new
+ctl POST compact
+ctl POST "stall?on=0"
 since=$(now_ms)
 until_answer web.shop.svc.cluster.local A 10.96.0.3 20 "K35: a compacted history is listed again within 20 s"
 "$await" "$port" again.shop.svc.cluster.local A 10.96.0.102 30 >/dev/null
@@ -177,17 +149,17 @@ END
 sleep 1
 backup=$(rv_now)
 { service web 10.96.0.4; service later 10.96.0.103; } | apply
-ctl DELETE "http://127.0.0.1:$control/apisim/objects?resource=services&namespace=shop&name=again"
+remove again
 "$await" "$port" again.shop.svc.cluster.local A NXDOMAIN 10 >/dev/null
 sleep 2 # the oracle sees it, too
-ctl POST "http://127.0.0.1:$control/apisim/rewind?rv=$backup"
+ctl POST "rewind?rv=$backup"
 since=$(now_ms)
 until_answer later.shop.svc.cluster.local A NXDOMAIN 60 "K34: a restored backup is believed within 60 s"
 "$await" "$port" again.shop.svc.cluster.local A 10.96.0.102 20 >/dev/null
 finish "K34: etcd rewind: no answer missing, none wrong"
 
 # Lists again and again, while all is asked and endpoints change.
-ctl POST "http://127.0.0.1:$control/apisim/generate?services=100&endpoints=25"
+ctl POST "generate?services=100&endpoints=25"
 wait_for 300 answers_well "$port" _http._tcp.svc-99.ns-0.svc.cluster.local SRV
 ok "more services, which the oracle is to know"
 # after all these faults it may wait for up to a minute before it tries again
@@ -201,12 +173,12 @@ relist_under_load() {
 	local before
 	wait_for 700 watches_endpoints || return
 	before=$(lists_of_endpoints)
-	ctl POST "http://127.0.0.1:$control/apisim/churn?rate=300&seconds=4&prefix=ns-"
+	ctl POST "churn?rate=300&seconds=4&prefix=ns-"
 	sleep 0.5
-	ctl POST "http://127.0.0.1:$control/apisim/stall?on=1"
+	ctl POST "stall?on=1"
 	sleep 1
-	ctl POST "http://127.0.0.1:$control/apisim/compact"
-	ctl POST "http://127.0.0.1:$control/apisim/stall?on=0"
+	ctl POST compact
+	ctl POST "stall?on=0"
 	listed() { [ "$(lists_of_endpoints)" -gt "$before" ]; }
 	wait_for 700 listed
 }
@@ -230,7 +202,7 @@ wait_for 700 watches_endpoints
 begin storm <<'END'
 web.shop.svc.cluster.local A 10.96.0.3
 END
-ctl POST "http://127.0.0.1:$control/apisim/storm?count=10000&prefix=ns-"
+ctl POST "storm?count=10000&prefix=ns-"
 sleep 5
 stormed() { events=$(($(metric 'events_total{resource="endpointslices"}') - before)); [ "$events" -ge 10000 ]; }
 wait_for 300 stormed # both sides are slow with a sanitizer
@@ -258,9 +230,9 @@ web.shop.svc.cluster.local A 10.96.0.3;10.96.0.5
 again.shop.svc.cluster.local A 10.96.0.102;NXDOMAIN
 hidden.shop.svc.cluster.local A NXDOMAIN;10.96.0.104
 END
-ctl POST "http://127.0.0.1:$control/apisim/hide?count=3"
+ctl POST "hide?count=3"
 { service web 10.96.0.5; service hidden 10.96.0.104; } | apply
-ctl DELETE "http://127.0.0.1:$control/apisim/objects?resource=services&namespace=shop&name=again"
+remove again
 since=$(now_ms)
 until_answer web.shop.svc.cluster.local A 10.96.0.5 60 "K36: a silent gap is healed within 60 s"
 finish "K36: a silent gap: no answer missing, none wrong"

@@ -2,8 +2,7 @@
 # The daemon as a process: signals, and standard files that are closed. Flags are in test_flags.sh.
 . "$(dirname "$0")/lib.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 port=$(free_port)
 cd "$workdir" || exit 1
 

@@ -4,12 +4,10 @@
 . "$(dirname "$0")/lib.sh"
 
 gen=$builddir/tests/bench/gen tcp_load=$builddir/tests/system/tcp_load
-command -v dig >/dev/null || skip_all "dig is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need dig "$seamark"
 [ -x "$gen" ] && [ -x "$tcp_load" ] || skip_all "the load generators are not built"
 
 port=$(free_port) health=$(free_port)
-while [ "$health" = "$port" ]; do health=$(free_port); done
 cp -r "$srcdir/zones/lab/manifests" "$workdir/manifests"
 chmod -R u+w "$workdir/manifests"
 "$srcdir/tests/bench/mklab.sh" "$workdir/manifests" "$workdir" # $workdir/lab: names and answers

@@ -2,20 +2,17 @@
 # The plugin reload, 2.7 and 6.35: changed files are read by themselves, bad ones change nothing; and
 # a hundred reloads under load lose no question, no cached answer and no watch.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
 gen=$builddir/tests/bench/gen up=$builddir/tests/system/upstream
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-for p in "$seamark" "$gen" "$up" "$apisim"; do [ -x "$p" ] || skip_all "$p is not built"; done
-port=$(free_port) upstream=$(free_port) api=$(free_port) control=$(free_port) metrics=$(free_port)
+need "$gen" "$up"
+upstream=$(free_port)
 
 spawn "$workdir/upstream.log" "$up" "$upstream" 192.0.2.1
-spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" --ports "$workdir/ports"
-wait_for 50 test -s "$workdir/ports"
+start_api
 printf 'apiVersion: v1\nkind: %s\nmetadata: {name: %s%s}\n%s\n---\n' \
 	Namespace shop '' '' Service web ', namespace: shop' 'spec: {clusterIP: 10.96.0.7}' |
-	curl -s -o "$workdir/out" -X POST --data-binary @- "http://127.0.0.1:$control/apisim/apply"
+	apply
 
 # A volume of Kubernetes: the file is a link through ..data, which is swapped.
 publish() { # the Corefile on standard input
@@ -31,7 +28,7 @@ corefile() { # [LINE]
 	    bind 127.0.0.1
 	    errors
 	    reload 2s 0
-	    prometheus 127.0.0.1:$metrics
+	    prometheus 127.0.0.1:$http
 	    kubernetes cluster.local {
 	        endpoint http://127.0.0.1:$api
 	    }
@@ -45,7 +42,7 @@ corefile() { # [LINE]
 log_has() { grep -q "$1" "$workdir/log"; }
 count() { grep -c "$1" "$workdir/log"; }
 has_count() { [ "$(count "$1")" -ge "$2" ]; }
-metric() { curl -s -m 5 "http://127.0.0.1:$metrics/metrics" | grep "^$1" | head -n 1; }
+metric() { curl -s -m 5 "http://127.0.0.1:$http/metrics" | grep "^$1" | head -n 1; }
 
 echo "nsid one" >"$workdir/more"
 corefile | publish
@@ -86,7 +83,7 @@ is "$(count 'Reloading complete')" 3 "the old content again is nothing new"
 # --- a hundred reloads under load
 
 printf 'www.example. A\nweb.shop.svc.cluster.local. A\n' >"$workdir/names"
-watches() { curl -s -m 5 "http://127.0.0.1:$metrics/metrics" |
+watches() { curl -s -m 5 "http://127.0.0.1:$http/metrics" |
 	awk '/^coredns_kubernetes_rest_client_requests_total/ {n += $2} END {print n + 0}'; }
 asked=$(grep -c www.example "$workdir/upstream.log") before=$(watches)
 "$gen" -f "$workdir/names" -p "$port" -u 0 -t 12 -r 2000 -e >"$workdir/udp" &

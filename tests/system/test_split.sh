@@ -4,12 +4,12 @@
 . "$(dirname "$0")/lib.sh"
 
 up=$builddir/tests/system/upstream
-[ -x "$up" ] || skip_all "$up is not built"
+need "$up"
 
 port=$(free_port)
-while cached=$(free_port); [ "$cached" = "$port" ]; do :; done
+cached=$(free_port)
 a=$(free_port)
-while b=$(free_port); [ "$b" = "$a" ]; do :; done
+b=$(free_port)
 spawn "$workdir/a.log" "$up" "$a" 192.0.2.1
 spawn "$workdir/b.log" "$up" "$b" 192.0.2.2
 
@@ -140,7 +140,7 @@ is "$?" 0 "the daemon ends well"
 tls=$builddir/tests/system/tls_upstream
 certs=$workdir/certs
 if [ -x "$tls" ] && sh "$srcdir/tests/apisim/certs.sh" "$certs" >/dev/null 2>&1; then
-	while c=$(free_port); [ "$c" = "$a" ] || [ "$c" = "$b" ] || [ "$c" = "$port" ]; do :; done
+	c=$(free_port)
 	spawn "$workdir/c.log" "$tls" "$c" "$certs/server.crt" "$certs/server.key" 192.0.2.3
 	rm "$run"/resolve/netif/* "$run"/netif/links/*
 	printf 'nameserver 127.0.0.1:%s\n' "$a" >"$run/resolve/resolv.conf"

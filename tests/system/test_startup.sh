@@ -1,11 +1,8 @@
 #!/bin/bash
 # 1.7: a start without the API server: what the log says and when, /ready, and what is answered.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-api=$(free_port) port=$(free_port) http=$(free_port)
 
 start_daemon startup -workers 1 <<END
 .:$port {
@@ -37,13 +34,12 @@ is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$http/ready")" 50
 
 printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {clusterIP: 10.96.0.7, ports: [{port: 80}]}\n' \
 	>"$workdir/world.yaml"
-spawn "$workdir/apisim.log" "$apisim" --port "$api" --ports "$workdir/ports" "$workdir/world.yaml"
-apisim_pid=$spawned
+start_api "$workdir/world.yaml"
 wait_for 300 curl -sf -o /dev/null "http://127.0.0.1:$http/ready"
 ok "ready when the API server is there"
 is "$(ask "$port" web.shop.svc.cluster.local A)" 10.96.0.7 "names of the cluster are answered"
 is "$(ask_status "$port" nope.shop.svc.cluster.local A)" NXDOMAIN "or denied"
-stop_daemon "$apisim_pid"
+stop_daemon "$api_pid"
 is "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$http/ready")" 200 \
 	"ready, too, when it is lost again"
 is "$(ask "$port" web.shop.svc.cluster.local A)" 10.96.0.7 "with the last known answers"

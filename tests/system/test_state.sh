@@ -2,19 +2,13 @@
 # The state file: a daemon that is killed together with the API server answers at once when it
 # comes back alone, follows the API server when that comes back, and survives bad files and disks.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
-await=$(realpath "$builddir/tests/system/await")
-api=$(free_port) control=$(free_port) port=$(free_port) http=$(free_port)
 state=$workdir/state/cluster.state
 mkdir "$workdir/state"
 
-service() { # NAME IP
-	printf -- '---\napiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop, uid: 11111111-1111-1111-1111-0000000000%s}\nspec: {clusterIP: %s, clusterIPs: [%s], ports: [{name: http, port: 80}]}\n' \
-		"$1" "${2##*.}" "$2" "$2"
+with_uid() { # NAME IP
+	service "$1" "$2" ", uid: 11111111-1111-1111-1111-0000000000${2##*.}"
 }
 
 world() { # UID of kube-system
@@ -40,14 +34,6 @@ kind: Service
 metadata: {name: db, namespace: shop}
 spec: {clusterIP: None, clusterIPs: [None], ports: [{name: pg, port: 5432}]}
 END
-}
-
-start_api() {
-	rm -f "$workdir/ports"
-	spawn "$workdir/apisim.log" "$apisim" --port "$api" --control "$control" \
-		--ports "$workdir/ports" --bookmark-ms 1000 "$@"
-	api_pid=$spawned
-	wait_for 50 test -s "$workdir/ports"
 }
 
 corefile() { # options of the state file
@@ -91,7 +77,7 @@ log_has() {
 }
 
 # The file is written once all is known.
-{ world aaaaaaaa-0000-0000-0000-000000000001; service web 10.96.0.7; service old 10.96.0.6; } >"$workdir/world.yaml"
+{ world aaaaaaaa-0000-0000-0000-000000000001; with_uid web 10.96.0.7; with_uid old 10.96.0.6; } >"$workdir/world.yaml"
 start_api "$workdir/world.yaml"
 start_daemon first -workers 2 < <(corefile "$state")
 wait_for 100 test -s "$state"
@@ -134,7 +120,7 @@ ok "those that deny a name, too"
 like "$(metric age_seconds)" '^[0-9]+$' "and how old that is"
 
 # The API server comes back with changes.
-{ world aaaaaaaa-0000-0000-0000-000000000001; service web 10.96.0.9; service new 10.96.0.8; } >"$workdir/world.yaml"
+{ world aaaaaaaa-0000-0000-0000-000000000001; with_uid web 10.96.0.9; with_uid new 10.96.0.8; } >"$workdir/world.yaml"
 start_api "$workdir/world.yaml"
 "$await" "$port" web.shop.svc.cluster.local A 10.96.0.9 40 >/dev/null
 ok "a Service that was changed meanwhile is followed"

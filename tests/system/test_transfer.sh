@@ -2,39 +2,23 @@
 # Zones go to secondaries: dig and kdig read them whole and in part, NSD and Knot take them, are told
 # of changes and then hold what we answer; a reader that stops harms nobody.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cluster.sh"
 
 PATH=$PATH:/usr/sbin
-command -v dig >/dev/null || skip_all "dig is not installed"
-command -v curl >/dev/null || skip_all "curl is not installed"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
-apisim=$(realpath "$builddir/tests/apisim/apisim")
 services=${SERVICES:-400}
-port=$(free_port) refusing=$(free_port) nsd_port=$(free_port) knot_port=$(free_port)
-metrics=$(free_port)
-while [ "$knot_port" = "$nsd_port" ]; do knot_port=$(free_port); done
+refusing=$(free_port) nsd_port=$(free_port) knot_port=$(free_port)
 
 # --- the cluster and the server
 
-spawn "$workdir/apisim.log" "$apisim" --ports "$workdir/ports" --ring 20000 --bookmark-ms 1000
-wait_for 50 test -s "$workdir/ports"
-read -r api control <<<"$(grep -Eo '[0-9]+' "$workdir/ports" | tr '\n' ' ')"
+start_api --ring 20000
 
-control() { curl -sf -o "$workdir/answer" -X POST "$@" "http://127.0.0.1:$control/apisim/$what"; }
-generate() { what="generate?services=$services&endpoints=25" control; }
-churn() { what="churn?rate=$1&seconds=$2" control; }
-apply() { what=apply control --data-binary @-; }
-service() { # NAME IP
-	printf 'apiVersion: v1\nkind: Service\nmetadata: {name: %s, namespace: shop}\nspec: {clusterIP: %s, clusterIPs: [%s], ports: [{name: http, port: 80}]}\n' \
-		"$1" "$2" "$2"
-}
-
-generate
+churn() { ctl POST "churn?rate=$1&seconds=$2"; }
+ctl POST "generate?services=$services&endpoints=25"
 ok "a cluster of $services services" || { done_testing; }
 apply <<END
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
----
 $(service web 10.96.255.7)
 ---
 apiVersion: v1
@@ -76,7 +60,7 @@ start_daemon transfer -workers 1 <<END
 cluster.local:$port 10.in-addr.arpa:$port {
 	bind 127.0.0.1
 	errors
-	prometheus 127.0.0.1:$metrics
+	prometheus 127.0.0.1:$http
 	kubernetes {
 		endpoint http://127.0.0.1:$api
 	}
@@ -195,22 +179,7 @@ ok "contents that transfers have seen have serials of their own" || diag "$a, th
 tell() { diag "$1: $(tail -5 "$workdir/$1.log")"; }
 zones="cluster.local 10.in-addr.arpa example.org"
 write_nsd_conf() {
-	cat <<-EOT
-	server:
-	  server-count: 1
-	  ip-address: 127.0.0.1@$nsd_port
-	  username: ""
-	  database: ""
-	  pidfile: "$workdir/nsd.pid"
-	  zonelistfile: "$workdir/nsd.list"
-	  xfrdfile: "$workdir/nsd.xfrd"
-	  xfrdir: "$workdir"
-	  zonesdir: "$workdir"
-	  rrl-ratelimit: 0
-	  xfrd-reload-timeout: 0
-	remote-control:
-	  control-enable: no
-	EOT
+	nsd_server "$nsd_port" 'xfrd-reload-timeout: 0'
 	for z in $zones; do
 		cat <<-EOT
 		zone:
@@ -293,7 +262,6 @@ check_peers "after a transfer" 200
 
 apply <<END
 $(service web 10.96.255.17)
----
 $(service late 10.96.255.18)
 END
 sed -i 's/ 100 7200/ 101 7200/; s/192.0.2.2/192.0.2.3/; s/^mail.*/post A 192.0.2.4/' "$workdir/example.zone"
@@ -312,7 +280,7 @@ if [ -n "$peers" ]; then
 	check_peers "after 8 s of 200 changes a second" 120
 	like "$(cat "$log")" 'incremental transfer of [0-9]+ records of zone "cluster.local."' \
 		"secondaries were served changes"
-	like "$(curl -s "http://127.0.0.1:$metrics/metrics")" \
+	like "$(curl -s "http://127.0.0.1:$http/metrics")" \
 		'seamark_transfer_notifies_total\{.*result="accepted"\} [1-9]' "and acknowledged NOTIFY"
 fi
 
@@ -337,7 +305,7 @@ ok "1.11: a copy with its changes applied is the zone ($(wc -l <"$workdir/ixfr")
 # --- a reader that stops
 
 count() { # NAME [LABEL], summed over the server blocks
-	curl -s "http://127.0.0.1:$metrics/metrics" | grep "^seamark_transfer_$1{" | grep -F "${2:-}" |
+	curl -s "http://127.0.0.1:$http/metrics" | grep "^seamark_transfer_$1{" | grep -F "${2:-}" |
 		awk '{ n += $2 } END { print n + 0 }'
 }
 # with its length; several megabytes are more than the sockets hold for it
@@ -358,9 +326,9 @@ is "$(timeout 30 kdig @127.0.0.1 -p "$port" +timeout=20 -b 127.0.0.2 cluster.loc
 are_gone() { [ "$(count active)" = 0 ] && [ "$(count answers_total 'outcome="broken"')" -ge 4 ]; }
 wait_for 200 are_gone
 ok "it is disconnected, and no transfer is left over" ||
-	diag "$(curl -s "http://127.0.0.1:$metrics/metrics" | grep transfer)"
+	diag "$(curl -s "http://127.0.0.1:$http/metrics" | grep transfer)"
 exec 11>&-
-like "$(curl -s "http://127.0.0.1:$metrics/metrics")" 'outcome="refused"' "outcomes are counted"
+like "$(curl -s "http://127.0.0.1:$http/metrics")" 'outcome="refused"' "outcomes are counted"
 stop_daemon "$daemon"
 is "$?" 0 "the server ends cleanly"
 done_testing

@@ -3,8 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 probe=${WIRE:-$builddir/tests/system/wire}
-[ -x "$probe" ] || skip_all "$probe is not built"
-[ -x "$seamark" ] || skip_all "$seamark is not built"
+need "$probe" "$seamark"
 
 cp "$srcdir"/tests/data/wire/*.zone "$workdir"
 sh "$srcdir/tests/data/wire/big.sh" >>"$workdir/cluster.test.zone"

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 probe=${WIRE:-$builddir/tests/system/wire}
-[ -x "$probe" ] || skip_all "$probe is not built"
+need "$probe"
 peer=${1:-nsd}
 shift
 cp "$srcdir"/tests/data/wire/*.zone "$workdir"
@@ -13,27 +13,13 @@ port=$(free_port)
 PATH=$PATH:/usr/sbin
 
 nsd_conf() {
-	cat <<-EOT
-	server:
-	  server-count: 1
-	  ip-address: 127.0.0.1@$port
-	  ip-address: ::1@$port
-	  username: ""
-	  database: ""
-	  pidfile: "$workdir/nsd.pid"
-	  zonelistfile: "$workdir/nsd.list"
-	  xfrdfile: "$workdir/nsd.xfrd"
-	  xfrdir: "$workdir"
-	  zonesdir: "$workdir"
-	  nsid: "ascii_wire-probe"
-	  rrl-ratelimit: 0
-	  answer-cookie: yes
-	  tcp-count: 1000
-	  ipv4-edns-size: 1232
-	  ipv6-edns-size: 1232
-	remote-control:
-	  control-enable: no
-	EOT
+	nsd_server "$port" \
+		"ip-address: ::1@$port" \
+		'nsid: "ascii_wire-probe"' \
+		'answer-cookie: yes' \
+		'tcp-count: 1000' \
+		'ipv4-edns-size: 1232' \
+		'ipv6-edns-size: 1232'
 	for z in "$workdir"/*.zone; do
 		printf 'zone:\n  name: %s\n  zonefile: %s\n' "$(basename "$z" .zone)" "$z"
 	done
