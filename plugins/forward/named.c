@@ -110,6 +110,7 @@ static uint64_t ttl_ms(const struct lookup_result *r)
 static void on_result(void *arg, const struct lookup_result *r)
 {
 	struct forward_named *n = arg;
+	bool was_empty = n->rule->set->len == 0;
 
 	n->lookup = NULL;
 	if (r->len == 0) {
@@ -123,6 +124,8 @@ static void on_result(void *arg, const struct lookup_result *r)
 	n->known->len = r->len;
 	memcpy(n->known->addrs, r->addrs, r->len * sizeof(r->addrs[0]));
 	forward_publish(n->rule);
+	if (was_empty) /* failures for want of a server are no news any more */
+		forward_tell_followers(n->rule->forward);
 	wait_ms(n, ttl_ms(r));
 }
 

@@ -187,12 +187,19 @@ start_daemon late <<END
     bind 127.0.0.1
     forward . $conf
 }
+.:$cached {
+    bind 127.0.0.1
+    cache
+    forward . $conf
+}
 END
 wait_for 50 grep -q Seamark "$workdir/late.log"
 is "$(ask_status "$port" try.example A)" SERVFAIL "without its file it starts, and fails what is outside"
+is "$(ask_status "$cached" try.example A)" SERVFAIL "as it does with a cache"
 echo "nameserver 127.0.0.1:$a" >"$conf"
 becomes 192.0.2.1
 ok "until the file comes"
+is "$(ask "$cached" try.example A)" 192.0.2.1 "and that there was no server is not remembered"
 like "$(cat "$workdir/late.log")" "upstream servers of \. changed: 127.0.0.1:$a" "which is logged"
 stop_daemon "$daemon"
 

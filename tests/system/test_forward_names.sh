@@ -60,6 +60,7 @@ is "$?" 0 "the daemon ends well"
 start_daemon nobody <<END
 .:$port {
     bind 127.0.0.1
+    cache
     forward . dns.test:$a {
         resolver 127.0.0.1:$names
     }
@@ -68,6 +69,22 @@ END
 wait_for 50 grep -q "cannot look up the upstream server dns.test: .*it is not used until that works" "$workdir/nobody.log"
 ok "the server starts without its upstream"
 is "$(ask_status "$port" www.example A)" SERVFAIL "and answers SERVFAIL"
+forward_pid=$daemon
+start_daemon names-again <<END
+.:$names {
+    bind 127.0.0.1
+    hosts $workdir/hosts {
+        ttl 1
+    }
+}
+END
+for i in $(seq 100); do
+	[ "$(ask "$port" "before$i.example" A)" = 192.0.2.2 ] && break
+	last=$i
+	sleep 0.1
+done
+is "$(ask "$port" "before$last.example" A)" 192.0.2.2 "until it is known; what failed for want of it is not remembered"
 stop_daemon "$daemon"
+stop_daemon "$forward_pid"
 
 done_testing
