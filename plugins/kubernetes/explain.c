@@ -596,7 +596,7 @@ static void explain_reverse(const struct kube_place *p, struct explanation *x)
 		return;
 	}
 	arena_init(&arena);
-	explain_address(p, &ip, kube_owners_ptr(p->k, &ip, &arena), x);
+	explain_address(p, &ip, kube_owners_ptr(p->k, &ip, SIZE_MAX, &arena), x);
 	arena_reset(&arena);
 }
 

@@ -127,7 +127,7 @@ static void list_address(struct explain_names *l, const struct kube *k, const st
 	arena_init(&arena);
 	name_from_addr(&name, ip->len == 4 ? AF_INET : AF_INET6, ip->bytes);
 	if (is_in_reverse_zone(k, &name))
-		explain_add_records(l, name.wire, kube_owners_ptr(k, ip, &arena));
+		explain_add_records(l, name.wire, kube_owners_ptr(k, ip, SIZE_MAX, &arena));
 	arena_reset(&arena);
 }
 

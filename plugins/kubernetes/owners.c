@@ -201,20 +201,14 @@ static void add_name(struct rrset_builder *b, const struct kube_entry *entry, co
 	rrset_add(b, name, n);
 }
 
-static void add_names(struct rrset_builder *b, const struct kube_entry *entry, const struct ip *ip,
-	enum claim claim)
+static void add_endpoint_names(
+	struct rrset_builder *b, const struct kube_entry *entry, const struct ip *ip, size_t room)
 {
 	uint8_t labels[KUBE_LABELS_MAX];
 	const struct kube_endpoint *p;
 	unsigned at = 0;
 
-	if (claim == OWN_ADDRESS || claim == IMPORTED_ADDRESS) {
-		/* a service's own address has one name */
-		if (b->count == 0)
-			add_name(b, entry, NULL, 0);
-		return;
-	}
-	while ((p = kube_next_with_ip(entry, ip, &at)) != NULL)
+	while (b->wire.len <= room && (p = kube_next_with_ip(entry, ip, &at)) != NULL)
 		add_name(b, entry, labels, kube_write_label(labels, p->label, &p->ip));
 }
 
@@ -230,7 +224,8 @@ const struct kube_entry *kube_owners_next(
 	return entry;
 }
 
-const struct rrset *kube_owners_ptr(const struct kube *k, const struct ip *ip, struct arena *arena)
+const struct rrset *kube_owners_ptr(
+	const struct kube *k, const struct ip *ip, size_t room, struct arena *arena)
 {
 	struct rrset_builder b = {.type = TYPE_PTR, .ttl = k->options.ttl, .arena = arena};
 	const struct kube_entry *entry;
@@ -243,9 +238,14 @@ const struct rrset *kube_owners_ptr(const struct kube *k, const struct ip *ip, s
 		best = claim < best ? claim : best;
 	}
 	for (struct addr_walk w = {NULL, 0};
-		best != NONE && (entry = kube_owners_next(&k->owners, ip, &w)) != NULL;)
-		if (claim_of(entry, ip) == best)
-			add_names(&b, entry, ip, best);
+		best != NONE && (entry = kube_owners_next(&k->owners, ip, &w)) != NULL;) {
+		if (claim_of(entry, ip) != best)
+			continue;
+		if (best == ENDPOINT || best == IMPORTED_ENDPOINT)
+			add_endpoint_names(&b, entry, ip, room);
+		else if (b.count == 0) /* a service's own address has one name */
+			add_name(&b, entry, NULL, 0);
+	}
 	return rrset_build_in(&b, arena);
 }
 

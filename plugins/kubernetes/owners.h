@@ -36,10 +36,11 @@ void kube_owners_fini(struct kube_owners *o);
 void kube_owners_replace(struct kube *k, struct kube_entry *old, struct kube_entry *entry);
 /*
  * The PTR records of an address, in the arena, or NULL. What this cluster calls it counts more
- * than what the others do, and the name of a service more than those of endpoints. Any thread.
+ * than what the others do, and the name of a service more than those of endpoints. With more than
+ * room octets of records the others are left out. Any thread.
  */
 const struct rrset *kube_owners_ptr(
-	const struct kube *k, const struct ip *ip, struct arena *arena);
+	const struct kube *k, const struct ip *ip, size_t room, struct arena *arena);
 /*
  * Walk the entries of services that have an address, as their own or of an endpoint: start with
  * a zeroed walk; NULL at the end. The caller makes sure that the entry has it. Any thread.

@@ -28,7 +28,10 @@ enum verdict kube_reverse(struct kube *k, const struct kube_zone *z, struct quer
 	struct ip ip = {0};
 
 	ip.len = (uint8_t)name_to_addr(q->folded, ip.bytes);
-	ptr = ip.len == 0 ? NULL : kube_owners_ptr(k, &ip, &q->arena);
+	ptr = ip.len == 0
+		? NULL
+		: kube_owners_ptr(k, &ip, msg_reply_limit(&q->msg, q->transport, q->udp_cap),
+			  &q->arena);
 	if (ptr == NULL)
 		return answer_none(k, z, q);
 	if (q->msg.qtype != TYPE_PTR)

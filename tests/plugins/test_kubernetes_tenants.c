@@ -222,12 +222,33 @@ static void a_name_of_thousands_of_endpoints_is_answered_in_part(void **state)
 	close_kube(&r);
 }
 
+static void an_address_of_thousands_of_names_is_answered_in_part(void **state)
+{
+	struct buf text = {0};
+	struct rig r;
+
+	(void)state;
+	open_kube(&r, "cluster.local in-addr.arpa", "");
+	add_service(&text, "evil", "names", "None");
+	begin_slice(&text, "evil", "names", 0);
+	buf_str(&text, "ports: [{name: p, port: 80}], endpoints: [");
+	for (unsigned i = 0; i < 5000; i++)
+		buf_printf(&text, "{hostname: x%u, addresses: [10.0.0.5]}, ", i);
+	buf_str(&text, "]}\n");
+	apply(&r, &text);
+	assert_in_range(records_of(&r, "5.0.0.10.in-addr.arpa", TYPE_PTR), 5, 50);
+	assert_non_null(strstr(ask(&r, "5.0.0.10.in-addr.arpa", TYPE_PTR), "NOERROR aa tc\n"));
+	buf_free(&text);
+	close_kube(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_takes_the_reverse_name_of_a_service),
 		cmocka_unit_test(the_time_of_a_question_does_not_grow_with_ports),
 		cmocka_unit_test(a_name_of_thousands_of_endpoints_is_answered_in_part),
+		cmocka_unit_test(an_address_of_thousands_of_names_is_answered_in_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
