@@ -56,6 +56,17 @@ int query_sub(struct query *q, struct query_question question,
 	return 0;
 }
 
+/* Records of an answer, and what says how long there is none (RFC 2308 2). */
+static bool is_merged(const struct query *child, const struct answer_ref *ref)
+{
+	uint16_t rcode = child->answer.rcode;
+
+	if (ref->section == SECTION_ANSWER)
+		return true;
+	return ref->section == SECTION_AUTHORITY && ref->set->type == TYPE_SOA &&
+		(rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN);
+}
+
 void query_merge(struct query *q, const struct query *child, const uint8_t *target)
 {
 	const struct answer *a = &child->answer;
@@ -70,8 +81,8 @@ void query_merge(struct query *q, const struct query *child, const uint8_t *targ
 	for (unsigned i = 0; i < a->count; i++) {
 		const struct answer_ref *ref = &a->refs[i];
 
-		if (ref->section == SECTION_ANSWER)
-			answer_add_owned(&q->answer, SECTION_ANSWER,
+		if (is_merged(child, ref))
+			answer_add_owned(&q->answer, ref->section,
 			        ref->owner == NULL ? target : ref->owner, ref->set);
 	}
 }
