@@ -28,14 +28,8 @@ static int read_options(struct setup *s, struct view *v, struct err *e)
 	        {.name = "expr", .min_args = 1, .max_args = ARGS_ANY, .set = add_condition},
 	        {.name = NULL},
 	};
-	int rc = args_options(s->first, options, v, e);
 
-	if (rc == 0 && v->conditions.len == 0)
-		return args_error(s->first, e,
-		        "'%s' has no condition; write one in braces: expr incidr(client_ip(), "
-		        "'10.0.0.0/8')",
-		        v->name);
-	return rc;
+	return args_options(s->first, options, v, e);
 }
 
 static int setup(struct setup *s, struct err *e)

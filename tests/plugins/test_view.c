@@ -170,6 +170,25 @@ static void a_question_of_the_server_is_the_clients_but_for_name_and_type(void *
 	rig_close(&r);
 }
 
+static void without_conditions_all_are_taken(void **state)
+{
+	static const char *const views[] = {"view a", "view a {\n}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+		struct query *q;
+		char text[64];
+		struct rig r;
+
+		snprintf(text, sizeof(text), ". {\n%s\n}", views[i]);
+		assert_int_equal(rig_open(&r, &view_plugin, text), 0);
+		q = rig_query(&r, &(struct rig_ask){.name = "a.", .type = TYPE_A});
+		assert_true(view_takes(r.setup.view, q));
+		query_release(q);
+		rig_close(&r);
+	}
+}
+
 /* --- mistakes ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -177,8 +196,6 @@ static const struct {
 } mistakes[] = {
         {"view {\nexpr true\n}", "Corefile:2 - plugin/view: wrong number of arguments"},
         {"view a b {\nexpr true\n}", "Corefile:2 - plugin/view: wrong number of arguments"},
-        {"view a", "Corefile:2 - plugin/view: 'a' has no condition; write one in braces: expr"},
-        {"view a {\n}", "Corefile:2 - plugin/view: 'a' has no condition"},
         {"view a {\nexpr\n}", "Corefile:3 - plugin/view: wrong number of arguments for 'expr'"},
         {"view a {\nwhen true\n}", "Corefile:3 - plugin/view: unknown property 'when'"},
         {"view a {\nexpr true\n}\nview b {\nexpr true\n}",
@@ -408,6 +425,7 @@ int main(void)
 	        cmocka_unit_test(all_lines_must_hold_and_quotes_keep_blanks),
 	        cmocka_unit_test(what_has_no_value_is_not_taken),
 	        cmocka_unit_test(a_question_of_the_server_is_the_clients_but_for_name_and_type),
+	        cmocka_unit_test(without_conditions_all_are_taken),
 	        cmocka_unit_test(mistakes_are_named_with_file_line_and_column),
 	        cmocka_unit_test(metrics_say_which_view),
 	        cmocka_unit_test(questions_are_counted_under_their_view),
