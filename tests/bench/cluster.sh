@@ -34,7 +34,8 @@ builddir=${BUILDDIR:-$top}
 seamark=${SEAMARK:-$builddir/seamark}
 apisim=$builddir/tests/apisim/apisim probe=$builddir/tests/bench/probe gen=$builddir/tests/bench/gen
 dir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-cluster.XXXXXX")
-daemon= sim=
+workdir=$dir daemon= sim=
+. "$top/tests/lib/port.sh"
 
 finish() {
 	local p
@@ -61,17 +62,6 @@ figure() {
 		awk "BEGIN { exit !($2 <= $4) }" && verdict=met
 	fi
 	printf '%-44s %10s %-6s %-14s %s\n' "$1" "$2" "$3" "$goal" "$verdict"
-}
-
-# A port that nothing listens on, below those that the kernel gives to clients.
-free_port() {
-	local p
-	while :; do
-		p=$((20000 + RANDOM % 10000))
-		cat /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-			grep -qi ":$(printf %04X "$p") " || break
-	done
-	echo "$p"
 }
 
 # --- the simulated API server

@@ -3,6 +3,8 @@
 # collected), $names, $rate, $each, $window, and start_server NAME.
 started=()
 policy=
+workdir=$dir
+. "$top/tests/lib/port.sh"
 
 finish() {
 	stop_server
@@ -51,17 +53,6 @@ build_tools() {
 			"$cc" -std=c11 -D_GNU_SOURCE -O2 -o "$dir/$t" "$here/$t.c" || return 1
 		fi
 	done
-}
-
-# UDP and TCP port that nothing listens on now.
-free_port() {
-	local p
-	while :; do
-		p=$((20000 + RANDOM % 30000))
-		cat /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-			grep -qi ":$(printf %04X "$p") " || break
-	done
-	echo "$p"
 }
 
 # Processes of the started server: all of its process group, without the shell that waits.

@@ -1,12 +1,15 @@
 #include "rig.h"
 
+#include <errno.h>
 #include <ldns/ldns.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "core/metadata.h"
 #include "dns/wire.h"
+#include "test.h"
 
 static void fill_setup(struct rig *r)
 {
@@ -76,7 +79,7 @@ void rig_close(struct rig *r)
 	buf_free(&r->text);
 }
 
-static void write_query(struct query *q, const struct rig_ask *ask)
+void rig_write(struct query *q, const struct rig_ask *ask)
 {
 	struct name n;
 	uint8_t *p = q->buf;
@@ -105,6 +108,31 @@ static void write_query(struct query *q, const struct rig_ask *ask)
 	q->wire_len = (size_t)(p - q->buf);
 }
 
+void rig_refuses(const struct plugin *plugin, const char *lines, const char *why)
+{
+	struct buf text = {0};
+	char by[64];
+	struct rig r;
+
+	snprintf(by, sizeof(by), " - plugin/%s: ", plugin->name);
+	buf_printf(&text, ". {\n%s\n}", lines);
+	assert_int_equal(rig_open(&r, plugin, buf_text(&text)), -EINVAL);
+	if (strstr(r.err.text, "Corefile:") == NULL || strstr(r.err.text, by) == NULL ||
+		strstr(r.err.text, why) == NULL)
+		fail_msg("%s: \"%s\" lacks \"%s\"", lines, r.err.text, why);
+	rig_close(&r);
+	buf_free(&text);
+}
+
+void rig_refuses_args(const struct plugin *plugin, const char *args, const char *why)
+{
+	struct buf lines = {0};
+
+	buf_printf(&lines, "%s %s", plugin->name, args);
+	rig_refuses(plugin, buf_text(&lines), why);
+	buf_free(&lines);
+}
+
 struct query *rig_query(struct rig *r, const struct rig_ask *ask)
 {
 	struct query *q = worker_query(&r->worker);
@@ -118,7 +146,7 @@ struct query *rig_query(struct rig *r, const struct rig_ask *ask)
 	q->server = &r->server;
 	q->chain = &r->chain;
 	q->group = &r->group;
-	write_query(q, ask);
+	rig_write(q, ask);
 	must(msg_parse(&q->msg, q->buf, q->wire_len) == MSG_ANSWER);
 	name_fold(q->folded, query_name(q), q->msg.qname_len);
 	return q;

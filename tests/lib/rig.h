@@ -41,6 +41,12 @@ struct rig_ask {
 int rig_open(struct rig *r, const struct plugin *plugin, const char *text);
 /* Detach, tear down and free everything. */
 void rig_close(struct rig *r);
+/* A server block of these lines is refused, with its line, by the plugin, for that reason. */
+void rig_refuses(const struct plugin *plugin, const char *lines, const char *why);
+/* The same for the plugin's name with these arguments. */
+void rig_refuses_args(const struct plugin *plugin, const char *args, const char *why);
+/* Write the question and its OPT into q. */
+void rig_write(struct query *q, const struct rig_ask *ask);
 /* A query that stands before the plugin's hooks; query_release() it. */
 struct query *rig_query(struct rig *r, const struct rig_ask *ask);
 /* Call the plugin's query hook. */

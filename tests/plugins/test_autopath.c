@@ -14,6 +14,8 @@
 #include "core/generation.h"
 #include "core/metrics.h"
 #include "dns/wire.h"
+#include "files.h"
+#include "rig.h"
 #include "test.h"
 
 extern const struct plugin autopath_plugin, kubernetes_plugin;
@@ -92,15 +94,6 @@ static void on_done(struct query *q)
 	current->done = q;
 }
 
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	must(f != NULL);
-	fputs(text, f);
-	fclose(f);
-}
-
 /* In text, %s is a resolv.conf with the search list. */
 static void open_fixture(struct fixture *f, const char *text, const char *search)
 {
@@ -149,16 +142,8 @@ static void close_fixture(struct fixture *f)
 static struct query *make_query(struct fixture *f, const char *name, const char *client)
 {
 	struct query *q = worker_query(&f->w);
-	struct name n;
 
-	must(name_from_text(&n, str_from(name), NULL) == 0);
-	memset(q->buf, 0, MSG_HEADER);
-	put16(q->buf + 2, FLAG_RD);
-	put16(q->buf + 4, 1);
-	memcpy(q->buf + MSG_HEADER, n.wire, n.len);
-	put16(q->buf + MSG_HEADER + n.len, TYPE_A);
-	put16(q->buf + MSG_HEADER + n.len + 2, CLASS_IN);
-	q->wire_len = MSG_HEADER + n.len + 4u;
+	rig_write(q, &(struct rig_ask){.name = name, .type = TYPE_A});
 	q->client.sa.sa_family = AF_UNSPEC;
 	if (client != NULL)
 		must(addr_from_text(&q->client, str_from(client), 40000) == 0);

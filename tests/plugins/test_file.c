@@ -6,6 +6,7 @@
 
 #include "base/rcu.h"
 #include "file/file.h"
+#include "files.h"
 #include "rig.h"
 
 extern const struct plugin file_plugin;
@@ -116,15 +117,6 @@ static void ds_of_a_zone_is_asked_of_its_parent(void **state)
 	assert_non_null(strstr(ask(&r, "child.example.org", TYPE_DS), " IN DS 12345 13 2 "));
 	assert_non_null(strstr(ask(&r, "child.example.org", TYPE_SOA), " IN SOA "));
 	rig_close(&r);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
 }
 
 static void a_bad_file_changes_nothing_and_a_new_serial_is_taken(void **state)

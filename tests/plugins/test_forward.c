@@ -9,11 +9,8 @@
 #include "core/zone_list.h"
 #include "base/rcu.h"
 #include "dns/wire.h"
-#include "fake_relay_io.h"
+#include "forward_rig.h"
 #include "forward/forward.h"
-#include "rig.h"
-
-extern const struct plugin forward_plugin;
 
 /* Text that stands for a much shorter name. */
 #define ESCAPES_20 "\\097\\097\\097\\097\\097"
@@ -50,34 +47,9 @@ static void on_send(const struct fake_sent *sent)
 
 static void start(struct rig *r, const char *rest)
 {
-	struct buf text = {0};
-
-	fake_net_reset();
-	fake_net.on_send = on_send;
 	is_silent = false;
 	done = 0;
-	buf_printf(&text, ".:53 {\n%s\n}\n", rest);
-	if (rig_open(r, &forward_plugin, buf_text(&text)) != 0)
-		fail_msg("%s", r->err.text);
-	r->worker.now_ns = fake_net.now_ns;
-	buf_free(&text);
-}
-
-static void finish(struct rig *r)
-{
-	rig_close(r);
-	fake_net_reset();
-}
-
-/* Let time pass for the network and for the worker. */
-static void pass(struct rig *r, uint64_t ms)
-{
-	worker_flush_now(&r->worker);
-	for (uint64_t i = 0; i < ms; i += 10) {
-		fake_advance(ms - i < 10 ? ms - i : 10);
-		r->worker.now_ns = fake_net.now_ns;
-		worker_flush_now(&r->worker);
-	}
+	forward_open(r, rest, on_send);
 }
 
 static struct query *ask(struct rig *r, const char *name)
@@ -98,13 +70,13 @@ static void a_question_is_forwarded_and_keeps_its_letters(void **state)
 	assert_true(r.chain.has_forwarder && r.chain.takes_any_class);
 	q = ask(&r, "WwW.example.org");
 	assert_int_equal(query_run(q), QUERY_PARKED);
-	pass(&r, 20);
+	forward_pass(&r, 20);
 	assert_int_equal(done, 1);
 	assert_string_equal(
 	        rig_answer(&r, q), "NOERROR aa ra\nWwW.example.org. 60 IN A 192.0.2.1\n--\n--\n");
 	assert_string_equal(q->answered_by, "forward");
 	query_release(q);
-	finish(&r);
+	forward_close(&r);
 }
 
 static void the_server_that_answered_is_metadata(void **state)
@@ -122,13 +94,13 @@ static void the_server_that_answered_is_metadata(void **state)
 		q = ask(&r, "www.example.org");
 		assert_int_equal(query_run(q), QUERY_PARKED);
 		assert_false(metadata_get(q, STR("forward/upstream"), &text));
-		pass(&r, 20);
+		forward_pass(&r, 20);
 		assert_int_equal(metadata_get(q, STR("forward/upstream"), &text), i);
 		query_release(q);
 		/* only from now on somebody asks for it */
 		metadata_want(&r.chain, STR("forward/upstream"));
 	}
-	finish(&r);
+	forward_close(&r);
 	zone_list_free(&zones);
 }
 
@@ -158,12 +130,12 @@ static void the_first_rule_that_takes_the_name_is_used(void **state)
 		enum query_state s = query_run(q);
 
 		port_asked = 0;
-		pass(&r, 20);
+		forward_pass(&r, 20);
 		assert_int_equal(port_asked, rows[i].port);
 		assert_int_equal(s, rows[i].port == 0 ? QUERY_ANSWERED : QUERY_PARKED);
 		query_release(q);
 	}
-	finish(&r);
+	forward_close(&r);
 }
 
 static void without_recursion_desired_nothing_is_forwarded(void **state)
@@ -178,7 +150,7 @@ static void without_recursion_desired_nothing_is_forwarded(void **state)
 	assert_int_equal(query_run(q), QUERY_ANSWERED);
 	assert_int_equal(q->answer.rcode, RCODE_REFUSED);
 	query_release(q);
-	finish(&r);
+	forward_close(&r);
 }
 
 static void questions_over_max_concurrent_are_refused_and_counted(void **state)
@@ -197,7 +169,7 @@ static void questions_over_max_concurrent_are_refused_and_counted(void **state)
 	}
 	assert_int_equal(q[2]->answer.rcode, RCODE_REFUSED);
 	query_release(q[2]);
-	pass(&r, 5000);
+	forward_pass(&r, 5000);
 	assert_int_equal(done, 2);
 	assert_string_equal(q[0]->reason, "read udp 192.0.2.53:53: i/o timeout");
 	assert_int_equal(q[0]->answer.ede, EDE_NO_REACHABLE);
@@ -213,7 +185,7 @@ static void questions_over_max_concurrent_are_refused_and_counted(void **state)
 	assert_non_null(strstr(buf_text(&b), "coredns_proxy_healthcheck_failures_total{"
 	                                     "proxy_name=\"forward\",to=\"192.0.2.53:53\"}"));
 	buf_free(&b);
-	finish(&r);
+	forward_close(&r);
 }
 
 static void one_client_cannot_have_all_the_room(void **state)
@@ -236,12 +208,12 @@ static void one_client_cannot_have_all_the_room(void **state)
 	        &r, &(struct rig_ask){"www.example.org", TYPE_A, .client = "10.1.2.3:4000"});
 	other->on_done = on_done;
 	assert_int_equal(query_run(other), QUERY_PARKED);
-	pass(&r, 5000);
+	forward_pass(&r, 5000);
 	assert_int_equal(done, N);
 	for (int i = 0; i < N; i++)
 		query_release(q[i]);
 	query_release(other);
-	finish(&r);
+	forward_close(&r);
 	free(q);
 }
 
@@ -257,9 +229,9 @@ static void a_cancelled_question_is_forgotten(void **state)
 	query_cancel(q);
 	assert_true(q->is_dropped);
 	query_release(q);
-	pass(&r, 50);
+	forward_pass(&r, 50);
 	assert_int_equal(done, 1);
-	finish(&r);
+	forward_close(&r);
 }
 
 static void mistakes_are_named(void **state)
@@ -339,7 +311,7 @@ static void servers_may_change_any_number_of_times(void **state)
 		is_silent = i % 10 == 3; /* and questions are out with servers that went */
 		port_asked = 0;
 		assert_int_equal(query_run(q), QUERY_PARKED);
-		pass(&r, 20);
+		forward_pass(&r, 20);
 		assert_int_equal(port_asked, 1000 + i);
 		if (is_silent)
 			query_cancel(q);
@@ -347,7 +319,7 @@ static void servers_may_change_any_number_of_times(void **state)
 		assert_true(rule->servers_len <= FORWARD_SERVERS_KEPT + 2 * RELAY_TARGETS_MAX);
 		rcu_quiescent_state();
 	}
-	finish(&r);
+	forward_close(&r);
 }
 
 static void every_option_is_read(void **state)
@@ -357,12 +329,12 @@ static void every_option_is_read(void **state)
 	(void)state;
 	start(&r, "forward . tls://9.9.9.9%dns.quad9.net tls://[2620:fe::fe%dns.quad9.net]:853 "
 	          "tls://1.1.1.1:8853 {\ntls\ntls_servername cloudflare-dns.com.\n}");
-	finish(&r);
+	forward_close(&r);
 	start(&r, "forward . 192.0.2.53 [2001:db8::53]:5353 dns://192.0.2.54 {\n"
 	          "except a.example b.example\nforce_tcp\nprefer_udp\nmax_fails 0\nexpire 20s\n"
 	          "max_concurrent 1000\npolicy round_robin\n"
 	          "health_check 1s no_rec domain example.org\n}");
-	finish(&r);
+	forward_close(&r);
 }
 
 int main(void)

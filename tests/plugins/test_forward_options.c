@@ -5,10 +5,7 @@
 
 #include "core/metrics.h"
 #include "dns/wire.h"
-#include "fake_relay_io.h"
-#include "rig.h"
-
-extern const struct plugin forward_plugin;
+#include "forward_rig.h"
 
 #define PORTS 5u
 
@@ -67,33 +64,9 @@ static void on_send(const struct fake_sent *sent)
 
 static void start(struct rig *r, const char *rest)
 {
-	struct buf text = {0};
-
-	fake_net_reset();
-	fake_net.on_send = on_send;
 	memset(asked_udp, 0, sizeof(asked_udp));
 	memset(asked_tcp, 0, sizeof(asked_tcp));
-	buf_printf(&text, ".:53 {\n%s\n}\n", rest);
-	if (rig_open(r, &forward_plugin, buf_text(&text)) != 0)
-		fail_msg("%s", r->err.text);
-	r->worker.now_ns = fake_net.now_ns;
-	buf_free(&text);
-}
-
-static void finish(struct rig *r)
-{
-	rig_close(r);
-	fake_net_reset();
-}
-
-static void pass(struct rig *r, uint64_t ms)
-{
-	worker_flush_now(&r->worker);
-	for (uint64_t i = 0; i < ms; i += 10) {
-		fake_advance(ms - i < 10 ? ms - i : 10);
-		r->worker.now_ns = fake_net.now_ns;
-		worker_flush_now(&r->worker);
-	}
+	forward_open(r, rest, on_send);
 }
 
 static void on_done(struct query *q)
@@ -113,7 +86,7 @@ static const char *answer(struct rig *r, const char *name, uint64_t ms)
 	done = 0;
 	q->on_done = on_done;
 	if (query_run(q) == QUERY_PARKED)
-		pass(r, ms);
+		forward_pass(r, ms);
 	else
 		done = 1;
 	if (done == 0) {
@@ -198,7 +171,7 @@ static void replies_choose_who_is_asked_next(void **state)
 		        answer(&r, "www.example.org", 2100));
 		snprintf(want, sizeof(want), "%s: %s", rows[i].title, rows[i].answer);
 		assert_string_equal(got, want);
-		finish(&r);
+		forward_close(&r);
 	}
 }
 
@@ -214,10 +187,10 @@ static void read_timeout_decides_when_the_next_server_is_asked(void **state)
 	start(&r,
 	        "forward . 192.0.2.1:1 192.0.2.1:2 {\n policy sequential\n read_timeout 100ms\n}");
 	assert_string_equal(answer(&r, "www.example.org", 130), "NOERROR 2");
-	finish(&r);
+	forward_close(&r);
 	start(&r, "forward . 192.0.2.1:1 192.0.2.1:2 {\n policy sequential\n read_timeout 2s\n}");
 	assert_string_equal(answer(&r, "www.example.org", 430), "NOERROR 2");
-	finish(&r);
+	forward_close(&r);
 }
 
 static void max_connect_attempts_limits_what_one_question_costs(void **state)
@@ -230,7 +203,7 @@ static void max_connect_attempts_limits_what_one_question_costs(void **state)
 	          "max_connect_attempts 2\n}");
 	assert_string_equal(answer(&r, "www.example.org", 2000), "SERVFAIL -");
 	assert_int_equal(asked_udp[1] + asked_udp[2] + asked_udp[3], 2);
-	finish(&r);
+	forward_close(&r);
 }
 
 static void with_failfast_nobody_waits_for_dead_servers(void **state)
@@ -243,9 +216,9 @@ static void with_failfast_nobody_waits_for_dead_servers(void **state)
 	assert_string_equal(answer(&r, "a.example.org", 5000), "SERVFAIL -");
 	assert_string_equal(answer(&r, "b.example.org", 0), "SERVFAIL -");
 	does[1] = "ok";
-	pass(&r, 1100); /* a probe is answered */
+	forward_pass(&r, 1100); /* a probe is answered */
 	assert_string_equal(answer(&r, "c.example.org", 20), "NOERROR 1");
-	finish(&r);
+	forward_close(&r);
 }
 
 static void max_idle_conns_closes_what_nobody_uses(void **state)
@@ -261,7 +234,7 @@ static void max_idle_conns_closes_what_nobody_uses(void **state)
 		assert_string_equal(answer(&r, name, 10), "NOERROR 1");
 		assert_true(fake_net.udp_open <= 2);
 	}
-	finish(&r);
+	forward_close(&r);
 }
 
 static void a_connection_ends_at_max_age(void **state)
@@ -278,7 +251,7 @@ static void a_connection_ends_at_max_age(void **state)
 	}
 	assert_int_equal(fake_net.tcp_opened, 2);
 	assert_int_equal(fake_net.tcp_open, 1);
-	finish(&r);
+	forward_close(&r);
 }
 
 static void queries_leave_from_the_source_address(void **state)
@@ -291,7 +264,7 @@ static void queries_leave_from_the_source_address(void **state)
 	start(&r, "forward . 192.0.2.1:1 {\n source_address 127.0.0.9\n}");
 	assert_string_equal(answer(&r, "www.example.org", 20), "NOERROR 1");
 	assert_string_equal(addr_to_text(text, &last.from), "127.0.0.9:0");
-	finish(&r);
+	forward_close(&r);
 }
 
 static void without_a_policy_the_nearest_servers_are_asked(void **state)
@@ -315,14 +288,14 @@ static void without_a_policy_the_nearest_servers_are_asked(void **state)
 		else
 			assert_true(asked_udp[1] <= 2 && asked_udp[2] > 20 && asked_udp[3] > 20);
 		asked_udp[1] = 0;
-		pass(&r, 10000); /* then it may have become nearer */
+		forward_pass(&r, 10000); /* then it may have become nearer */
 		for (int i = 0; i < 10; i++) {
 			snprintf(name, sizeof(name), "m%d.example.org", i);
 			answer(&r, name, 50);
 		}
 		if (!has_policy)
 			assert_true(asked_udp[1] <= 1);
-		finish(&r);
+		forward_close(&r);
 	}
 }
 
@@ -342,7 +315,7 @@ static void letters_are_sent_in_random_case_and_come_back(void **state)
 		        &r, &(struct rig_ask){.name = "WWW.abcdefghijkl.example", .type = TYPE_A});
 		q->on_done = on_done;
 		query_run(q);
-		pass(&r, 20);
+		forward_pass(&r, 20);
 		assert_string_equal(rig_answer(&r, q),
 		        "NOERROR ra\nWWW.abcdefghijkl.example. 60 IN A 192.0.2.1\n--\n--\n");
 		query_release(q);
@@ -353,7 +326,7 @@ static void letters_are_sent_in_random_case_and_come_back(void **state)
 	}
 	assert_int_equal(upper + lower, 20 * 22);
 	assert_true(upper > 150 && lower > 150);
-	finish(&r);
+	forward_close(&r);
 }
 
 static void a_server_that_changes_the_case_is_asked_by_tcp(void **state)
@@ -366,7 +339,7 @@ static void a_server_that_changes_the_case_is_asked_by_tcp(void **state)
 	assert_string_equal(answer(&r, "www.abcdefghijklmnop.example", 20), "NOERROR 1");
 	assert_int_equal(asked_udp[1], 1);
 	assert_int_equal(asked_tcp[1], 1);
-	finish(&r);
+	forward_close(&r);
 }
 
 /* --- mistakes --- */

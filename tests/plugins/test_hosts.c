@@ -6,6 +6,7 @@
 
 #include "base/rcu.h"
 #include "hosts/hosts.h"
+#include "files.h"
 #include "rig.h"
 
 extern const struct plugin hosts_plugin;
@@ -153,15 +154,6 @@ static void fallthrough_can_be_limited_to_zones(void **state)
 	open_hosts(&r, HOSTS " {\nfallthrough example.org\n}");
 	check(&r, rows, sizeof(rows) / sizeof(rows[0]));
 	rig_close(&r);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
 }
 
 static void a_changed_file_is_taken_and_a_lost_one_forgotten_not(void **state)

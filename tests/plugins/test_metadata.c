@@ -16,6 +16,7 @@
 #include "core/zone_list.h"
 #include "dns/rr.h"
 #include "dns/wire.h"
+#include "rig.h"
 #include "test.h"
 
 extern const struct plugin metadata_plugin, rewrite_plugin, kubernetes_plugin;
@@ -116,16 +117,8 @@ static void close_fixture(struct fixture *f)
 static const char *ask(struct fixture *f, const char *name, const char *client)
 {
 	struct query *q = worker_query(&f->w);
-	struct name n;
 
-	must(name_from_text(&n, str_from(name), NULL) == 0);
-	memset(q->buf, 0, MSG_HEADER);
-	put16(q->buf + 2, FLAG_RD);
-	put16(q->buf + 4, 1);
-	memcpy(q->buf + MSG_HEADER, n.wire, n.len);
-	put16(q->buf + MSG_HEADER + n.len, TYPE_A);
-	put16(q->buf + MSG_HEADER + n.len + 2, CLASS_IN);
-	q->wire_len = MSG_HEADER + n.len + 4u;
+	rig_write(q, &(struct rig_ask){.name = name, .type = TYPE_A});
 	if (client != NULL)
 		must(addr_from_text(&q->client, str_from(client), 40000) == 0);
 	else

@@ -221,18 +221,10 @@ static const struct {
 
 static void mistakes_are_named_with_file_line_and_column(void **state)
 {
-	char text[400];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
-		struct rig r;
-
-		snprintf(text, sizeof(text), ". {\n%s\n}", mistakes[i].lines);
-		assert_int_equal(rig_open(&r, &view_plugin, text), -22);
-		if (strstr(r.err.text, mistakes[i].error) == NULL)
-			fail_msg("%s: %s", mistakes[i].lines, r.err.text);
-		rig_close(&r);
-	}
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
+		rig_refuses(&view_plugin, mistakes[i].lines, mistakes[i].error);
 }
 
 /* --- in a generation ------------------------------------------------------------------------ */
