@@ -3,6 +3,8 @@
 
 #include "template/template.h"
 
+#define TEXT_MAX 255u /* octets of the text of an extended error */
+
 /* What the setters get. */
 struct conf {
 	struct template_instance *instance;
@@ -76,11 +78,15 @@ static int set_rcode(void *arg, const struct directive *o, struct err *e)
 	return args_error(o, e, "unknown response code '%s'", o->args[0].text);
 }
 
-/* ederror CODE [TEXT]: the text is for people who read the Corefile, we send none. */
+/* ederror CODE [TEXT] */
 static int set_ederror(void *arg, const struct directive *o, struct err *e)
 {
+	const char *text = directive_arg(o, 1);
 	struct conf *c = arg;
 
+	if (text != NULL && strlen(text) > TEXT_MAX)
+		return args_error(o, e, "the text is longer than %u octets", TEXT_MAX);
+	c->rule->ede_text = text == NULL ? NULL : arena_str(&c->instance->arena, text);
 	return args_u16(o, 0, ARGS_RANGE(0, UINT16_MAX - 1), &c->rule->ede, e);
 }
 

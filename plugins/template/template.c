@@ -138,6 +138,7 @@ static enum verdict answer(const struct template_instance *t, struct question *x
 	count(t, x, TEMPLATE_MATCHES);
 	q->answer.rcode = x->rule->rcode;
 	q->answer.ede = x->rule->ede;
+	q->answer.ede_text = x->rule->ede_text;
 	q->answer.is_authoritative = true;
 	if (!add_records(t, x)) {
 		q->reason = "a record of the template is none";
@@ -200,8 +201,7 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 		const struct template_rule *r = *at;
 		bool fits = r->patterns.len == 0;
 
-		if (!has_type(r, ask->type) ||
-		        zone_list_match(&r->zones, ask->name.wire) < 0)
+		if (!has_type(r, ask->type) || zone_list_match(&r->zones, ask->name.wire) < 0)
 			continue;
 		vec_for_each (&r->patterns, p)
 			fits = fits || pattern_match(*p, str_from(text), NULL);

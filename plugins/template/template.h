@@ -29,6 +29,7 @@ struct template_rule {
 	VEC(struct program) records[TEMPLATE_SECTIONS];
 	uint16_t rcode;
 	uint16_t ede; /* or EDE_NONE */
+	const char *ede_text; /* or NULL */
 	struct fall fall;
 	size_t first_counter;
 };

@@ -29,6 +29,7 @@ static void on_target(struct query *q, struct query *child, void *arg)
 	if (!was_unasked(child)) {
 		q->answer.rcode = child->answer.rcode;
 		q->answer.ede = child->answer.ede;
+		q->answer.ede_text = child->answer.ede_text;
 		query_merge(q, child, rrset_rdata(cname, 0, &n));
 	}
 	query_resume(q, DONE);

@@ -24,6 +24,7 @@ void answer_reset(struct answer *a)
 {
 	a->rcode = RCODE_NOERROR;
 	a->ede = EDE_NONE;
+	a->ede_text = NULL;
 	a->is_authoritative = false;
 	a->has_recursion = false;
 	a->is_truncated = false;
@@ -40,6 +41,7 @@ void answer_copy_head(struct answer *a, const struct answer *from)
 {
 	a->rcode = from->rcode;
 	a->ede = from->ede;
+	a->ede_text = from->ede_text;
 	a->is_authoritative = from->is_authoritative;
 	a->has_recursion = from->has_recursion;
 	a->is_truncated = from->is_truncated;
@@ -126,6 +128,16 @@ static bool sends_nsid(const struct msg *m, const struct answer_env *env)
 		m->question_end + OPT_MAX + 4 + env->nsid_len <= env->limit;
 }
 
+/* Octets of the text of an extended error (RFC 8914 2), 0 when there is no room for it. */
+static size_t ede_text_size(
+	const struct answer *a, const struct msg *m, const struct answer_env *env)
+{
+	size_t n = a->ede == EDE_NONE || a->ede_text == NULL ? 0 : strlen(a->ede_text);
+	size_t nsid = sends_nsid(m, env) ? 4 + env->nsid_len : 0;
+
+	return m->question_end + OPT_MAX + nsid + n <= env->limit ? n : 0;
+}
+
 static bool pads(const struct msg *m, const struct answer_env *env)
 {
 	return m->edns.wants_padding && env->pad_block > 0;
@@ -144,7 +156,7 @@ static size_t opt_size(const struct answer *a, const struct msg *m, const struct
 	if (m->edns.wants_keepalive && env->is_stream)
 		n += 6;
 	if (a->ede != EDE_NONE)
-		n += 6;
+		n += 6 + ede_text_size(a, m, env);
 	if (pads(m, env))
 		n += 4;
 	return n;
@@ -410,6 +422,20 @@ static void put_padding(struct encoder *e, const struct answer_env *env)
 	e->at = end + n;
 }
 
+static void put_extended_error(struct encoder *e, const struct answer_env *env)
+{
+	size_t n = ede_text_size(e->a, e->m, env);
+	uint8_t code[2];
+
+	put16(code, e->a->ede);
+	put_option(e, 15, code, 2);
+	if (n == 0)
+		return;
+	put16(e->out + e->at - 4, (uint16_t)(2 + n));
+	memcpy(e->out + e->at, e->a->ede_text, n);
+	e->at += n;
+}
+
 static void write_opt(struct encoder *e, const struct answer_env *env)
 {
 	uint8_t *p = e->out + e->at, two[2];
@@ -430,10 +456,8 @@ static void write_opt(struct encoder *e, const struct answer_env *env)
 		put16(two, env->keepalive);
 		put_option(e, 11, two, 2);
 	}
-	if (e->a->ede != EDE_NONE) {
-		put16(two, e->a->ede);
-		put_option(e, 15, two, 2);
-	}
+	if (e->a->ede != EDE_NONE)
+		put_extended_error(e, env);
 	if (pads(e->m, env))
 		put_padding(e, env);
 	put16(p + 9, (uint16_t)(e->at - start - 11));

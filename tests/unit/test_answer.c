@@ -301,10 +301,15 @@ static void opt_has_what_was_asked_for(void **state)
 	buf_printf(&want, "NOERROR\nopt 1232 0 do %s000300026d65000b0002012c000f00020003\n",
 	        cookie_text);
 	expect_text(buf_text(&want));
+	b.answer.ede_text = "old";
+	buf_clear(&want);
+	buf_printf(&want, "NOERROR\nopt 1232 0 do %s000300026d65000b0002012c000f000500036f6c64\n",
+	        cookie_text);
+	expect_text(buf_text(&want));
 	b.env.is_stream = false;
 	b.env.nsid = NULL;
 	b.env.cookie = NULL;
-	b.answer.ede = EDE_NONE;
+	b.answer.ede = EDE_NONE; /* a text without an error is none */
 	expect_text("NOERROR\nopt 1232 0 do\n");
 	buf_free(&want);
 }
@@ -358,6 +363,26 @@ static void long_rcodes_are_split_between_header_and_opt(void **state)
 	expect_text("NOERROR\nopt 1232 1\n");
 	b.answer.rcode = RCODE_BADCOOKIE;
 	expect_text("YXRRSET\nopt 1232 1\n");
+}
+
+static void the_text_of_an_error_is_left_out_where_there_is_no_room(void **state)
+{
+	struct edns edns = {.is_present = true};
+	char text[500];
+
+	(void)state;
+	for (size_t n = 400; n < sizeof(text); n++) {
+		memset(text, 'x', n);
+		text[n] = '\0';
+		bench_open(&b, "www", &edns);
+		b.env.limit = 512;
+		b.env.is_stream = false;
+		b.answer.ede = EDE_STALE;
+		b.answer.ede_text = text;
+		bench_encode(&b); /* which fails beyond the limit */
+		assert_int_equal(b.len < 100, strstr(bench_text(&b), " 000f00020003\n") != NULL);
+		assert_int_equal(b.len < 100, n > 436);
+	}
 }
 
 static void a_long_identity_gives_way_to_a_long_name(void **state)
@@ -838,6 +863,7 @@ int main(void)
 	        TEST(a_client_without_edns_gets_none),
 	        TEST(answers_are_padded_to_a_block_when_asked),
 	        TEST(long_rcodes_are_split_between_header_and_opt),
+	        TEST(the_text_of_an_error_is_left_out_where_there_is_no_room),
 	        TEST(a_long_identity_gives_way_to_a_long_name),
 	        TEST(an_answer_that_does_not_fit_is_cut_between_records_with_tc),
 	        TEST(records_of_different_lengths_are_cut_between_too),
