@@ -180,7 +180,8 @@ int query_sub(struct query *q, struct query_question question,
 /*
  * Add the answer records of child, a finished query_sub() whose name stands at target in a set
  * of q->answer (a CNAME's RDATA), behind those of q; when there are none, the SOA record that says
- * so. Records carried as an upstream's message are copied to q->arena.
+ * so. What is truncated there is so here. Records carried as an upstream's message are copied to
+ * q->arena.
  */
 void query_merge(struct query *q, const struct query *child, const uint8_t *target);
 /* What query_again() tells the plugin. All may be NULL. */

@@ -85,6 +85,9 @@ void query_merge(struct query *q, const struct query *child, const uint8_t *targ
 			answer_add_owned(&q->answer, ref->section,
 			        ref->owner == NULL ? target : ref->owner, ref->set);
 	}
+	/* an alias alone would say that its target has no data */
+	q->answer.is_truncated |= child->answer.is_truncated;
+	q->answer.is_full |= child->answer.is_full;
 }
 
 /* A question that nobody waited for, or somebody who is told by on_sub, has its answer. */
