@@ -2,7 +2,7 @@
 # bootstrap.sh: everything from a bare Debian 12 to a running, tested or installed Seamark.
 #
 #   ./bootstrap.sh deps      install the Debian packages that building needs
-#   ./bootstrap.sh build     configure and build; the daemon is ./seamark
+#   ./bootstrap.sh build     configure and build in build/; the daemon is ./seamark
 #   ./bootstrap.sh run       build and serve the lab cluster on 127.0.0.1:1053
 #   ./bootstrap.sh check     build and run the whole test suite
 #                            --sanitize: under AddressSanitizer and UBSan; --tsan: threads
@@ -59,6 +59,17 @@ deps() {
 }
 
 jobs=$(nproc 2>/dev/null || echo 1)
+main=build     # the build tree; those with sanitizers and for fuzzing stand beside it
+wants_tests=no # yes once the packages that tests need are there
+
+# is_configured DIR: its build tree is up to date, and made for what is wanted now.
+is_configured() {
+	[ -e "$1/config.status" ] && [ ! configure -nt "$1/config.status" ] || return 1
+	[ "$wants_tests" = no ] || grep -qxF 'S["HAVE_TESTS_TRUE"]=""' "$1/config.status" || return 1
+	[ -z "${PREFIX:-}" ] || [ "$PREFIX" = "$(prefix_of "$1")" ]
+}
+
+prefix_of() { sed -n 's/^prefix = //p' "$1/Makefile"; }
 
 # configure_in DIR ARGUMENTS...: an up-to-date build tree in DIR
 configure_in() {
@@ -66,26 +77,33 @@ configure_in() {
 	shift
 	if [ ! -x configure ] || [ configure.ac -nt configure ] || [ Makefile.am -nt Makefile.in ]; then
 		say "generating configure"
-		autoreconf -fi >/dev/null 2>&1 || autoreconf -fi
+		autoreconf -fi >/dev/null 2>&1 || autoreconf -fi || return 1
 	fi
-	mkdir -p "$dir"
+	is_configured "$dir" && return 0
+	if [ -e config.status ]; then
+		say "removing a build from the source tree: configure makes no other beside it"
+		make -s distclean >/dev/null || return 1
+	fi
+	prefix=${PREFIX:-$([ ! -e "$dir/Makefile" ] || prefix_of "$dir")}
 	top=$(pwd)
-	[ "$dir" = . ] && source=. || source=$top
-	(
-		cd "$dir"
-		if [ ! -e config.status ] || [ "$top/configure" -nt config.status ]; then
-			say "configuring $dir $*"
-			"$source/configure" -q "$@"
-		fi
-	)
+	mkdir -p "$dir"
+	say "configuring $dir $*"
+	(cd "$dir" && "$top/configure" -q ${prefix:+--prefix="$prefix"} "$@")
 }
 
 build() {
 	deps
-	configure_in . ${PREFIX:+--prefix="$PREFIX"}
+	configure_in $main
 	say "building with $jobs jobs"
-	make -s -j"$jobs"
+	make -s -C $main -j"$jobs"
+	ln -sfn $main/seamark seamark
 	say "the daemon is ./seamark"
+}
+
+# What tests need, which a build tree that was made before may lack.
+need_tests() {
+	need $build_packages $test_packages
+	wants_tests=yes
 }
 
 run() {
@@ -123,10 +141,10 @@ totals() {
 check_in() {
 	dir=$1
 	shift
-	need $build_packages $test_packages
-	configure_in "$dir" "$@"
+	need_tests
+	configure_in "$dir" "$@" || return 1
 	say "building with $jobs jobs"
-	make -s -C "$dir" -j"$jobs"
+	make -s -C "$dir" -j"$jobs" || return 1
 	say "building and running the tests"
 	if ! make -C "$dir" -j"$jobs" check >"$dir/check.log" 2>&1; then
 		grep -E '^(FAIL|ERROR|XPASS):|error:|\*\*\*' "$dir/check.log" || tail -n 40 "$dir/check.log"
@@ -158,7 +176,7 @@ check_sanitized() {
 
 check() {
 	case ${1:-} in
-	"") check_in . ;;
+	"") check_in $main ;;
 	--sanitize) check_sanitized build-sanitize --enable-sanitize=address,undefined ;;
 	--tsan) check_sanitized build-tsan --enable-sanitize=thread ;;
 	*) die "check knows --sanitize and --tsan, not $1" ;;
@@ -166,20 +184,22 @@ check() {
 }
 
 bench() {
+	need_tests
 	build
-	need $test_packages
+	cd $main
+	export BUILDDIR="$PWD"
 	make -s -j"$jobs" tests/bench/echo tests/bench/gen
 	if [ "${1:-}" = cluster ]; then
 		make -s -j"$jobs" tests/bench/probe tests/apisim/apisim
-		exec tests/bench/cluster.sh
+		exec ../tests/bench/cluster.sh
 	elif [ "${1:-}" = forward ]; then
-		exec tests/bench/forward.sh
+		exec ../tests/bench/forward.sh
 	fi
-	exec tests/bench/run.sh "$@"
+	exec ../tests/bench/run.sh "$@"
 }
 
 fuzz() {
-	need $build_packages $test_packages
+	need_tests
 	configure_in build-fuzz CC=clang --enable-fuzz
 	say "building the fuzz targets with $jobs jobs"
 	make -s -C build-fuzz -j"$jobs" fuzz
@@ -190,8 +210,8 @@ fuzz() {
 
 install_all() {
 	build
-	say "installing to ${PREFIX:-/usr/local}"
-	as_root make -s install
+	say "installing to $(prefix_of $main)"
+	as_root make -s -C $main install
 	as_root ldconfig
 }
 

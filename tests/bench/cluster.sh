@@ -30,7 +30,7 @@ top=$(cd "$here/../.." && pwd)
 services=${SERVICES:-10000} endpoints=${ENDPOINTS:-25} pods=${PODS:-150000}
 changes=${CHANGES:-1000} marks=${MARKS:-100} markers=64
 each=${SECONDS_EACH:-6} rate=${RATE:-2000} rounds=${ROUNDS:-5} paces=${PACE:-37 100}
-builddir=${BUILDDIR:-$top}
+builddir=${BUILDDIR:-$top/build}
 seamark=${SEAMARK:-$builddir/seamark}
 apisim=$builddir/tests/apisim/apisim probe=$builddir/tests/bench/probe gen=$builddir/tests/bench/gen
 dir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-cluster.XXXXXX")
