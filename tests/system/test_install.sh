@@ -85,6 +85,26 @@ is $? 0 "and ends well"
 [ -e "$dest$prefix/share/seamark/zones/rfc6303.conf" ]
 ok "the shipped zones are installed"
 
+# --- manual pages
+
+man=$(dirname "$(dirname "$(find "$dest" -name seamark.8)")")
+missing=
+for name in $("$seamark" -plugins); do
+	[ -s "$man/man7/seamark-$name.7" ] || missing="$missing $name"
+done
+is "$missing" "" "each plugin has a manual page"
+missing=
+for flag in $("$seamark" -help | sed -n 's/^  \(-[a-z.-]*\) .*/\1/p'); do
+	grep -qF "fB$(sed 's/-/\\-/g' <<<"$flag")" "$man/man8/seamark.8" || missing="$missing $flag"
+done
+is "$missing" "" "that of the daemon has each flag"
+if command -v groff >/dev/null; then
+	is "$(cat "$man"/man?/seamark*.? | grep -c '[`]')" 0 "no mark of the READMEs is left in them"
+	is "$(for page in "$man"/man?/seamark*.?; do
+		groff -t -man -Tutf8 -ww -rLL=100n "$page" 2>&1 >/dev/null | grep -v "can't break line"
+	done)" "" "groff finds nothing wrong in them"
+fi
+
 # --- the image
 
 # every library that the daemon is linked with comes from a package that the Dockerfile installs
