@@ -53,7 +53,7 @@ SM_API int sm_set_workers(struct seamark *s, unsigned workers);
 /*
  * Answer `seamark explain` and `seamark names` on a Unix socket at path, which only the user of
  * this process can use; NULL, the default, for none. Before sm_start(); one that cannot be made is
- * only a debug line.
+ * a line in the log and no error.
  */
 SM_API int sm_set_control(struct seamark *s, const char *path);
 /*

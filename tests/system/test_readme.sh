@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every ```corefile example in the READMEs is a configuration that this build accepts: it is parsed
+# Every example marked corefile in the READMEs is a configuration that this build accepts: it is parsed
 # and set up, without opening a socket.
 . "${srcdir:-.}/tests/lint/lib.sh"
 daemon=${SEAMARK:-$PWD/seamark}
@@ -15,8 +15,8 @@ cp "$work/certs/tls.crt" "$work/certs/clients.crt"
 # Write the examples of a page to $work/LINE, each under the line it begins at.
 extract() {
 	awk -v work="$work" '
-		/^```corefile$/ { file = work "/" (NR + 1); next }
-		/^```/ { if (file != "") close(file); file = "" }
+		/^(```|~~~) ?corefile$/ { file = work "/" (NR + 1); next }
+		/^(```|~~~)/ { if (file != "") close(file); file = "" }
 		file != "" { print > file }' "$1"
 }
 
