@@ -67,9 +67,14 @@ void cache_metrics(void *instance, struct metrics *m)
 	        "Times that all answers were given up, because names go to servers of another "
 	        "network.",
 	        METRIC_COUNTER};
+	/* CoreDNS counts replies to other questions here; ours never get this far */
+	static const struct metric_family drops = {"coredns_cache_drops_total",
+	        "The number of responses that are not cached, because the reply is malformed.",
+	        METRIC_COUNTER};
 	struct report r = {.c = instance, .m = m};
 
 	report_parts(&r);
+	metrics_sample(m, &drops, labels_of(&r, NULL), 0);
 	metrics_sample(m, &resets, labels_of(&r, NULL), (double)atomic_load(&r.c->state->resets));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		metrics_sample(m, &rows[i].family, labels_of(&r, NULL),
