@@ -26,7 +26,10 @@ static void on_target(struct query *q, struct query *child, void *arg)
 	answer_reset(&q->answer);
 	q->answer.is_authoritative = true;
 	answer_add(&q->answer, SECTION_ANSWER, cname);
-	if (!was_unasked(child)) {
+	if (child->is_dropped) {
+		/* an alias alone would say that its target has no data */
+		q->answer.rcode = RCODE_SERVFAIL;
+	} else if (!was_unasked(child)) {
 		q->answer.rcode = child->answer.rcode;
 		q->answer.ede = child->answer.ede;
 		q->answer.ede_text = child->answer.ede_text;
