@@ -128,12 +128,28 @@ bool external_has_below(const struct external *x, const uint8_t *name)
 	return n != 0 && prefix_set_has(n == 4 ? &x->v4 : &x->v6, prefix, bits);
 }
 
-const struct rrset *external_set_of(const struct external_entry *entry, uint16_t type)
+/* The entry that has the addresses: hundreds of ports with a hundred addresses each are much. */
+static const struct external_entry *addressed(
+	const struct external_name *n, const struct external_entry *entry)
 {
-	if (type == TYPE_A)
-		return entry->a;
-	if (type == TYPE_AAAA)
-		return entry->aaaa;
+	struct external_name service = {.zone = n->zone, .labels = 2};
+
+	if (entry->kind != EXTERNAL_PORT)
+		return entry;
+	service.name = name_skip(n->name, 2);
+	service.len = n->len - (size_t)(service.name - n->name);
+	return external_find(&service, 0);
+}
+
+const struct rrset *external_set_of(
+	const struct external_name *n, const struct external_entry *entry, uint16_t type)
+{
+	if (type == TYPE_A || type == TYPE_AAAA) {
+		entry = addressed(n, entry);
+		if (entry == NULL)
+			return NULL;
+		return type == TYPE_A ? entry->a : entry->aaaa;
+	}
 	return entry->other != NULL && entry->other->type == type ? entry->other : NULL;
 }
 
@@ -204,20 +220,22 @@ static enum verdict nxdomain(struct external *x, const struct external_zone *z, 
 /* --- answers ----------------------------------------------------------------------------- */
 
 /* Addresses of the service that the records point to; all point to the same. */
-static void add_glue(
-	struct query *q, const struct rrset *srv, const struct external_entry *entry)
+static void add_glue(struct query *q, const struct rrset *srv, const struct external_name *n,
+	const struct external_entry *entry)
 {
-	uint16_t n;
-	const uint8_t *target = rrset_rdata(srv, 0, &n) + SRV_FIXED;
+	uint16_t len;
+	const uint8_t *target = rrset_rdata(srv, 0, &len) + SRV_FIXED;
 
-	answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->a);
-	answer_add_owned(&q->answer, SECTION_ADDITIONAL, target, entry->aaaa);
+	answer_add_owned(
+		&q->answer, SECTION_ADDITIONAL, target, external_set_of(n, entry, TYPE_A));
+	answer_add_owned(
+		&q->answer, SECTION_ADDITIONAL, target, external_set_of(n, entry, TYPE_AAAA));
 }
 
 static enum verdict answer_entry(struct external *x, const struct external_name *n,
 	const struct external_entry *entry, struct query *q)
 {
-	const struct rrset *set = external_set_of(entry, q->msg.qtype);
+	const struct rrset *set = external_set_of(n, entry, q->msg.qtype);
 
 	if (entry->kind == EXTERNAL_ALIAS) {
 		counters_add(x->counters, q->worker->index, EXTERNAL_ANSWERS, 1);
@@ -227,7 +245,7 @@ static enum verdict answer_entry(struct external *x, const struct external_name 
 		return nodata(x, n->zone, q);
 	answer_add(&q->answer, SECTION_ANSWER, set);
 	if (set->type == TYPE_SRV)
-		add_glue(q, set, entry);
+		add_glue(q, set, n, entry);
 	return done(x, q, EXTERNAL_ANSWERS);
 }
 

@@ -160,7 +160,7 @@ static void explain_entry(
 	}
 	if (entry->kind == EXTERNAL_SELF) {
 		buf_str(&x->object, "this server itself");
-		explain_set(a, external_set_of(entry, a->ask->type), x);
+		explain_set(a, external_set_of(&a->n, entry, a->ask->type), x);
 		return;
 	}
 	buf_printf(&x->object, "Service %s/%s", a->ns, a->service);
@@ -168,7 +168,7 @@ static void explain_entry(
 			? "status.loadBalancer.ingress[].hostname"
 			: "spec.externalIPs, status.loadBalancer.ingress[]");
 	if (entry->kind != EXTERNAL_ALIAS) {
-		explain_set(a, external_set_of(entry, a->ask->type), x);
+		explain_set(a, external_set_of(&a->n, entry, a->ask->type), x);
 		return;
 	}
 	explain_add_set(x, entry->other);

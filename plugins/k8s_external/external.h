@@ -29,7 +29,7 @@ enum external_kind {
 	EXTERNAL_NODE,    /* exists, has no data: a namespace, _PROTO.SVC.NS, dns */
 	EXTERNAL_SERVICE, /* SVC.NS */
 	EXTERNAL_ALIAS,   /* SVC.NS of a load balancer that has a name and no address */
-	EXTERNAL_PORT,    /* PORT.PROTO.SVC.NS */
+	EXTERNAL_PORT,    /* PORT.PROTO.SVC.NS; its addresses are those of SVC.NS */
 	EXTERNAL_SELF,    /* ns1.dns: this server */
 };
 
@@ -223,8 +223,9 @@ bool external_is_reverse(const struct external_name *n);
 const struct rrset *external_find_ptr(const struct external *x, const uint8_t *ip, size_t len);
 /* True when a partial reverse name has PTR records below (answer.c). */
 bool external_has_below(const struct external *x, const uint8_t *name);
-/* The set of the entry that answers a question of the type, or NULL (answer.c). */
-const struct rrset *external_set_of(const struct external_entry *entry, uint16_t type);
+/* The set that answers a question of the type for the name of the entry, or NULL (answer.c). */
+const struct rrset *external_set_of(
+	const struct external_name *n, const struct external_entry *entry, uint16_t type);
 /* The prefetch hook (answer.c). */
 void external_prefetch(struct query *q, void *instance);
 /* The query hook (answer.c). */

@@ -182,7 +182,6 @@ static void make_port(struct making *m, const struct port *p)
 	entry = add_entry(m, EXTERNAL_PORT, prefix, n);
 	if (entry == NULL)
 		return;
-	external_set_addresses(m->x, entry, m->ips, m->n_ips);
 	entry->other = make_srv(m, &(struct wanted){name, p->protocol});
 	add_entry(m, EXTERNAL_NODE, node,
 		external_write_label(node, protocol_nodes[p->protocol]));

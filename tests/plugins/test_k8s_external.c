@@ -10,6 +10,7 @@
 #include "core/explain.h"
 #include "core/transfer.h"
 #include "explained.h"
+#include "k8s_external/external.h"
 #include "rig.h"
 #include "test.h"
 
@@ -483,6 +484,26 @@ static void drop_log(void *arg, enum log_level level, const char *text)
 	(void)text;
 }
 
+/* A tenant can have hundreds of ports and a hundred addresses, in some kilobytes of a Service. */
+static void addresses_of_a_service_are_kept_once(void **state)
+{
+	static const uint8_t key[] = "\4http\3tcp\3web\4shop";
+	const struct external_entry *entry;
+	const struct table *t;
+	struct fixture f;
+
+	(void)state;
+	open_fixture(&f, PLAIN, true);
+	t = &((struct external *)f.external)->primary->table;
+	entry = (const struct external_entry *)table_find(
+		t, key, sizeof(key) - 1, table_hash(t, key, sizeof(key) - 1));
+	assert_non_null(entry);
+	assert_int_equal(entry->kind, EXTERNAL_PORT);
+	assert_null(entry->a);
+	assert_null(entry->aaaa);
+	close_fixture(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +515,7 @@ int main(void)
 		cmocka_unit_test(a_zone_that_is_not_known_is_not_handed_out),
 		cmocka_unit_test(an_image_has_the_records_of_the_zone),
 		cmocka_unit_test(changes_are_kept_for_those_who_follow),
+		cmocka_unit_test(addresses_of_a_service_are_kept_once),
 	};
 
 	log_set_sink(drop_log, NULL);
