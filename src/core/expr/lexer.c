@@ -103,9 +103,19 @@ static size_t put_escape(struct expr_lexer *l, char *out)
 	                  : 0;
 }
 
+/* Octets that the text which begins here has at most. */
+static size_t text_room(const struct expr_lexer *l, char quote)
+{
+	size_t n = 1;
+
+	while (l->at + n < l->text.len && peek(l, n) != quote)
+		n += peek(l, n) == '\\' && quote != '`' ? 2 : 1;
+	return n + 1;
+}
+
 static int read_text(struct expr_lexer *l, struct expr_token *out, struct err *e)
 {
-	char quote = peek(l, 0), *text = arena_alloc(l->arena, l->text.len - l->at + 1);
+	char quote = peek(l, 0), *text = arena_alloc(l->arena, text_room(l, quote));
 	size_t n = 0, len;
 
 	for (l->at++; l->at < l->text.len; l->at++) {
