@@ -36,15 +36,19 @@ static void want_metadata(struct chain *chain, const struct program *p)
 
 static int add_records(struct conf *c, unsigned section, const struct directive *o, struct err *e)
 {
+	struct template_instance *t = c->instance;
+
 	for (size_t i = 0; i < o->arg_count; i++) {
-		struct program p = {{NULL, 0, 0}};
+		struct template_record r = {.first_counter = t->counters_len};
 		struct err why = {{0}};
 
-		if (program_init(&p, &c->instance->arena, o->args[i].text, &why) != 0) {
-			program_fini(&p);
+		if (program_init(&r.program, &t->arena, o->args[i].text, &why) != 0) {
+			program_fini(&r.program);
 			return args_error(o, e, "%s", why.text);
 		}
-		vec_push(&c->rule->records[section], p);
+		r.text = arena_str(&t->arena, o->args[i].text);
+		t->counters_len += TEMPLATE_COUNTERS;
+		vec_push(&c->rule->records[section], r);
 	}
 	return 0;
 }
@@ -163,7 +167,7 @@ static struct template_rule *rule_new(struct template_instance *t)
 
 	r->rcode = RCODE_NOERROR;
 	r->ede = EDE_NONE;
-	r->first_counter = t->rules.len * TEMPLATE_COUNTERS;
+	r->matches = t->counters_len++;
 	vec_push(&t->rules, r);
 	return r;
 }
@@ -174,8 +178,8 @@ static void rule_free(struct template_rule *r)
 		pattern_free(*p);
 	vec_free(&r->patterns);
 	for (unsigned i = 0; i < TEMPLATE_SECTIONS; i++) {
-		vec_for_each (&r->records[i], p)
-			program_fini(p);
+		vec_for_each (&r->records[i], record)
+			program_fini(&record->program);
 		vec_free(&r->records[i]);
 	}
 	zone_list_free(&r->zones);
@@ -201,8 +205,8 @@ static void tell_chain(struct conf *c, struct setup *s)
 	if (c->rule->rr_class != CLASS_IN)
 		s->chain->takes_any_class = true;
 	for (unsigned i = 0; i < TEMPLATE_SECTIONS; i++)
-		vec_for_each (&c->rule->records[i], p)
-			want_metadata(s->chain, p);
+		vec_for_each (&c->rule->records[i], record)
+			want_metadata(s->chain, &record->program);
 }
 
 int template_setup(struct setup *s, struct err *e)
@@ -223,7 +227,7 @@ int template_setup(struct setup *s, struct err *e)
 		template_free(t);
 		return rc;
 	}
-	t->counters = counters_new(s->workers, t->rules.len * TEMPLATE_COUNTERS);
+	t->counters = counters_new(s->workers, t->counters_len);
 	t->server = mem_str(s->server_label);
 	t->view = mem_str(setup_view_name(s));
 	s->instance = t;

@@ -14,10 +14,9 @@ struct question {
 	const struct pattern *pattern;
 };
 
-static void count(
-        const struct template_instance *t, const struct question *x, enum template_counter counter)
+static void count(const struct template_instance *t, const struct question *x, size_t counter)
 {
-	counters_add(t->counters, x->q->worker->index, x->rule->first_counter + counter, 1);
+	counters_add(t->counters, x->q->worker->index, counter, 1);
 }
 
 /* The first pattern that fits; without any, every name does. */
@@ -63,21 +62,21 @@ static struct filling filling_of(struct question *x)
 }
 
 static bool add_record(const struct template_instance *t, struct question *x,
-        const struct program *p, enum section section)
+        const struct template_record *r, enum section section)
 {
 	struct filling f = filling_of(x);
 	struct query *q = x->q;
 	struct rrset_builder b = {.arena = &q->arena};
 	char text[RECORD_MAX];
 	struct text_rr rr;
-	int n = program_expand(p, &f, text, sizeof(text));
+	int n = program_expand(&r->program, &f, text, sizeof(text));
 
 	if (n < 0) {
-		count(t, x, TEMPLATE_FAILURES);
+		count(t, x, r->first_counter + TEMPLATE_FAILURES);
 		return false;
 	}
 	if (zonefile_rr((struct str){text, (size_t)n}, &q->arena, &rr, NULL) != 0) {
-		count(t, x, TEMPLATE_RR_FAILURES);
+		count(t, x, r->first_counter + TEMPLATE_RR_FAILURES);
 		return false;
 	}
 	b.type = rr.type;
@@ -96,8 +95,8 @@ static bool add_record(const struct template_instance *t, struct question *x,
 static bool add_records(const struct template_instance *t, struct question *x)
 {
 	for (unsigned i = 0; i < TEMPLATE_SECTIONS; i++)
-		vec_for_each (&x->rule->records[i], p)
-			if (!add_record(t, x, p, (enum section)i))
+		vec_for_each (&x->rule->records[i], r)
+			if (!add_record(t, x, r, (enum section)i))
 				return false;
 	return true;
 }
@@ -135,7 +134,7 @@ static enum verdict answer(const struct template_instance *t, struct question *x
 	struct query *q = x->q;
 	struct query_question ask = {.type = q->msg.qtype};
 
-	count(t, x, TEMPLATE_MATCHES);
+	count(t, x, x->rule->matches);
 	q->answer.rcode = x->rule->rcode;
 	q->answer.ede = x->rule->ede;
 	q->answer.ede_text = x->rule->ede_text;
@@ -216,17 +215,46 @@ static void explain(void *instance, const struct explain_ask *ask, struct explan
 
 static const struct plugin_explain explain_hooks = {.explain = explain};
 
-static void report_rule(
-        const struct template_instance *t, const struct template_rule *r, struct metrics *m)
+/* What failed, with the record that did. */
+static void report_record(const struct template_instance *t, const struct template_record *r,
+        const char *labels, struct metrics *m)
 {
 	static const struct metric_family families[TEMPLATE_COUNTERS] = {
-	        {"coredns_template_matches_total", "Questions that a template was about.",
-	                METRIC_COUNTER},
 	        {"coredns_template_template_failures_total",
 	                "Questions whose template could not be filled.", METRIC_COUNTER},
 	        {"coredns_template_rr_failures_total", "Questions whose template made no record.",
 	                METRIC_COUNTER},
 	};
+
+	for (unsigned i = 0; i < TEMPLATE_COUNTERS; i++)
+		metrics_sample(m, &families[i], labels,
+		        (double)counters_sum(t->counters, r->first_counter + i));
+}
+
+static void report_records(const struct template_instance *t, const struct template_rule *r,
+        const char *labels, struct metrics *m)
+{
+	static const char *const sections[TEMPLATE_SECTIONS] = {
+	        "answer", "authority", "additional"};
+
+	for (unsigned i = 0; i < TEMPLATE_SECTIONS; i++) {
+		vec_for_each (&r->records[i], record) {
+			struct buf all = {0};
+
+			buf_str(&all, labels);
+			metrics_label(&all, "section", sections[i]);
+			metrics_label(&all, "template", record->text);
+			report_record(t, record, buf_text(&all), m);
+			buf_free(&all);
+		}
+	}
+}
+
+static void report_rule(
+        const struct template_instance *t, const struct template_rule *r, struct metrics *m)
+{
+	static const struct metric_family matches = {"coredns_template_matches_total",
+	        "Questions that a template was about.", METRIC_COUNTER};
 
 	char text[NAME_TEXT_MAX];
 	struct buf labels = {0};
@@ -238,9 +266,8 @@ static void report_rule(
 	metrics_label(&labels, "view", t->view);
 	metrics_label(&labels, "class", r->class_text);
 	metrics_label(&labels, "type", r->type_text);
-	for (unsigned i = 0; i < TEMPLATE_COUNTERS; i++)
-		metrics_sample(m, &families[i], labels.at,
-		        (double)counters_sum(t->counters, r->first_counter + i));
+	metrics_sample(m, &matches, labels.at, (double)counters_sum(t->counters, r->matches));
+	report_records(t, r, buf_text(&labels), m);
 	buf_free(&labels);
 }
 

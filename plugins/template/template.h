@@ -14,11 +14,14 @@
 
 #define TEMPLATE_SECTIONS 3u
 
-enum template_counter {
-	TEMPLATE_MATCHES,
-	TEMPLATE_FAILURES,
-	TEMPLATE_RR_FAILURES,
-	TEMPLATE_COUNTERS
+/* Counters of a record. */
+enum template_counter { TEMPLATE_FAILURES, TEMPLATE_RR_FAILURES, TEMPLATE_COUNTERS };
+
+/* A record of a rule. */
+struct template_record {
+	struct program program;
+	const char *text; /* as the Corefile has it: a label of metrics */
+	size_t first_counter;
 };
 
 struct template_rule {
@@ -26,18 +29,19 @@ struct template_rule {
 	char class_text[16], type_text[16]; /* labels of metrics */
 	struct zone_list zones;
 	VEC(struct pattern *) patterns; /* none: every name */
-	VEC(struct program) records[TEMPLATE_SECTIONS];
+	VEC(struct template_record) records[TEMPLATE_SECTIONS];
 	uint16_t rcode;
 	uint16_t ede; /* or EDE_NONE */
 	const char *ede_text; /* or NULL */
 	struct fall fall;
-	size_t first_counter;
+	size_t matches; /* counter */
 };
 
 struct template_instance {
 	struct arena arena; /* texts */
 	VEC(struct template_rule *) rules;
 	struct counters *counters;
+	size_t counters_len;
 	char *server;
 	char *view; /* label of metrics */
 };

@@ -1,4 +1,5 @@
 /* Texts with holes: what they compile to, what they are filled with, what is refused. */
+#include "core/metrics.h"
 #include "rig.h"
 #include "test.h"
 
@@ -71,6 +72,44 @@ static void holes_are_filled(void **state)
 	pattern_free(p);
 }
 
+static void failures_are_counted_with_the_record_that_failed(void **state)
+{
+	static const char *const lines[] = {
+		"matches_total{server=\"dns://:53\",zone=\".\",view=\"\",class=\"IN\",type=\"A\"} 2\n",
+		"template_failures_total{server=\"dns://:53\",zone=\".\",view=\"\",class=\"IN\","
+		"type=\"A\",section=\"answer\",template=\"{{ .Name }} A {{ parseInt .Group.x 10 8 }}\"} 1\n",
+		"rr_failures_total{server=\"dns://:53\",zone=\".\",view=\"\",class=\"IN\","
+		"type=\"A\",section=\"answer\",template=\"{{ .Name }} A {{ parseInt .Group.x 10 8 }}\"} 0\n",
+		"rr_failures_total{server=\"dns://:53\",zone=\".\",view=\"\",class=\"IN\","
+		"type=\"A\",section=\"additional\",template=\"x. 60 IN A \\\"b\\\"\"} 1\n",
+	};
+	struct metrics *m = metrics_new();
+	struct buf text = {0};
+	struct rig r;
+
+	(void)state;
+	assert_int_equal(rig_open(&r, &template_plugin,
+				 ". {\ntemplate IN A {\nmatch ^(?P<x>a)\n"
+				 "answer \"{{ .Name }} A {{ parseInt .Group.x 10 8 }}\"\nfallthrough\n}\n"
+				 "template IN A {\nadditional \"x. 60 IN A \\\"b\\\"\"\n}\n}"),
+		0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct query *q = rig_query(
+			&r, &(struct rig_ask){.name = i == 0 ? "a." : "b.", .type = TYPE_A});
+
+		assert_int_equal(rig_down(&r, q), DONE);
+		assert_int_equal(q->answer.rcode, RCODE_SERVFAIL);
+		query_release(q);
+	}
+	template_plugin.metrics(r.setup.instance, m);
+	metrics_finish(m, &text);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strstr(buf_text(&text), lines[i]) == NULL)
+			fail_msg("%s is not in %s", lines[i], buf_text(&text));
+	buf_free(&text);
+	rig_close(&r);
+}
+
 static void bad_directives_are_refused(void **state)
 {
 	static const struct {
@@ -109,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holes_are_filled),
+		cmocka_unit_test(failures_are_counted_with_the_record_that_failed),
 		cmocka_unit_test(bad_directives_are_refused),
 	};
 
