@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "seamark.h"
 
 #define STDIN_MAX (1u << 20)
+#define DESCRIPTORS_MAX (1u << 20)
 
 static int fatal(const char *text)
 {
@@ -195,6 +197,24 @@ static int run(struct seamark *s, const struct flags *f, const sigset_t *signals
 	return rc;
 }
 
+/*
+ * Use the descriptors that we may have. The lower limit, often 1024, is for programs that use
+ * select(); clients of TCP and sockets to upstream servers need more.
+ */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	rlim_t wanted = DESCRIPTORS_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	wanted = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int serve(const struct flags *f)
 {
 	struct seamark *s = sm_new();
@@ -204,6 +224,7 @@ static int serve(const struct flags *f)
 	if (strcmp(f->log_format, "json") == 0)
 		log_set_json(clock_wall_ms);
 	block_signals(&signals);
+	raise_descriptors();
 	sm_set_port(s, f->port);
 	sm_set_workers(s, f->workers);
 	sm_set_control(s, strcmp(f->control, "off") == 0 ? NULL : f->control);

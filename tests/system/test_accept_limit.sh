@@ -7,7 +7,9 @@ need "$seamark"
 cp "$srcdir"/tests/data/wire/cluster.test.zone "$workdir"
 port=$(free_port)
 
-ulimit -Sn 60
+printf '#!/bin/bash\nulimit -n 60\nexec "%s" "$@"\n' "$seamark" >"$workdir/limited"
+chmod +x "$workdir/limited"
+full=$seamark seamark=$workdir/limited
 start_daemon limit <<EOT
 cluster.test:$port {
 	bind 127.0.0.1
@@ -15,6 +17,7 @@ cluster.test:$port {
 }
 EOT
 ulimit -Sn "$(ulimit -Hn)"
+seamark=$full
 wait_answer "$port" cluster.test SOA
 ok "the daemon answers with 60 descriptors"
 
@@ -46,4 +49,17 @@ wait_for 30 tcp_works
 ok "TCP is answered again when they have closed"
 stop_daemon "$daemon"
 is $? 0 "the daemon ends on SIGTERM"
+
+ulimit -Sn 100
+start_daemon soft <<EOT
+cluster.test:$port {
+	bind 127.0.0.1
+	file $workdir/cluster.test.zone
+}
+EOT
+wait_answer "$port" cluster.test SOA
+hard=$(ulimit -Hn)
+[ "$hard" = unlimited ] || [ "$hard" -gt 1048576 ] && hard=1048576
+like "$(grep 'open files' "/proc/$daemon/limits")" "files +$hard " "the soft limit is raised to the hard one"
+stop_daemon "$daemon"
 done_testing
