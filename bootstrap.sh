@@ -145,6 +145,7 @@ check_in() {
 	configure_in "$dir" "$@" || return 1
 	say "building with $jobs jobs"
 	make -s -C "$dir" -j"$jobs" || return 1
+	[ "$dir" != $main ] || ln -sfn $main/seamark seamark
 	say "building and running the tests"
 	if ! make -C "$dir" -j"$jobs" check >"$dir/check.log" 2>&1; then
 		grep -E '^(FAIL|ERROR|XPASS):|error:|\*\*\*' "$dir/check.log" || tail -n 40 "$dir/check.log"

@@ -60,8 +60,10 @@ is "$status $(grep -c ^configure "$notes")" "0 0" "a second one does not"
 bootstrap check
 is "$status $(tail -n 1 <<<"$out")" "0 1 passed, 0 failed" "check works behind it"
 is "$(grep -c ^configure "$notes")" 1 "and configures again, because the packages for tests came later"
+rm "$tree/seamark"
 bootstrap check
 is "$status $(grep -c ^configure "$notes")" "0 0" "but once"
+is "$(readlink "$tree/seamark")" build/seamark "and makes ./seamark, too"
 for other in "check --sanitize" "check --tsan"; do
 	# shellcheck disable=SC2086
 	bootstrap $other
