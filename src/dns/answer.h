@@ -33,7 +33,7 @@ struct answer_ref {
 struct answer {
 	uint16_t rcode; /* up to 12 bits; more than 4 need an OPT */
 	uint16_t ede;   /* extended error to add, or EDE_NONE */
-	const char *ede_text; /* NULL, or more about it, sent where there is room; outlives the answer */
+	const char *ede_text; /* NULL, or more about it, sent if it fits; outlives the answer */
 	bool is_authoritative;
 	bool has_recursion; /* RA */
 	bool is_truncated;  /* TC from an upstream */
