@@ -40,31 +40,45 @@ static const struct mnemonic rcodes[] = {
 	{10, "NOTZONE"}, {16, "BADVERS"}, {17, "BADKEY"}, {18, "BADTIME"}, {23, "BADCOOKIE"},
 };
 
-static const char *find(const struct mnemonic *table, size_t n, uint16_t number)
+struct table {
+	const struct mnemonic *rows;
+	size_t n;
+	const char *prefix; /* before the number of what has no mnemonic */
+};
+
+static const struct table type_table = {types, ARRAY_LEN(types), "TYPE"};
+static const struct table class_table = {classes, ARRAY_LEN(classes), "CLASS"};
+static const struct table rcode_table = {rcodes, ARRAY_LEN(rcodes), "RCODE"};
+
+static const char *to_text(const struct table *t, uint16_t number, char out[16])
 {
-	for (size_t i = 0; i < n; i++)
-		if (table[i].number == number)
-			return table[i].text;
-	return NULL;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->rows[i].number == number)
+			return t->rows[i].text;
+	snprintf(out, 16, "%s%u", t->prefix, number);
+	return out;
+}
+
+static int from_text(const struct table *t, struct str text)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (str_eq_nocase(text, str_from(t->rows[i].text)))
+			return t->rows[i].number;
+	return -1;
 }
 
 const char *rr_type_text(uint16_t type, char out[16])
 {
-	const char *text = find(types, ARRAY_LEN(types), type);
-
-	if (text != NULL)
-		return text;
-	snprintf(out, 16, "TYPE%u", type);
-	return out;
+	return to_text(&type_table, type, out);
 }
 
 uint16_t rr_type_from_text(struct str text)
 {
+	int type = from_text(&type_table, text);
 	uint16_t v;
 
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (str_eq_nocase(text, str_from(types[i].text)))
-			return types[i].number;
+	if (type >= 0)
+		return (uint16_t)type;
 	if (text.len > 4 && str_eq_nocase((struct str){text.at, 4}, STR("TYPE")) &&
 		num_u16((struct str){text.at + 4, text.len - 4}, UINT16_MAX, &v) == 0)
 		return v;
@@ -73,28 +87,15 @@ uint16_t rr_type_from_text(struct str text)
 
 const char *rr_class_text(uint16_t rr_class, char out[16])
 {
-	const char *text = find(classes, ARRAY_LEN(classes), rr_class);
-
-	if (text != NULL)
-		return text;
-	snprintf(out, 16, "CLASS%u", rr_class);
-	return out;
+	return to_text(&class_table, rr_class, out);
 }
 
 const char *rcode_text(uint16_t rcode, char out[16])
 {
-	const char *text = find(rcodes, ARRAY_LEN(rcodes), rcode);
-
-	if (text != NULL)
-		return text;
-	snprintf(out, 16, "RCODE%u", rcode);
-	return out;
+	return to_text(&rcode_table, rcode, out);
 }
 
 int rcode_from_text(struct str text)
 {
-	for (size_t i = 0; i < ARRAY_LEN(rcodes); i++)
-		if (str_eq_nocase(text, str_from(rcodes[i].text)))
-			return rcodes[i].number;
-	return -1;
+	return from_text(&rcode_table, text);
 }
