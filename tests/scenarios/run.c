@@ -338,8 +338,9 @@ static bool do_serial(const struct step *s)
 	return is_right;
 }
 
-static bool do_quiet(void)
+static bool do_quiet(const struct step *s)
 {
+	(void)s;
 	if (play.reply_len != 0)
 		buf_printf(&play.why, "    there is a reply already\n");
 	return play.reply_len == 0;
@@ -466,51 +467,66 @@ static bool do_page(const struct step *s)
 	return false;
 }
 
-static bool do_step(const struct step *s)
+static bool do_objects(const struct step *s)
 {
-	const char *verb = step_word(s, 0);
 	struct str text = {s->text.at, s->text.len};
 
-	if (strcmp(verb, "title") == 0)
-		return true;
-	if (strcmp(verb, "file") == 0)
-		return do_file(s);
-	if (strcmp(verb, "corefile") == 0)
-		return do_corefile(s);
-	if (strcmp(verb, "objects") == 0 || strcmp(verb, "delete") == 0)
-		return fake_cluster_change(text, verb[0] == 'd'), true;
-	if (strcmp(verb, "synced") == 0)
-		return fake_cluster_synced(), true;
-	if (strcmp(verb, "pod") == 0)
-		return fake_cluster_pod(step_word(s, 1)), true;
-	if (strcmp(verb, "corefile_from") == 0)
-		return do_corefile_from(s);
-	if (strcmp(verb, "cluster") == 0)
-		return do_cluster(s);
-	if (strcmp(verb, "get") == 0)
-		return do_get(s);
-	if (strcmp(verb, "page") == 0)
-		return do_page(s);
-	if (strcmp(verb, "ask") == 0)
-		return do_ask(s);
-	if (strcmp(verb, "expect") == 0)
-		return do_expect(s);
-	if (strcmp(verb, "serial") == 0)
-		return do_serial(s);
-	if (strcmp(verb, "quiet") == 0)
-		return do_quiet();
-	if (strcmp(verb, "upstream") == 0)
-		return do_upstream(s);
-	if (strcmp(verb, "reply") == 0)
-		return do_reply(s);
-	if (strcmp(verb, "wait") == 0)
-		return do_wait(s);
-	if (strcmp(verb, "refuse") == 0)
-		return do_refuse(s);
-	if (strcmp(verb, "logged") == 0)
-		return do_logged(s);
-	if (strcmp(verb, "unlogged") == 0)
-		return do_unlogged(s);
+	fake_cluster_change(text, strcmp(step_word(s, 0), "delete") == 0);
+	return true;
+}
+
+static bool do_synced(const struct step *s)
+{
+	(void)s;
+	fake_cluster_synced();
+	return true;
+}
+
+static bool do_pod(const struct step *s)
+{
+	fake_cluster_pod(step_word(s, 1));
+	return true;
+}
+
+static bool do_title(const struct step *s)
+{
+	(void)s; /* print_result() tells it */
+	return true;
+}
+
+static bool do_step(const struct step *s)
+{
+	static const struct {
+		const char *verb;
+		bool (*play)(const struct step *s);
+	} verbs[] = {
+		{"ask", do_ask},
+		{"cluster", do_cluster},
+		{"corefile", do_corefile},
+		{"corefile_from", do_corefile_from},
+		{"delete", do_objects},
+		{"expect", do_expect},
+		{"file", do_file},
+		{"get", do_get},
+		{"logged", do_logged},
+		{"objects", do_objects},
+		{"page", do_page},
+		{"pod", do_pod},
+		{"quiet", do_quiet},
+		{"refuse", do_refuse},
+		{"reply", do_reply},
+		{"serial", do_serial},
+		{"synced", do_synced},
+		{"title", do_title},
+		{"unlogged", do_unlogged},
+		{"upstream", do_upstream},
+		{"wait", do_wait},
+	};
+	const char *verb = step_word(s, 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (strcmp(verb, verbs[i].verb) == 0)
+			return verbs[i].play(s);
 	buf_printf(&play.why, "    unknown step '%s'\n", verb);
 	return false;
 }
