@@ -181,8 +181,8 @@ static int load_own(struct tls_context *c, const char *cert, const char *key, st
 	char why[TLS_PROBLEM_MAX];
 
 	if (SSL_CTX_use_certificate_chain_file(c->ctx, cert) != 1)
-		return err_set(
-		        e, -EINVAL, "cannot read the certificate %s: %s", cert, tls_error_text(why));
+		return err_set(e, -EINVAL, "cannot read the certificate %s: %s", cert,
+		        tls_error_text(why));
 	if (SSL_CTX_use_PrivateKey_file(c->ctx, key, SSL_FILETYPE_PEM) != 1)
 		return err_set(
 		        e, -EINVAL, "cannot read the private key %s: %s", key, tls_error_text(why));
@@ -202,7 +202,8 @@ static int load_ca(struct tls_context *c, const char *ca, struct err *e)
 	}
 	if (SSL_CTX_load_verify_locations(c->ctx, ca, NULL) == 1)
 		return 0;
-	return err_set(e, -EINVAL, "cannot read the CA certificates %s: %s", ca, tls_error_text(why));
+	return err_set(
+	        e, -EINVAL, "cannot read the CA certificates %s: %s", ca, tls_error_text(why));
 }
 
 static int accept_any(int is_good, X509_STORE_CTX *ctx)
@@ -299,8 +300,8 @@ struct tls_context *tls_client_twin(const struct tls_context *from)
 	SSL_CTX_set1_cert_store(c->ctx, SSL_CTX_get_cert_store(from->ctx));
 	if (cert != NULL) {
 		SSL_CTX_get0_chain_certs(from->ctx, &chain);
-		must(SSL_CTX_use_cert_and_key(c->ctx, cert, SSL_CTX_get0_privatekey(from->ctx),
-		             chain, 1) == 1);
+		must(SSL_CTX_use_cert_and_key(
+		             c->ctx, cert, SSL_CTX_get0_privatekey(from->ctx), chain, 1) == 1);
 	}
 	set_client(c);
 	return c;

@@ -1,4 +1,4 @@
-/* What the contexts (tls_context.c) and the sessions (tls.c) of TLS share. Nobody else includes it. */
+/* What contexts (tls_context.c) and sessions (tls.c) of TLS share. Nobody else includes it. */
 #pragma once
 
 #include <stdatomic.h>
