@@ -55,7 +55,8 @@ static void fail(struct tls_session *s)
 	s->fault = kind_of(ERR_peek_error());
 	tls_error_text(s->problem);
 	if (s->fault == TLS_FAULT_CERTIFICATE && verified != X509_V_OK)
-		snprintf(s->problem, TLS_PROBLEM_MAX, "%s", X509_verify_cert_error_string(verified));
+		snprintf(s->problem, TLS_PROBLEM_MAX, "%s",
+		        X509_verify_cert_error_string(verified));
 }
 
 static struct tls_session *session_new(struct tls_context *c)
