@@ -1,6 +1,7 @@
 /* Grammar, the upper half: keys, server blocks and snippets. */
 #include <errno.h>
 
+#include "base/log.h"
 #include "conf/parser.h"
 
 struct key_list {
@@ -23,6 +24,12 @@ static int add_key(
 	keys->has_comma = n > 0 && key.text[n - 1] == ',';
 	if (keys->has_comma)
 		key.text = arena_dup(p->arena, key.text, n - 1);
+	if (key.text[0] != '(' && strchr(key.text, ',') != NULL)
+		log_warning(NULL,
+		        "%s:%u - the zone '%.100s' has a comma in its name; if these are several, "
+		        "put a "
+		        "blank behind the comma",
+		        o->file, t->line, key.text);
 	if (key.text[0] != '\0')
 		vec_push(&keys->list, key);
 	return 0;

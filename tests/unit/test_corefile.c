@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "tree_text.h"
 
@@ -60,6 +61,30 @@ static void expect_rows(const struct row *rows, size_t n)
 }
 
 #define EXPECT_ROWS(rows) expect_rows((rows), sizeof(rows) / sizeof((rows)[0]))
+
+static void on_log(void *arg, enum log_level level, const char *text)
+{
+	(void)level;
+	buf_printf(arg, "%s\n", text);
+}
+
+static void a_comma_in_a_zone_is_warned_of(void **state)
+{
+	static const char text[] = "a.org,b.org c.org,\nd.org {\nwhoami\n}\n";
+	struct corefile *c = NULL;
+	struct buf log = {0};
+	struct err e = {""};
+
+	(void)state;
+	log_set_sink(on_log, &log);
+	corefile_parse("Corefile", str_from(text), NULL, &c, &e);
+	log_set_sink(NULL, NULL);
+	assert_string_equal(buf_text(&log),
+	        "[WARNING] Corefile:1 - the zone 'a.org,b.org' has a comma in its name; if these are "
+	        "several, put a blank behind the comma\n");
+	buf_free(&log);
+	corefile_free(c);
+}
 
 static void server_blocks_have_keys_and_directives(void **state)
 {
@@ -405,6 +430,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(server_blocks_have_keys_and_directives),
+	        cmocka_unit_test(a_comma_in_a_zone_is_warned_of),
 	        cmocka_unit_test(one_block_needs_no_braces),
 	        cmocka_unit_test(directives_have_arguments_and_nested_braces),
 	        cmocka_unit_test(errors_name_file_line_and_remedy),
