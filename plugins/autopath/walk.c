@@ -115,7 +115,6 @@ static enum verdict answer_found(struct query *q, const struct autopath_walk *w)
 {
 	struct query *child = w->child;
 	struct answer *from = &child->answer;
-	bool is_empty = answer_is_empty(from);
 	const struct rrset *alias;
 	const uint8_t *target;
 	uint16_t n;
@@ -130,7 +129,8 @@ static enum verdict answer_found(struct query *q, const struct autopath_walk *w)
 	answer_add(&q->answer, SECTION_ANSWER, alias);
 	for (unsigned i = 0; i < from->count; i++)
 		if (from->refs[i].section == SECTION_ANSWER ||
-			(is_empty && from->refs[i].section == SECTION_AUTHORITY))
+			(from->refs[i].section == SECTION_AUTHORITY &&
+				from->refs[i].set->type == TYPE_SOA))
 			add_ref(q, child, &from->refs[i], target);
 	counters_add(w->autopath->successes, q->worker->index, 0, 1);
 	return DONE;
