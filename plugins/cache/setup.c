@@ -159,6 +159,17 @@ static bool is_number(const char *text)
 	return *text != '\0' && strspn(text, "0123456789") == strlen(text);
 }
 
+/* As in CoreDNS what is no number is a zone; few mean "30s" as one. */
+static void warn_of_duration(const struct directive *d, const char *first)
+{
+	uint64_t ms;
+
+	if (num_duration_ms(str_from(first), &ms) == 0)
+		log_warning("plugin/cache",
+			"%s:%u: '%s' is taken for a zone; for a TTL, write a number of seconds",
+			d->file, d->line, first);
+}
+
 /* cache [TTL] [ZONES...] */
 static int read_arguments(struct cache *c, const struct directive *d, struct err *e)
 {
@@ -167,6 +178,10 @@ static int read_arguments(struct cache *c, const struct directive *d, struct err
 	uint32_t ttl;
 	int rc = 0;
 
+	if (first != NULL && *first == '-' && is_number(first + 1))
+		return args_error(d, e, "the TTL must be at least 1, not %s", first);
+	if (first != NULL && !has_ttl)
+		warn_of_duration(d, first);
 	if (has_ttl)
 		rc = args_u32(d, 0, ARGS_RANGE(1, WEEK_S), &ttl, e);
 	for (unsigned i = 0; rc == 0 && has_ttl && i < CACHE_PARTS; i++)

@@ -147,6 +147,7 @@ static void bad_directives_are_refused(void **state)
 	        {"cache {\ndisable both\n}", "'both'"},
 	        {"cache {\nserve_stale_policy newest\n}", "'newest'"},
 	        {"cache {\nshared\n}", "unknown property 'shared'"},
+	        {"cache -1", "the TTL must be at least 1, not -1"},
 	        {"cache\ncache", "this plugin can only be used once per Server Block"},
 	};
 
