@@ -109,7 +109,7 @@ need_tests() {
 run() {
 	need $run_packages
 	build
-	cat <<'EOF'
+	cat <<EOF
 
 Seamark serves the lab cluster on 127.0.0.1:1053 (and [::1]:1053). In another terminal try:
 
@@ -123,10 +123,15 @@ Seamark serves the lab cluster on 127.0.0.1:1053 (and [::1]:1053). In another te
   dig @127.0.0.1 -p 1053 -x 10.96.10.1                         # reverse
   dig @127.0.0.1 -p 1053 www.debian.org                        # relayed to your resolvers
 
-Change a file in zones/lab/ and ask again. Control-C stops it.
+Change a file in zones/lab/ and ask again. Why does a name not resolve?
+
+  ./seamark explain jobs.shop.svc.cluster.local --control $main/control.sock
+
+Control-C stops it.
 
 EOF
-	exec ./seamark -conf zones/lab/Corefile
+	# a socket of its own: no root is needed, and a server of the host keeps the usual one
+	exec ./seamark -conf zones/lab/Corefile -control $main/control.sock
 }
 
 # The last lines of a suite: totals over all test programs; CI reads the very last one.

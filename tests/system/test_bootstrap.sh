@@ -29,7 +29,11 @@ echo "make \$*" >>"$notes"
 case "\$*" in
 *distclean) rm -f config.status ;;
 *check) echo '# PASS: 1' ;;
+*build*) cp "$workdir/daemon" build/seamark ;;
 esac
+END
+program "$workdir/daemon" <<END
+echo "seamark \$*" >>"$notes"
 END
 for name in sudo ldconfig; do echo 'exec "$@"' | program "$workdir/bin/$name"; done
 : | program "$workdir/bin/ldconfig"
@@ -81,6 +85,10 @@ touch -d '+1 minute' "$tree/configure"
 bootstrap build
 is "$status $(grep -c distclean "$notes")" "0 1" "and is removed before another is configured" || diag "$out"
 like "$(grep ^configure "$notes")" 'prefix=/opt/seamark' "which has the PREFIX of the last"
+bootstrap run
+is "$status $(grep ^seamark "$notes")" "0 seamark -conf zones/lab/Corefile -control build/control.sock" \
+	"run serves the lab, with a control socket that no other server has"
+like "$out" '^  ./seamark explain .* --control build/control.sock$' "and tells how to use it"
 for bad in "" "nothing" "check --nothing"; do
 	# shellcheck disable=SC2086
 	bootstrap $bad
