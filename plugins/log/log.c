@@ -289,6 +289,7 @@ static void teardown(void *instance)
 const struct plugin log_plugin = {
 	.name = "log",
 	.takes_any_class = true,
+	.observes = true,
 	.setup = setup,
 	.start = start,
 	.reply = reply,

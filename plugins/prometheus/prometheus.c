@@ -108,6 +108,7 @@ static void teardown(void *instance)
 const struct plugin prometheus_plugin = {
 	.name = "prometheus",
 	.takes_any_class = true,
+	.observes = true,
 	.setup = setup,
 	.start = start,
 	.reply = reply,

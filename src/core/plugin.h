@@ -32,6 +32,8 @@ struct plugin {
 	const char *name;
 	/* query and reply are for questions of every class; else those other than IN pass it by. */
 	bool takes_any_class;
+	/* Its reply hook changes nothing and does not wait: refused transfers are shown to it, too. */
+	bool observes;
 	/*
 	 * Read the directives of one server block (s->first and those behind it), make an instance
 	 * and put it in s->instance. Leaving it NULL keeps the plugin out of the chain (bind). It

@@ -170,6 +170,17 @@ static bool find_server(struct query *q)
 	return q->server != NULL;
 }
 
+/* Who writes down questions wants to know of transfers that somebody tries, too. */
+static void tell_observers(struct query *q)
+{
+	for (size_t i = q->chain->reply_hooks.len; i > 0; i--) {
+		const struct link *l = &q->chain->reply_hooks.at[i - 1];
+
+		if (l->plugin->observes)
+			l->plugin->reply(q, l->instance);
+	}
+}
+
 bool query_prepare(struct query *q, const struct server_group *g)
 {
 	enum msg_verdict v = msg_parse(&q->msg, q->buf, q->wire_len);
@@ -187,8 +198,11 @@ bool query_prepare(struct query *q, const struct server_group *g)
 	}
 	q->answer.rcode = admission_rcode(q);
 	q->answer.has_recursion = q->chain->has_forwarder;
-	if (q->answer.rcode != RCODE_NOERROR)
+	if (q->answer.rcode != RCODE_NOERROR) {
+		if (q->msg.qclass == CLASS_IN)
+			tell_observers(q);
 		return false;
+	}
 	vec_for_each (&q->chain->prefetch_hooks, l)
 		l->plugin->prefetch(q, l->instance);
 	return true;

@@ -709,6 +709,22 @@ static void a_recycled_query_is_like_new(void **state)
 	query_release(q);
 }
 
+static unsigned observed;
+
+static void observe(struct query *q, void *instance)
+{
+	(void)instance;
+	assert_int_equal(q->msg.qtype, TYPE_AXFR);
+	assert_int_not_equal(q->answer.rcode, RCODE_NOERROR);
+	observed++;
+}
+
+static void never(struct query *q, void *instance)
+{
+	(void)instance;
+	fail_msg("asked about type %u", q->msg.qtype);
+}
+
 static void what_no_plugin_may_see_is_refused_before(void **state)
 {
 	static const struct {
@@ -732,6 +748,12 @@ static void what_no_plugin_may_see_is_refused_before(void **state)
 	        {TYPE_IXFR, CLASS_IN, TRANSPORT_TLS, false, true, -1},
 	};
 
+	static const struct plugin observer = {.name = "log", .observes = true, .reply = observe};
+	static const struct plugin other = {.name = "cache", .reply = never};
+
+	vec_push(&chain.reply_hooks, (struct link){.plugin = &observer});
+	vec_push(&chain.reply_hooks, (struct link){.plugin = &other});
+	observed = 0;
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct query *q = worker_query(&worker);
@@ -746,6 +768,8 @@ static void what_no_plugin_may_see_is_refused_before(void **state)
 		assert_false(q->is_dropped);
 		query_release(q);
 	}
+	assert_int_equal(observed, 3); /* the transfers of class IN that are refused */
+	chain.reply_hooks.len -= 2;
 }
 
 static void messages_that_are_no_questions_are_decided_at_once(void **state)
