@@ -173,6 +173,7 @@ static bool find_server(struct query *q)
 /* Who writes down questions wants to know of transfers that somebody tries, too. */
 static void tell_observers(struct query *q)
 {
+	q->position = (uint16_t)q->chain->query_hooks.len; /* nobody answered */
 	for (size_t i = q->chain->reply_hooks.len; i > 0; i--) {
 		const struct link *l = &q->chain->reply_hooks.at[i - 1];
 

@@ -716,6 +716,8 @@ static void observe(struct query *q, void *instance)
 	(void)instance;
 	assert_int_equal(q->msg.qtype, TYPE_AXFR);
 	assert_int_not_equal(q->answer.rcode, RCODE_NOERROR);
+	assert_int_equal(q->position, chain.query_hooks.len);
+	assert_string_equal(q->answered_by, "");
 	observed++;
 }
 
