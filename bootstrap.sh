@@ -25,7 +25,7 @@ build_packages="autoconf automake libtool make gcc libc6-dev pkg-config libuv1-d
 	libpcre2-dev"
 run_packages="bind9-dnsutils"
 test_packages="libcmocka-dev libjansson-dev openssl curl clang bind9-dnsutils knot-dnsutils ldnsutils
-	iproute2 procps"
+	iproute2 procps python3 python3-yaml"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
