@@ -6,7 +6,10 @@
 
 #include <stdint.h>
 
-/* Monotonic nanoseconds (CLOCK_MONOTONIC), never going back. */
+/*
+ * Monotonic nanoseconds, never going back, and going on while the machine sleeps (CLOCK_BOOTTIME):
+ * TTLs end then, too.
+ */
 uint64_t clock_ns(void);
 /* Monotonic milliseconds. */
 uint64_t clock_ms(void);

@@ -1,8 +1,10 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -131,6 +133,19 @@ static void random_below_is_uniform(void **state)
 	assert_true(chi < 22.5); /* 6 degrees of freedom, p = 0.001 */
 }
 
+/* Else what was kept for a minute is as good as new when a laptop wakes up after a night. */
+static void the_clock_counts_while_the_machine_sleeps(void **state)
+{
+	struct timespec ts;
+	uint64_t before, after;
+
+	(void)state;
+	before = clock_ns();
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	after = clock_ns();
+	assert_in_range((uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec, before, after);
+}
+
 static void a_shared_log_limit_is_one_for_threads_whose_clocks_differ(void **state)
 {
 	struct log_limit_shared l = LOG_LIMIT_SHARED(1, 3);
@@ -221,6 +236,7 @@ int main(void)
 		cmocka_unit_test(map_survives_growth_and_deletion),
 		cmocka_unit_test(siphash_matches_published_vectors),
 		cmocka_unit_test(random_below_is_uniform),
+		cmocka_unit_test(the_clock_counts_while_the_machine_sleeps),
 		cmocka_unit_test(a_shared_log_limit_is_one_for_threads_whose_clocks_differ),
 		cmocka_unit_test(log_limit_lets_a_burst_through_and_counts_the_rest),
 		cmocka_unit_test(slices_cut_and_trim),
