@@ -32,7 +32,7 @@ struct plugin {
 	const char *name;
 	/* query and reply are for questions of every class; else those other than IN pass it by. */
 	bool takes_any_class;
-	/* Its reply hook changes nothing and does not wait: refused transfers are shown to it, too. */
+	/* Its reply hook changes nothing and does not wait: refused transfers are shown to it. */
 	bool observes;
 	/*
 	 * Read the directives of one server block (s->first and those behind it), make an instance
