@@ -320,7 +320,8 @@ void kube_explain_no_port(
 	kube_label_text(protocol, p->ask->name.wire, 1);
 	for (unsigned i = first; i < entry->n_ports && (i == 0 || entry->is_headless); i++)
 		list_ports(&ports, &entry->ports[i], &n);
-	explain_say(x, EXPLAIN_NXDOMAIN, "no port is named %s.%s; ports are: %s", port, protocol,
+	explain_say(x, EXPLAIN_NXDOMAIN, "no port%s is named %s.%s; ports are: %s",
+		entry->is_headless ? " of a ready endpoint" : "", port, protocol,
 		n == 0 ? "none" : buf_text(&ports));
 	buf_free(&ports);
 }

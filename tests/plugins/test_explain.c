@@ -222,6 +222,8 @@ static const struct {
 		"there is no namespace \"shopp\"; did you mean \"shop\"?"},
 	{VERIFIED, "web.shop.cluster.local", TYPE_A, EXPLAIN_NXDOMAIN,
 		"did you mean \"web.shop.svc.cluster.local.\"?"},
+	{VERIFIED, "_dns._udp.twice.data.svc.cluster.local", TYPE_SRV, EXPLAIN_NXDOMAIN,
+		"no port of a ready endpoint is named _dns._udp; ports are: _pg._tcp (5432)"},
 	{VERIFIED, "shop.svc.cluster.local", TYPE_A, EXPLAIN_NODATA, "names lie below it"},
 	{VERIFIED, "svc.cluster.local", TYPE_A, EXPLAIN_NODATA, "names lie below it"},
 	{VERIFIED, "cluster.local", TYPE_A, EXPLAIN_NODATA, "SOA and NS records only"},
