@@ -82,13 +82,14 @@ static bool has_ipv4(const struct answer *a)
 	return false;
 }
 
-/* Without addresses of IPv4 the first answer stands. */
+/* Without addresses of IPv4 the first answer stands; some may be in what did not fit. */
 static void on_ipv4(struct query *q, struct query *child, void *arg)
 {
 	answer_open(&child->answer, &child->msg);
 	answer_keep(&child->answer);
 	if (!child->is_dropped && child->answer.rcode == RCODE_NOERROR && has_ipv4(&child->answer))
 		substitute(arg, q, child);
+	q->answer.is_truncated |= !child->is_dropped && child->answer.is_truncated;
 	query_resume(q, DONE);
 }
 
@@ -114,8 +115,8 @@ static void reply(struct query *q, void *instance)
 	if (!is_for_client(d, q) || q->answer.rcode == RCODE_NXDOMAIN)
 		return; /* any other failure may be one of AAAA alone (RFC 6147 5.1.2) */
 	answer_open(&q->answer, &q->msg);
-	if (!d->translates_all && has_addresses(&q->answer))
-		return;
+	if (!d->translates_all && (q->answer.is_truncated || has_addresses(&q->answer)))
+		return; /* what did not fit may be addresses */
 	query_hold(q);
 	if (query_sub(q, ask, on_ipv4, d) != 0)
 		query_resume(q, DONE);
