@@ -195,12 +195,27 @@ watches_opened() { # RESOURCE
 	curl -s "http://127.0.0.1:$control/apisim/state" |
 		sed -n "s/.*\"$1\":{[^}]*\"watches\":\([0-9]*\)}.*/\1/p"
 }
+watches_open() { # of all resources
+	curl -s "http://127.0.0.1:$control/apisim/state" | sed -n 's/^{[^{]*"watches":\([0-9]*\),.*/\1/p'
+}
+
+# all_watch COUNT: so many watches have been open for a second; one that broke may wait before it
+# tries again.
+all_watch() {
+	local n since=0
+	for n in $(seq 600); do
+		[ "$(watches_open)" -ge "$1" ] && since=$((since + 1)) || since=0
+		[ "$since" = 10 ] && return
+		sleep 0.1
+	done
+	note "some resource is not watched again"
+}
 
 # A change that no watch sees, then all watches end and their versions are forgotten: everything is
 # listed again.
 list_again() { # RESOURCE that takes longest
-	local before n
-	before=$(watches_opened "$1")
+	local before n open
+	before=$(watches_opened "$1") open=$(watches_open)
 	control "hide?count=1"
 	curl -s -o "$dir/answer" -X POST "http://127.0.0.1:$control/apisim/apply" --data-binary \
 		'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"hidden"}}'
@@ -208,7 +223,7 @@ list_again() { # RESOURCE that takes longest
 	control "close?reset=1"
 	for n in $(seq 100); do
 		# one is told that its version is too old, the next begins with the list
-		[ "$(watches_opened "$1")" -ge $((before + 2)) ] && return
+		[ "$(watches_opened "$1")" -ge $((before + 2)) ] && all_watch "$open" && return
 		sleep 0.1
 	done
 	note "the lists were not asked for again"

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "seamark.h"
@@ -249,6 +250,21 @@ static void test_default_port(void)
 	sm_free(s);
 }
 
+/* A worker counts an answer when it has left: soon after the client has it. */
+static bool counts_answers(struct seamark *s, uint64_t least)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	struct sm_stats stats = {0};
+
+	for (int i = 0; i < 500 && sm_stats(s, &stats) == 0; i++) {
+		if (stats.answers >= least)
+			return stats.workers >= 1 && stats.is_ready;
+		nanosleep(&pause, NULL);
+	}
+	printf("# %llu answers\n", (unsigned long long)stats.answers);
+	return false;
+}
+
 static void test_objects(struct seamark *s)
 {
 	struct sm_stats stats;
@@ -278,7 +294,7 @@ static void test_objects(struct seamark *s)
 	check_answer(port, "web.shop.svc.cluster.local", 3, "", "and gone at once");
 	check_int(delete(s, SERVICE("web", "10.0.0.2")), 0, "what is not there is no failure");
 	check_int(sm_stats(s, &stats), 0, "statistics are given");
-	check(stats.answers >= 5 && stats.workers >= 1 && stats.is_ready, "with answers counted");
+	check(counts_answers(s, 6), "with answers counted");
 	metrics = sm_metrics(s);
 	check(metrics != NULL && strstr(metrics, "\ncoredns_dns_requests_total{") != NULL,
 		"and metrics");
