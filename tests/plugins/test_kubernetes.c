@@ -7,78 +7,17 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "base/rcu.h"
-#include "kubernetes/cluster.h"
+#include "kube_rig.h"
 #include "kube_transfer.h"
+#include "kubernetes/cluster.h"
 #include "kubernetes/kube.h"
-#include "rig.h"
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes" /* the linker finds __wrap_... by name */
-
-extern const struct plugin kubernetes_plugin;
-
-/* --- a kubernetes block that takes objects from the test ---------------------------------- */
-
-/* With a cluster of its own, or that of another one. */
-static void open_with(struct rig *r, struct shared *shared, const char *zones, const char *rest)
-{
-	struct ip own = {4, {10, 1, 0, 4}};
-	struct buf text = {0};
-	struct kube *k;
-
-	buf_printf(&text, ".:53 {\n    kubernetes %s {\n        embedded\n%s    }\n}\n", zones,
-		rest);
-	if (rig_open(r, &kubernetes_plugin, buf_text(&text)) != 0)
-		fail_msg("%s", r->err.text);
-	buf_free(&text);
-	k = r->setup.instance;
-	k->shared = shared;
-	/* not those of the machine that runs the test */
-	k->local.len = 0;
-	vec_push(&k->local, own);
-	assert_int_equal(kubernetes_plugin.start(k, &r->err), 0);
-}
-
-static void open_kube(struct rig *r, const char *zones, const char *rest)
-{
-	open_with(r, shared_new(), zones, rest);
-}
-
-static void close_kube(struct rig *r)
-{
-	struct shared *shared = ((struct kube *)r->setup.instance)->shared;
-
-	rig_close(r);
-	shared_free(shared);
-	rcu_reclaim();
-}
-
-static void apply(struct rig *r, const char *text)
-{
-	struct kube *k = r->setup.instance;
-
-	if (cluster_embed(k->shared, str_from(text), false, &r->err) != 0)
-		fail_msg("%s", r->err.text);
-}
-
-static const char *ask_as(struct rig *r, const struct rig_ask *a)
-{
-	struct query *q = rig_query(r, a);
-	enum verdict v = rig_down(r, q);
-	const char *text = v == DONE ? rig_answer(r, q) : "NEXT";
-
-	query_release(q);
-	return text;
-}
-
-static const char *ask(struct rig *r, const char *name, uint16_t type)
-{
-	return ask_as(r, &(struct rig_ask){.name = name, .type = type});
-}
 
 /* With room for 1232 octets. */
 static const char *ask_wide(struct rig *r, const char *name, uint16_t type)
 {
-	return ask_as(r, &(struct rig_ask){.name = name, .type = type, .udp_size = 1232});
+	return kube_ask_as(r, &(struct rig_ask){.name = name, .type = type, .udp_size = 1232});
 }
 
 #define SERVICE(name, ip)                                                                          \
@@ -105,18 +44,18 @@ static void answers_keep_the_case_of_the_question(void **state)
 	const char *text;
 
 	(void)state;
-	open_kube(&r, "cluster.local", "");
-	apply(&r, SERVICE("web", "10.96.0.1"));
-	assert_string_equal(ask(&r, "WeB.n.sVc.cLuster.LOCAL", TYPE_A),
+	kube_open(&r, "cluster.local", "");
+	kube_apply(&r, SERVICE("web", "10.96.0.1"));
+	assert_string_equal(kube_ask(&r, "WeB.n.sVc.cLuster.LOCAL", TYPE_A),
 		"NOERROR aa\nWeB.n.sVc.cLuster.LOCAL. 5 IN A 10.96.0.1\n--\n--\n");
 	/* the zone of the SOA, and that of the target */
-	text = ask(&r, "NoPe.n.svc.clUSTer.local", TYPE_A);
+	text = kube_ask(&r, "NoPe.n.svc.clUSTer.local", TYPE_A);
 	assert_non_null(strstr(text, "\nclUSTer.local. 5 IN SOA "));
-	text = ask(&r, "_P._tcp.weB.n.sVc.clUSTer.local", TYPE_SRV);
+	text = kube_ask(&r, "_P._tcp.weB.n.sVc.clUSTer.local", TYPE_SRV);
 	assert_non_null(strstr(text, " SRV 0 100 80 weB.n.sVc.clUSTer.local.\n"));
 	assert_non_null(strstr(text, "\nweB.n.sVc.clUSTer.local. 5 IN A 10.96.0.1\n"));
-	assert_non_null(strstr(ask(&r, "Cluster.Local", TYPE_SOA), "\nCluster.Local. 5 IN SOA "));
-	close_kube(&r);
+	assert_non_null(strstr(kube_ask(&r, "Cluster.Local", TYPE_SOA), "\nCluster.Local. 5 IN SOA "));
+	kube_close(&r);
 }
 
 static void names_of_more_than_255_octets_do_not_exist(void **state)
@@ -130,15 +69,15 @@ static void names_of_more_than_255_octets_do_not_exist(void **state)
 	struct buf name = {0}, text = {0};
 
 	(void)state;
-	open_kube(&r, zone, "");
-	apply(&r, SERVICE("web", "10.96.0.1"));
-	apply(&r, SERVICE("s2345678901234567890123456789012345678901234567890123456789012",
+	kube_open(&r, zone, "");
+	kube_apply(&r, SERVICE("web", "10.96.0.1"));
+	kube_apply(&r, SERVICE("s2345678901234567890123456789012345678901234567890123456789012",
 			"10.96.0.2"));
 	buf_str(&text, SERVICE("head", "None"));
 	add_slice(&text, "head", 1, 2);
-	apply(&r, buf_text(&text));
+	kube_apply(&r, buf_text(&text));
 	buf_printf(&name, "web.n.svc.%s", zone);
-	assert_non_null(strstr(ask(&r, buf_text(&name), TYPE_A), "IN A 10.96.0.1"));
+	assert_non_null(strstr(kube_ask(&r, buf_text(&name), TYPE_A), "IN A 10.96.0.1"));
 	/* its targets: 10-1-0-1.head.n.svc.ZONE have 217 octets, _p._tcp in front too */
 	buf_clear(&name);
 	buf_printf(&name, "head.n.svc.%s", zone);
@@ -148,7 +87,7 @@ static void names_of_more_than_255_octets_do_not_exist(void **state)
 	assert_non_null(strstr(ask_wide(&r, zone, TYPE_NS), "ns.dns.z234"));
 	buf_free(&name);
 	buf_free(&text);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 static void a_zone_that_leaves_no_room_serves_what_fits(void **state)
@@ -162,12 +101,12 @@ static void a_zone_that_leaves_no_room_serves_what_fits(void **state)
 	struct rig r;
 
 	(void)state;
-	open_kube(&r, zone, "");
-	apply(&r, SERVICE("web", "10.96.0.1"));
+	kube_open(&r, zone, "");
+	kube_apply(&r, SERVICE("web", "10.96.0.1"));
 	assert_non_null(strstr(ask_wide(&r, zone, TYPE_SOA), "NOERROR aa\n"));
 	assert_non_null(strstr(ask_wide(&r, zone, TYPE_NS), "NOERROR aa\n"));
 	assert_non_null(strstr(ask_wide(&r, zone, TYPE_A), "NOERROR aa\n"));
-	close_kube(&r);
+	kube_close(&r);
 }
 
 static size_t count(const char *text, const char *what)
@@ -202,28 +141,28 @@ static void the_work_for_a_huge_service_is_bounded(void **state)
 	unsigned same = 0;
 
 	(void)state;
-	open_kube(&r, "cluster.local", "");
+	kube_open(&r, "cluster.local", "");
 	buf_str(&text, SERVICE("big", "None"));
 	for (unsigned i = 1; i <= 5; i++)
 		add_slice(&text, "big", i, 1000);
-	apply(&r, buf_text(&text));
+	kube_apply(&r, buf_text(&text));
 	/* one record more than fits, and never all 5000 */
 	assert_in_range(srv_octets(&r, TRANSPORT_UDP), 512, 512 + 64);
 	assert_in_range(srv_octets(&r, TRANSPORT_TCP), 65535, 65535 + 64);
-	answer = ask(&r, "big.n.svc.cluster.local", TYPE_SRV);
+	answer = kube_ask(&r, "big.n.svc.cluster.local", TYPE_SRV);
 	assert_non_null(strstr(answer, "NOERROR aa tc\n"));
 	assert_in_range(count(answer, " SRV 0 1 8080 "), 5, 12);
 	/* each answer begins somewhere else */
 	snprintf(first, sizeof(first), "%.60s", strstr(answer, "8080 ") + 5);
 	for (int i = 0; i < 20; i++)
-		same += strncmp(strstr(ask(&r, "big.n.svc.cluster.local", TYPE_SRV), "8080 ") + 5,
+		same += strncmp(strstr(kube_ask(&r, "big.n.svc.cluster.local", TYPE_SRV), "8080 ") + 5,
 				first, 12) == 0;
 	assert_in_range(same, 0, 5);
-	assert_non_null(strstr(ask(&r, "big.n.svc.cluster.local", TYPE_A), "NOERROR aa tc\n"));
-	assert_non_null(strstr(ask(&r, "10-5-3-250.big.n.svc.cluster.local", TYPE_A),
+	assert_non_null(strstr(kube_ask(&r, "big.n.svc.cluster.local", TYPE_A), "NOERROR aa tc\n"));
+	assert_non_null(strstr(kube_ask(&r, "10-5-3-250.big.n.svc.cluster.local", TYPE_A),
 		"A 10.5.3.250\n"));
 	buf_free(&text);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 static void lists_of_ports_are_bounded(void **state)
@@ -234,7 +173,7 @@ static void lists_of_ports_are_bounded(void **state)
 	struct kube *k;
 
 	(void)state;
-	open_kube(&r, "cluster.local", "");
+	kube_open(&r, "cluster.local", "");
 	k = r.setup.instance;
 	buf_str(&text, SERVICE("many", "None"));
 	for (unsigned i = 1; i <= 300; i++)
@@ -244,15 +183,15 @@ static void lists_of_ports_are_bounded(void **state)
 				  "ports: [{name: p%u, port: %u}], "
 				  "endpoints: [{addresses: [10.1.%u.%u]}]}\n",
 			i, i, i, i / 250, i % 250 + 1);
-	apply(&r, buf_text(&text));
+	kube_apply(&r, buf_text(&text));
 	e = table_find(&k->primary->table, "\4many\1n\3svc", 11,
 		table_hash(&k->primary->table, "\4many\1n\3svc", 11));
 	assert_non_null(e);
 	assert_in_range(((const struct kube_entry *)e)->n_ports, 2, 128);
 	assert_int_equal(((const struct kube_entry *)e)->n_endpoints, 300);
-	assert_non_null(strstr(ask(&r, "10-1-0-2.many.n.svc.cluster.local", TYPE_A), "10.1.0.2"));
+	assert_non_null(strstr(kube_ask(&r, "10-1-0-2.many.n.svc.cluster.local", TYPE_A), "10.1.0.2"));
 	buf_free(&text);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 static void changes_free_what_they_replace(void **state)
@@ -261,10 +200,10 @@ static void changes_free_what_they_replace(void **state)
 	struct kube *k;
 
 	(void)state;
-	open_kube(&r, "cluster.local in-addr.arpa", "");
+	kube_open(&r, "cluster.local in-addr.arpa", "");
 	k = r.setup.instance;
 	for (int i = 0; i < 6000; i++) {
-		apply(&r, i % 2 == 0 ? SERVICE("web", "10.96.0.1") : SERVICE("web", "10.96.0.2"));
+		kube_apply(&r, i % 2 == 0 ? SERVICE("web", "10.96.0.1") : SERVICE("web", "10.96.0.2"));
 		assert_in_range(rcu_pending(), 0, 4096);
 	}
 	assert_int_equal(k->owners.v4.count, 1);
@@ -272,7 +211,7 @@ static void changes_free_what_they_replace(void **state)
 	assert_int_equal(k->owners.entries.last, 1);
 	/* svc, pod, dns, dns-version, ns.dns, the namespace and the service */
 	assert_int_equal(k->primary->table.count, 7);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 static const char *scrape(struct rig *r, struct buf *out)
@@ -299,23 +238,23 @@ static void the_latency_of_changes_is_counted_by_kind(void **state)
 	const char *name = "coredns_kubernetes_dns_programming_duration_seconds_count";
 
 	(void)state;
-	open_kube(&r, "cluster.local", "");
-	apply(&r, SERVICE("head", "None"));
+	kube_open(&r, "cluster.local", "");
+	kube_apply(&r, SERVICE("head", "None"));
 	assert_null(strstr(scrape(&r, &out), HEADLESS " 1\n"));
 	for (unsigned i = 1; i <= 2; i++) {
 		buf_clear(&text);
 		buf_printf(&text, slice, i);
-		apply(&r, buf_text(&text));
+		kube_apply(&r, buf_text(&text));
 	}
 	assert_non_null(strstr(scrape(&r, &out), name));
 	assert_non_null(strstr(buf_text(&out), HEADLESS " 2\n"));
 	assert_non_null(strstr(buf_text(&out), "_count{service_kind=\"cluster_ip\"} 0\n"));
 	/* other changes have no trigger */
-	apply(&r, SERVICE("web", "10.96.0.1"));
+	kube_apply(&r, SERVICE("web", "10.96.0.1"));
 	assert_non_null(strstr(scrape(&r, &out), "_count{service_kind=\"cluster_ip\"} 0\n"));
 	buf_free(&text);
 	buf_free(&out);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 static void requests_are_told_as_client_go_does(void **state)
@@ -574,14 +513,14 @@ static void any_history_ends_in_the_names_of_a_fresh_start(void **state)
 		struct shared *shared = shared_new();
 		struct zone_copies copies[3] = {{.full = 0}};
 
-		open_with(&r, shared, zones, options[o]);
+		kube_open_with(&r, shared, zones, options[o]);
 		copies_begin(r.setup.instance);
 		for (unsigned round = 0; round < 60; round++) {
 			char *followed, *scratch;
 
 			random_change(&r);
 			check_copies(&r, copies);
-			open_with(&fresh, shared, zones, options[o]);
+			kube_open_with(&fresh, shared, zones, options[o]);
 			followed = note_everything(&r);
 			scratch = note_everything(&fresh);
 			compare_notes(followed, scratch, round);
@@ -593,7 +532,7 @@ static void any_history_ends_in_the_names_of_a_fresh_start(void **state)
 		assert_true(copies[0].incremental > 20 && copies[0].full == 0);
 		for (unsigned i = 0; i < ARRAY_LEN(copies); i++)
 			copies_free(&copies[i]);
-		close_kube(&r);
+		kube_close(&r);
 	}
 }
 
@@ -705,24 +644,24 @@ static void the_serial_never_goes_back(void **state)
 	struct rig r;
 
 	(void)state;
-	open_kube(&r, "cluster.local", "");
-	apply(&r, "{kind: Namespace, apiVersion: v1, metadata: {name: n}}\n");
+	kube_open(&r, "cluster.local", "");
+	kube_apply(&r, "{kind: Namespace, apiVersion: v1, metadata: {name: n}}\n");
 	for (unsigned i = 0; i < ARRAY_LEN(jumps); i++) {
 		struct kube *k = r.setup.instance;
 		char service[200];
 
 		wall_jump_s = jumps[i];
 		snprintf(service, sizeof(service), SERVICE("web", "10.96.0.%u"), i + 1);
-		apply(&r, service);
+		kube_apply(&r, service);
 		assert_true(k->primary->history.committed > serial);
 		serial = k->primary->history.committed;
 		zone_history_see(&k->primary->history); /* so that a change needs another one */
 		snprintf(service, sizeof(service), "10.96.0.%u", i + 1);
-		assert_non_null(strstr(ask(&r, "web.n.svc.cluster.local", TYPE_A), service));
+		assert_non_null(strstr(kube_ask(&r, "web.n.svc.cluster.local", TYPE_A), service));
 	}
 	wall_jump_s = 0;
 	assert_true(clock_ms() - before_ms < 60000);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 int main(void)

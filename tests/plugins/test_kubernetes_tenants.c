@@ -7,58 +7,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/rcu.h"
-#include "kubernetes/cluster.h"
+#include "kube_rig.h"
 #include "kubernetes/kube.h"
-#include "rig.h"
-
-extern const struct plugin kubernetes_plugin;
-
-static void open_kube(struct rig *r, const char *zones, const char *rest)
-{
-	struct ip own = {4, {10, 1, 0, 4}};
-	struct buf text = {0};
-	struct kube *k;
-
-	buf_printf(&text, ".:53 {\n    kubernetes %s {\n        embedded\n%s    }\n}\n", zones,
-		rest);
-	if (rig_open(r, &kubernetes_plugin, buf_text(&text)) != 0)
-		fail_msg("%s", r->err.text);
-	buf_free(&text);
-	k = r->setup.instance;
-	k->shared = shared_new();
-	/* not those of the machine that runs the test */
-	k->local.len = 0;
-	vec_push(&k->local, own);
-	assert_int_equal(kubernetes_plugin.start(k, &r->err), 0);
-}
-
-static void close_kube(struct rig *r)
-{
-	struct shared *shared = ((struct kube *)r->setup.instance)->shared;
-
-	rig_close(r);
-	shared_free(shared);
-	rcu_reclaim();
-}
 
 /* Apply the objects, and forget their text. */
 static void apply(struct rig *r, struct buf *text)
 {
-	struct kube *k = r->setup.instance;
-
-	if (cluster_embed(k->shared, str_from(buf_text(text)), false, &r->err) != 0)
-		fail_msg("%s", r->err.text);
+	kube_apply(r, buf_text(text));
 	buf_clear(text);
-}
-
-static const char *ask(struct rig *r, const char *name, uint16_t type)
-{
-	struct query *q = rig_query(r, &(struct rig_ask){.name = name, .type = type});
-	const char *text = rig_down(r, q) == DONE ? rig_answer(r, q) : "NEXT";
-
-	query_release(q);
-	return text;
 }
 
 static void add_service(struct buf *b, const char *ns, const char *name, const char *ip)
@@ -102,19 +58,19 @@ static void nobody_takes_the_reverse_name_of_a_service(void **state)
 	struct buf text = {0};
 
 	(void)state;
-	open_kube(&r, "cluster.local in-addr.arpa", "");
+	kube_open(&r, "cluster.local in-addr.arpa", "");
 	claim(&r, ADDR_TABLE_SAME_MAX + 10, "10.96.0.9");
-	assert_non_null(strstr(ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR), ".evil.svc."));
+	assert_non_null(strstr(kube_ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR), ".evil.svc."));
 	add_service(&text, "n", "web", "10.96.0.9");
 	apply(&r, &text);
-	assert_string_equal(ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR),
+	assert_string_equal(kube_ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR),
 		"NOERROR aa\n9.0.96.10.in-addr.arpa. 5 IN PTR web.n.svc.cluster.local.\n--\n--\n");
 	add_service(&text, "n", "web", "10.96.0.8");
 	apply(&r, &text);
-	assert_non_null(strstr(ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR), ".evil.svc."));
-	assert_non_null(strstr(ask(&r, "8.0.96.10.in-addr.arpa", TYPE_PTR), "PTR web.n."));
+	assert_non_null(strstr(kube_ask(&r, "9.0.96.10.in-addr.arpa", TYPE_PTR), ".evil.svc."));
+	assert_non_null(strstr(kube_ask(&r, "8.0.96.10.in-addr.arpa", TYPE_PTR), "PTR web.n."));
 	buf_free(&text);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 /* A slice with so many ports of its own; of its endpoints, one is in all slices. */
@@ -169,7 +125,7 @@ static uint64_t time_of(struct rig *r, uint16_t type)
 	uint64_t begin = cpu_ns();
 
 	for (unsigned i = 0; i < 5; i++)
-		ask(r, "_p3-511._tcp.wide.evil.svc.cluster.local", type);
+		kube_ask(r, "_p3-511._tcp.wide.evil.svc.cluster.local", type);
 	return (cpu_ns() - begin) / 5;
 }
 
@@ -181,7 +137,7 @@ static void the_time_of_a_question_does_not_grow_with_ports(void **state)
 	struct rig r;
 
 	(void)state;
-	open_kube(&r, "cluster.local", "");
+	kube_open(&r, "cluster.local", "");
 	add_service(&text, "evil", "wide", "None");
 	for (unsigned i = 0; i < 20; i++)
 		add_wide_slice(&text, i, 1000, OBJECT_MAX_PORTS);
@@ -193,10 +149,10 @@ static void the_time_of_a_question_does_not_grow_with_ports(void **state)
 	assert_in_range(time_of(&r, TYPE_SRV), 0, time_of_all_ports(entry) / 3);
 	assert_in_range(time_of(&r, TYPE_A), 0, time_of_all_ports(entry) / 3);
 	/* the ports of the one that is in all slices are joined as long as there is room */
-	assert_non_null(strstr(ask(&r, "_p0-1._tcp.wide.evil.svc.cluster.local", TYPE_SRV),
+	assert_non_null(strstr(kube_ask(&r, "_p0-1._tcp.wide.evil.svc.cluster.local", TYPE_SRV),
 		" 2 10-"));
 	buf_free(&text);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 /* Records that an answer to a question by UDP was made of; not all of them fit. */
@@ -221,7 +177,7 @@ static void a_name_of_thousands_of_endpoints_is_answered_in_part(void **state)
 	struct rig r;
 
 	(void)state;
-	open_kube(&r, "cluster.local", "");
+	kube_open(&r, "cluster.local", "");
 	add_service(&text, "evil", "same", "None");
 	for (unsigned number = 0; number < 10; number++) {
 		begin_slice(&text, "evil", "same", number);
@@ -237,14 +193,14 @@ static void a_name_of_thousands_of_endpoints_is_answered_in_part(void **state)
 	assert_in_range(records_of(&r, name + 2, TYPE_SRV), 10, 100);
 	assert_in_range(records_of(&r, "_p._tcp.same.evil.svc.cluster.local", TYPE_SRV), 10, 100);
 	/* each answer begins somewhere else */
-	first = strstr(ask(&r, name, TYPE_A), " A ");
+	first = strstr(kube_ask(&r, name, TYPE_A), " A ");
 	assert_non_null(first);
 	buf_printf(&text, "%.12s", first);
 	for (int i = 0; i < 20; i++)
-		same += strncmp(strstr(ask(&r, name, TYPE_A), " A "), buf_text(&text), text.len) == 0;
+		same += strncmp(strstr(kube_ask(&r, name, TYPE_A), " A "), buf_text(&text), text.len) == 0;
 	assert_in_range(same, 0, 5);
 	buf_free(&text);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 static void an_address_of_thousands_of_names_is_answered_in_part(void **state)
@@ -253,7 +209,7 @@ static void an_address_of_thousands_of_names_is_answered_in_part(void **state)
 	struct rig r;
 
 	(void)state;
-	open_kube(&r, "cluster.local in-addr.arpa", "");
+	kube_open(&r, "cluster.local in-addr.arpa", "");
 	add_service(&text, "evil", "names", "None");
 	begin_slice(&text, "evil", "names", 0);
 	buf_str(&text, "ports: [{name: p, port: 80}], endpoints: [");
@@ -262,9 +218,9 @@ static void an_address_of_thousands_of_names_is_answered_in_part(void **state)
 	buf_str(&text, "]}\n");
 	apply(&r, &text);
 	assert_in_range(records_of(&r, "5.0.0.10.in-addr.arpa", TYPE_PTR), 5, 50);
-	assert_non_null(strstr(ask(&r, "5.0.0.10.in-addr.arpa", TYPE_PTR), "NOERROR aa tc\n"));
+	assert_non_null(strstr(kube_ask(&r, "5.0.0.10.in-addr.arpa", TYPE_PTR), "NOERROR aa tc\n"));
 	buf_free(&text);
-	close_kube(&r);
+	kube_close(&r);
 }
 
 int main(void)
