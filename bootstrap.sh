@@ -167,7 +167,8 @@ check_sanitized() {
 	mkdir -p "$dir"
 	rm -f "$dir"/report.*
 	options="log_path=$(pwd)/$dir/report"
-	export ASAN_OPTIONS="$options" UBSAN_OPTIONS="$options:print_stacktrace=1" TSAN_OPTIONS="$options"
+	export ASAN_OPTIONS="$options" UBSAN_OPTIONS="$options:print_stacktrace=1"
+	export TSAN_OPTIONS="$options:suppressions=$(pwd)/tests/lib/tsan.supp"
 	export SEEN_MS=1000 # changes may take longer to be seen
 	rc=0
 	check_in "$@" || rc=1
