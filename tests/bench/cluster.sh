@@ -221,7 +221,7 @@ list_again() { # RESOURCE that takes longest
 		'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"hidden"}}'
 	control compact
 	control "close?reset=1"
-	for n in $(seq 100); do
+	for n in $(seq 600); do
 		# one is told that its version is too old, the next begins with the list
 		[ "$(watches_opened "$1")" -ge $((before + 2)) ] && all_watch "$open" && return
 		sleep 0.1
