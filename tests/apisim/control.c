@@ -62,9 +62,11 @@ static enum MHD_Result on_state(struct MHD_Connection *c, struct buf *body)
 	        world.watch_count, (unsigned long long)world.requests,
 	        (unsigned long long)world.protobuf_answers);
 	vec_for_each (&world.kinds, k) {
-		buf_printf(&b, ",\"%s\":{\"objects\":%zu,\"lists\":%llu,\"watches\":%llu}",
+		buf_printf(&b, ",\"%s\":{\"objects\":%zu,\"lists\":%llu,\"watches\":%llu,"
+		        "\"streams\":%llu}",
 		        (*k)->plural, (*k)->objects.all.len, (unsigned long long)(*k)->lists,
-		        (unsigned long long)(*k)->watches);
+		        (unsigned long long)(*k)->watches,
+		        (unsigned long long)(*k)->streams);
 	}
 	buf_str(&b, "}\n");
 	return reply_json(c, 200, &b);

@@ -46,7 +46,7 @@ struct kind {
 	struct object_list objects;
 	pthread_cond_t changed; /* also that there is something for its watches to do */
 	struct body *kept[2]; /* of a list, of the initial events of a watch; or NULL */
-	uint64_t lists, watches; /* requests seen */
+	uint64_t lists, watches, streams; /* requests seen; streams: watches that begin with a list */
 };
 
 /* One version of an object. Immutable; events, lists and watches hold references. */

@@ -288,6 +288,7 @@ static void start_with_state(struct watch *w)
 	w->initial = body_find(&w->ask, true);
 	if (w->initial == NULL)
 		w->initial = write_initial(w);
+	w->ask.kind->streams++;
 	w->start_ms = now_ms();
 	w->initial_rv = world.rv;
 	w->after_rv = world.rv;

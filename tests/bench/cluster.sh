@@ -191,9 +191,9 @@ measure_start() { # PODS-MODE
 	figure "CPU of ingest" "$(calc "$cpu / $mb")" ms/MB
 }
 
-watches_opened() { # RESOURCE
+lists_streamed() { # RESOURCE
 	curl -s "http://127.0.0.1:$control/apisim/state" |
-		sed -n "s/.*\"$1\":{[^}]*\"watches\":\([0-9]*\)}.*/\1/p"
+		sed -n "s/.*\"$1\":{[^}]*\"streams\":\([0-9]*\)}.*/\1/p"
 }
 watches_open() { # of all resources
 	curl -s "http://127.0.0.1:$control/apisim/state" | sed -n 's/^{[^{]*"watches":\([0-9]*\),.*/\1/p'
@@ -215,15 +215,14 @@ all_watch() {
 # listed again.
 list_again() { # RESOURCE that takes longest
 	local before n open
-	before=$(watches_opened "$1") open=$(watches_open)
+	before=$(lists_streamed "$1") open=$(watches_open)
 	control "hide?count=1"
 	curl -s -o "$dir/answer" -X POST "http://127.0.0.1:$control/apisim/apply" --data-binary \
 		'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"hidden"}}'
 	control compact
 	control "close?reset=1"
 	for n in $(seq 600); do
-		# one is told that its version is too old, the next begins with the list
-		[ "$(watches_opened "$1")" -ge $((before + 2)) ] && all_watch "$open" && return
+		[ "$(lists_streamed "$1")" -gt "$before" ] && all_watch "$open" && return
 		sleep 0.1
 	done
 	note "the lists were not asked for again"
