@@ -1,5 +1,6 @@
 #include "log/format.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "core/metadata.h"
@@ -261,6 +262,30 @@ static struct str braced(struct str rest)
 	const char *end = rest.at[0] == '{' ? memchr(rest.at, '}', rest.len) : NULL;
 
 	return (struct str){rest.at, end == NULL ? 0 : (size_t)(end - rest.at) + 1};
+}
+
+/* True when a person meant it to be replaced: braces are also in texts that are JSON. */
+static bool is_word(struct str word)
+{
+	for (size_t i = 1; i + 1 < word.len; i++)
+		if (strchr("<>_-/.%$", word.at[i]) == NULL && !isalnum((unsigned char)word.at[i]))
+			return false;
+	return word.len > 2;
+}
+
+struct str format_next_unknown(struct str *rest)
+{
+	while (rest->len > 0) {
+		struct str word = braced(*rest);
+		size_t step = is_word(word) ? word.len : 1;
+		bool is_known = str_is(word, "{common}") || str_is(word, "{combined}") ||
+				(word.len > 0 && find_key(word) != 0);
+
+		*rest = (struct str){rest->at + step, rest->len - step};
+		if (step > 1 && !is_known)
+			return word;
+	}
+	return (struct str){NULL, 0};
 }
 
 void format_init(struct format *f, const char *text)

@@ -30,6 +30,11 @@ struct format {
  * what they stand for; words in braces that are not known stay as they are.
  */
 void format_init(struct format *f, const char *text);
+/*
+ * The next word of rest that is in braces as those above are, but unknown; rest goes on behind it.
+ * Empty when there is none.
+ */
+struct str format_next_unknown(struct str *rest);
 /* Say which metadata the format uses. */
 void format_want(const struct format *f, struct chain *c);
 /* Free the pieces. */

@@ -82,6 +82,18 @@ static const char *take_format(struct log *l, const struct directive *d, size_t 
 	return text;
 }
 
+/* They stay as they are, as in CoreDNS; who mistyped one is told before looking at the lines. */
+static void warn_of_unknown(const struct directive *d, const char *format)
+{
+	struct str rest = str_from(format), word;
+
+	while ((word = format_next_unknown(&rest)).len > 0)
+		log_warning("plugin/log",
+			"%s:%u: %.*s in the format stands for nothing and is written as it is; "
+			"seamark-log(7) has the list of words",
+			d->file, d->line, (int)word.len, word.at);
+}
+
 static int add_rule(struct log *l, const struct rule *model, const char *zone,
 	const struct directive *d, struct err *e)
 {
@@ -114,6 +126,7 @@ static int add_rules(
 	}
 	if (names == 0)
 		vec_push(&zones.list, ".");
+	warn_of_unknown(d, format);
 	for (size_t i = 0; i < zones.list.len && rc == 0; i++) {
 		rc = add_rule(l, &model, zones.list.at[i], d, e);
 		if (rc == 0)

@@ -116,6 +116,42 @@ static void formats_have_words_in_braces(void **state)
 	}
 }
 
+static void unknown_words_are_warned_of_once(void **state)
+{
+	static const char warning[] =
+		"[WARNING] plugin/log: Corefile:2: %s in the format stands for nothing and is "
+		"written as it is; seamark-log(7) has the list of words\n";
+	static const struct {
+		const char *format, *first, *second;
+	} rows[] = {
+		{"{name} {common} {>ID} {/a/b}", NULL, NULL},
+		{"{what} {name} {qname}", "{what}", "{qname}"},
+		{"{Name} {name {>x}", "{Name}", "{>x}"},
+		{"{/} {{nmae}}", "{/}", "{nmae}"},
+		{"{'name':'{name}','a b': {}}", NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf wanted = {0};
+		char text[256];
+		struct rig r;
+
+		buf_str(&wanted, "");
+		if (rows[i].first != NULL)
+			buf_printf(&wanted, warning, rows[i].first);
+		if (rows[i].second != NULL)
+			buf_printf(&wanted, warning, rows[i].second);
+		snprintf(text, sizeof(text), ". {\nlog a.org b.org \"%s\"\n}", rows[i].format);
+		buf_clear(&lines);
+		assert_int_equal(rig_open(&r, &log_plugin, text), 0);
+		assert_string_equal(buf_text(&lines), buf_text(&wanted));
+		assert_int_equal(log_plugin.start(r.setup.instance, &r.err), 0);
+		rig_close(&r);
+		buf_free(&wanted);
+	}
+}
+
 static void names_and_classes_choose_what_is_logged(void **state)
 {
 	static const uint16_t rcodes[] = {RCODE_NOERROR, RCODE_NXDOMAIN, RCODE_SERVFAIL};
@@ -292,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_look_like_those_of_coredns),
 		cmocka_unit_test(formats_have_words_in_braces),
+		cmocka_unit_test(unknown_words_are_warned_of_once),
 		cmocka_unit_test(names_and_classes_choose_what_is_logged),
 		cmocka_unit_test(slow_answers_are_logged_whatever_they_are),
 		cmocka_unit_test(a_denial_is_known_by_its_soa),
