@@ -164,7 +164,13 @@ static void open_socket(struct control *c)
 	if (c->socket != NULL)
 		return;
 	/* one that was asked for is missed; in a pod the usual place is often read-only */
-	if (strcmp(c->config.socket, CONTROL_SOCKET_PATH) != 0)
+	if (errno == EADDRINUSE)
+		log_warning(NULL,
+			"no control socket for seamark explain and names: %s, and what they say "
+			"there is not about this one; start it with -control and another path, "
+			"or off",
+			e.text);
+	else if (strcmp(c->config.socket, CONTROL_SOCKET_PATH) != 0)
 		log_warning(NULL, "no control socket for seamark explain and names: %s", e.text);
 	else
 		log_debug(NULL, "no control socket: %s", e.text);

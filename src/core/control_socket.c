@@ -218,23 +218,29 @@ struct control_socket *control_socket_open(struct uv_loop_s *loop, const char *p
 	control_socket_fn *fn, void *arg, struct err *e)
 {
 	struct control_socket *s;
+	int rc;
 
 	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-		err_set(e, -ENAMETOOLONG, "%s: too long for a socket", path);
+		errno = -err_set(e, -ENAMETOOLONG, "%s: too long for a socket", path);
 		return NULL;
 	}
 	make_directory(path);
-	if (make_way(path, e) != 0)
+	rc = make_way(path, e);
+	if (rc != 0) {
+		errno = -rc;
 		return NULL;
+	}
 	s = mem_new(struct control_socket);
 	list_init(&s->clients);
 	s->fn = fn;
 	s->arg = arg;
 	uv_pipe_init(loop, &s->listener, 0);
 	s->listener.data = s;
-	if (listen_at(s, path, e) == 0)
+	rc = listen_at(s, path, e);
+	if (rc == 0)
 		return s;
 	control_socket_close(s);
+	errno = -rc;
 	return NULL;
 }
 

@@ -26,7 +26,8 @@ typedef int control_socket_fn(void *arg, struct str request, struct buf *out, st
 
 /*
  * Listen at path; the directory is made when only its last part is missing, and a socket that
- * nobody serves any more is replaced. NULL with a sentence in e, also when another server has it.
+ * nobody serves any more is replaced. NULL with a sentence in e and errno; EADDRINUSE when another
+ * server has it.
  */
 struct control_socket *control_socket_open(struct uv_loop_s *loop, const char *path,
 	control_socket_fn *fn, void *arg, struct err *e);

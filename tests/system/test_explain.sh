@@ -85,13 +85,27 @@ like "$(explain search.shop.svc.cluster.local)" "no endpoint is ready to be conn
 # the socket
 spawn "$workdir/second.log" "$seamark" -dns.port "$(free_port)" -control "$socket" -quiet
 second=$spawned
-sleep 0.3
+wait_for 100 grep -q "WARNING\] no control socket for .*$socket: another server has it, and what they say" \
+	"$workdir/second.log"
+ok "a second server warns that the socket is not its own" || diag "$(cat "$workdir/second.log")"
 kill -0 "$second"
-ok "a second server serves without the socket" || diag "$(cat "$workdir/second.log")"
-like "$(cat "$workdir/second.log")" "WARNING\] no control socket for seamark explain .*$socket: another server has it" \
-	"and warns, as it was told to have one"
+ok "and serves without it" || diag "$(cat "$workdir/second.log")"
 stop_daemon "$second"
 like "$(explain web.shop.svc.cluster.local)" NOERROR "and leaves that of the first alone"
+# the place where seamark explain looks by itself; who has it here, or whether any, is not known
+usual=/run/seamark/control.sock
+spawn "$workdir/third.log" "$seamark" -dns.port "$(free_port)"
+third=$spawned
+wait_for 100 grep -q '^Seamark-' "$workdir/third.log"
+if [ -S "$usual" ] && { grep -q "$usual" "$workdir/third.log" || "$seamark" names >/dev/null 2>&1; }; then
+	spawn "$workdir/fourth.log" "$seamark" -dns.port "$(free_port)"
+	fourth=$spawned
+	wait_for 100 grep -q "WARNING\] no control socket for .*$usual: another server has it" \
+		"$workdir/fourth.log"
+	ok "a second server at the usual place warns, too" || diag "$(cat "$workdir/fourth.log")"
+	stop_daemon "$fourth"
+fi
+stop_daemon "$third"
 # many at once, more than are served together; then lines that are none
 for i in $(seq 20); do
 	explain web.shop.svc.cluster.local >"$workdir/many.$i" &
