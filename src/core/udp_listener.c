@@ -210,6 +210,7 @@ static void on_poll_closed(uv_handle_t *handle)
 	for (unsigned i = 0; i < UDP_BATCH; i++)
 		if (l->slots[i].owner != NULL)
 			query_release(l->slots[i].owner);
+	worker_remove_queries(l->w, UDP_BATCH);
 	free(l);
 }
 
@@ -285,6 +286,7 @@ struct udp_listener *udp_listener_open(
 	socklen_t len = sizeof(l->bound);
 
 	l->w = w;
+	worker_add_queries(w, UDP_BATCH);
 	l->serving = serving;
 	l->socket = socket;
 	if (socket.is_wildcard || getsockname(socket.fd, &l->bound.sa, &len) != 0)

@@ -13,6 +13,7 @@ void worker_init(struct worker *w, unsigned index)
 {
 	memset(w, 0, sizeof(*w));
 	w->index = index;
+	w->queries_max = WORKER_QUERIES_MAX;
 	list_init(&w->free_queries);
 	list_init(&w->parked);
 	list_init(&w->flush);
@@ -36,6 +37,17 @@ void worker_enter(struct worker *w)
 	w->wall_s = (uint32_t)clock_wall_s();
 }
 
+void worker_add_queries(struct worker *w, unsigned n)
+{
+	w->queries_max += n;
+}
+
+void worker_remove_queries(struct worker *w, unsigned n)
+{
+	must(w->queries_max >= n);
+	w->queries_max -= n;
+}
+
 struct query *worker_query(struct worker *w)
 {
 	struct list *node = list_first(&w->free_queries);
@@ -44,7 +56,7 @@ struct query *worker_query(struct worker *w)
 	if (node != NULL) {
 		q = container_of(node, struct query, node);
 		list_remove(node);
-	} else if (w->queries < WORKER_QUERIES_MAX) {
+	} else if (w->queries < w->queries_max) {
 		q = malloc(sizeof(*q));
 		must(q != NULL);
 		w->queries++;

@@ -51,6 +51,7 @@ struct worker {
 	struct list stream_servers;
 	struct cookie_secrets secrets; /* the same on all workers */
 	unsigned queries;          /* made so far */
+	unsigned queries_max;      /* WORKER_QUERIES_MAX, and those that wait in UDP listeners */
 	unsigned in_use;
 	uint8_t *stream_buf;       /* 64 KiB + 2: scratch for TCP answers */
 	/* counters of the worker itself, read by other threads */
@@ -70,7 +71,14 @@ void worker_init(struct worker *w, unsigned index);
 void worker_fini(struct worker *w);
 /* Top of each callback: RCU online, and the time. */
 void worker_enter(struct worker *w);
-/* A fresh query, initialised, or NULL when WORKER_QUERIES_MAX are in use. */
+/*
+ * Let n more queries be in use: a UDP listener keeps that many in its slots, idle or not, which
+ * with hundreds of addresses would be all there are.
+ */
+void worker_add_queries(struct worker *w, unsigned n);
+/* Take n of them back; what was made stays for others. */
+void worker_remove_queries(struct worker *w, unsigned n);
+/* A fresh query, initialised, or NULL when WORKER_QUERIES_MAX are in use beside those. */
 struct query *worker_query(struct worker *w);
 /*
  * The same for a message that was received: when all are in use, the query that waits longest is
