@@ -58,9 +58,6 @@ static void release(struct stream *c)
 
 	if (c->has_handle || c->in_flight > 0)
 		return;
-	fifo_fini(&c->in);
-	fifo_fini(&c->out);
-	tls_free(c->tls);
 	free(c);
 	stream_pool_unref(p);
 }
@@ -90,6 +87,11 @@ static void on_handle_closed(uv_handle_t *h)
 	if (!list_is_empty(&c->waiters) && p->callbacks.on_turn != NULL)
 		p->callbacks.on_turn(p->callbacks.arg);
 	call_waiters(c); /* they have messages of c in hand, so it lives until after this */
+	/* nobody stands in them any more, and what is in flight may take seconds */
+	fifo_fini(&c->in);
+	fifo_fini(&c->out);
+	tls_free(c->tls);
+	c->tls = NULL;
 	c->has_handle = false;
 	release(c);
 }

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "net/stream_private.h"
+
 static const struct stream_limits quick = {
         .idle_ms = 60,
         .message_ms = 40,
@@ -410,6 +412,28 @@ static void answers_to_a_peer_that_has_gone_are_thrown_away(void **state)
 		answer_kept(f, i);
 }
 
+static void what_is_in_flight_for_a_peer_that_has_gone_keeps_no_buffers(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t part[2000];
+	struct stream *c;
+	int fd = start_connected(f);
+
+	f->keeps = true;
+	ask(fd, 1);
+	run_until(f, f->n_kept == 1);
+	c = f->kept[0].c;
+	put_query(part, 2, sizeof(part));
+	send_all(fd, part, sizeof(part) - 1);
+	run_until(f, c->in.len == sizeof(part) - 1);
+	hang_up(f, fd);
+	stream_abort(c);
+	run_until(f, !c->has_handle);
+	assert_null(c->in.at);
+	assert_null(c->out.at);
+	answer_kept(f, 0);
+}
+
 static void writing_to_a_reset_connection_raises_no_signal(void **state)
 {
 	struct fixture *f = *state;
@@ -531,6 +555,7 @@ int main(void)
 	        STREAM_TEST(who_waits_for_room_hears_of_a_peer_that_stops_reading),
 	        STREAM_TEST(output_beyond_the_bound_closes_the_connection),
 	        STREAM_TEST(answers_to_a_peer_that_has_gone_are_thrown_away),
+	        STREAM_TEST(what_is_in_flight_for_a_peer_that_has_gone_keeps_no_buffers),
 	        STREAM_TEST(writing_to_a_reset_connection_raises_no_signal),
 	        STREAM_TEST(a_graceful_stop_answers_what_has_arrived),
 	        STREAM_TEST(a_stop_that_takes_too_long_is_enforced),
