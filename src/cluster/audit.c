@@ -107,7 +107,6 @@ static void ask(struct audit *a, uint64_t now_ms)
 		query_add(&q, a->token);
 	}
 	buf_str(&q, a->r->selectors);
-	forget_token(a);
 	a->is_list_over = false;
 	a->progress_ms = now_ms;
 	a->is_in_flight = a->ops.send(a->ops.arg, buf_text(&q)) == 0;
@@ -284,10 +283,12 @@ static void on_object(void *arg, enum event_type type, const struct object *list
 static void on_list_end(void *arg, const struct list_meta *meta)
 {
 	struct audit *a = arg;
+	const char *next = meta->continue_token;
 
-	a->is_list_over = true;
+	/* the same page again and again is no list */
+	a->is_list_over = next == NULL || a->token == NULL || strcmp(next, a->token) != 0;
 	forget_token(a);
-	a->token = mem_str(meta->continue_token);
+	a->token = mem_str(next);
 }
 
 struct object_sink audit_sink(struct audit *a)

@@ -390,13 +390,15 @@ bool json_int(struct json *j, int64_t *out)
 	is_negative = s.len > 0 && s.at[0] == '-';
 	if (is_negative)
 		s = (struct str){s.at + 1, s.len - 1};
+	if (s.len == 0 || s.len > 18) /* it might not fit */
+		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.at[i] < '0' || s.at[i] > '9')
 			return false;
 		v = v * 10 + (uint64_t)(s.at[i] - '0');
 	}
 	*out = is_negative ? -(int64_t)v : (int64_t)v;
-	return s.len > 0 && s.len <= 18;
+	return true;
 }
 
 bool json_bool(struct json *j, bool *out)

@@ -17,7 +17,12 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define JSON_MAX_DEPTH 64u
+#define JSON_MAX_DEPTH 64u /* of what is read */
+/*
+ * Of what is skipped, which takes no memory: as deep as an API server itself can read, so that the
+ * managedFields of one object cannot spoil a whole list.
+ */
+#define JSON_MAX_SKIPPED 10000u
 
 struct json {
 	const char *at, *end;
@@ -83,6 +88,6 @@ struct json_span {
 
 /*
  * Take the next n bytes; returns how many of them belong to the value. is_done is set at its
- * closing bracket, is_too_deep when it nests deeper than JSON_MAX_DEPTH (stop then).
+ * closing bracket, is_too_deep when it nests deeper than JSON_MAX_SKIPPED (stop then).
  */
 size_t json_span_feed(struct json_span *s, const char *p, size_t n);

@@ -89,7 +89,7 @@ static size_t count_brackets(struct json_span *s, uint64_t open, uint64_t close,
 			s->depth++;
 		else
 			s->depth--;
-		s->is_too_deep = s->depth > JSON_MAX_DEPTH;
+		s->is_too_deep = s->depth > JSON_MAX_SKIPPED;
 		s->is_done = s->depth == 0;
 		if (s->is_done || s->is_too_deep)
 			return (size_t)__builtin_ctzll(one) + 1;
@@ -111,7 +111,7 @@ static size_t feed_block(struct json_span *s, const char *block, size_t n)
 	opened = (unsigned)__builtin_popcountll(m.open);
 	closed = (unsigned)__builtin_popcountll(m.close);
 	s->in_string = inside >> 63;
-	if (closed >= s->depth || s->depth + opened > JSON_MAX_DEPTH)
+	if (closed >= s->depth || s->depth + opened > JSON_MAX_SKIPPED)
 		return count_brackets(s, m.open, m.close, n);
 	s->depth += opened - closed;
 	return n;

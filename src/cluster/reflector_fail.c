@@ -57,13 +57,28 @@ static uint64_t spread(const struct reflector *r)
 	return is_list && r->is_outage ? rand_below(REFLECTOR_SPREAD_MS) : 0;
 }
 
-/* A server, or a proxy before it, may be able to answer with pages what it cannot stream. */
-static void count_broken_stream(struct reflector *r)
+/* Nothing came in time, not even a status: a proxy may keep all until the answer is over. */
+static bool is_unanswered(const struct reflector *r, enum reflector_error error)
 {
-	if (r->phase != STREAMING || r->status != 200 || ++r->broken_streams < STREAM_TRIES)
+	return error == REFLECTOR_SILENT && r->status == 0;
+}
+
+/* A server, or a proxy before it, may be able to answer with pages what it cannot stream. */
+static void count_broken_stream(struct reflector *r, enum reflector_error error)
+{
+	if (r->phase != STREAMING || (r->status != 200 && !is_unanswered(r, error)) ||
+	        ++r->broken_streams < STREAM_TRIES)
 		return;
 	r->broken_streams = 0;
 	r->no_stream_until_ms = r->now_ms + STREAM_RETRY_MS;
+}
+
+/* What stops each watch at the same place, a list may get past. */
+static void count_useless_watch(struct reflector *r, enum reflector_error error)
+{
+	if (r->phase == WATCHING && (error == REFLECTOR_DECODE || is_unanswered(r, error)) &&
+	        ++r->failed_watches >= REWATCH_TRIES)
+		r->want_list = true;
 }
 
 /* The request is over and has failed: try again later. */
@@ -71,7 +86,8 @@ void reflector_fail(struct reflector *r, enum reflector_error error, const char 
 {
 	uint64_t delay, least;
 
-	count_broken_stream(r);
+	count_broken_stream(r, error);
+	count_useless_watch(r, error);
 	reflector_forget_failures(r);
 	delay = backoff_fail(&r->backoff, r->now_ms);
 	least = r->retry_after_s > 0 ? (uint64_t)r->retry_after_s * 1000 : 0;
@@ -87,7 +103,8 @@ void reflector_fail(struct reflector *r, enum reflector_error error, const char 
 	if (delay < least)
 		delay = least + rand_below(REFLECTOR_BACKOFF_MS);
 	delay += spread(r);
-	r->is_outage |= error == REFLECTOR_CONNECT || error == REFLECTOR_SERVER;
+	r->is_outage |= error == REFLECTOR_CONNECT || error == REFLECTOR_SERVER ||
+	                error == REFLECTOR_SILENT;
 	reflector_wait(r, delay);
 	complain(r, error, why);
 }

@@ -251,6 +251,7 @@ static void take_error_event(struct reflector *r, const struct api_status *s)
 	case 410:
 		reflector_give_up(r, REFLECTOR_EXPIRED, s->message);
 		r->want_list = true;
+		r->is_quorum |= r->phase == STREAMING; /* no list at that version either */
 		return;
 	case 429: reflector_give_up(r, REFLECTOR_THROTTLED, s->message); return;
 	case 504:
@@ -283,9 +284,22 @@ static void on_status(void *arg, const struct api_status *s)
 		take_error_event(r, s);
 }
 
+/* What is wrong with the end of a page, or NULL: it leads to a next one, or to a watch. */
+static const char *page_problem(const struct reflector *r, const struct list_meta *meta)
+{
+	if (meta->continue_token == NULL)
+		return meta->version[0] == '\0' || strlen(meta->version) >= VERSION_BYTES
+		               ? "a list without a resourceVersion"
+		               : NULL;
+	return r->token != NULL && strcmp(meta->continue_token, r->token) == 0
+	               ? "the list does not go on"
+	               : NULL;
+}
+
 static void on_list_end(void *arg, const struct list_meta *meta)
 {
 	struct reflector *r = arg;
+	const char *problem;
 
 	if (r->verdict != KEEP || r->status != 200)
 		return;
@@ -296,6 +310,11 @@ static void on_list_end(void *arg, const struct list_meta *meta)
 	}
 	if (r->phase != LISTING) {
 		reflector_give_up(r, REFLECTOR_DECODE, "the answer to a watch is a list");
+		return;
+	}
+	problem = page_problem(r, meta);
+	if (problem != NULL) {
+		reflector_give_up(r, REFLECTOR_DECODE, problem);
 		return;
 	}
 	r->is_list_over = true;

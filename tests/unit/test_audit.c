@@ -314,6 +314,24 @@ static void pages_are_one_list(void **state)
 	end(&b);
 }
 
+static void pages_that_go_nowhere_are_given_up(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	next_look(&b);
+	answer(&b, "a10 +tok");
+	assert_non_null(strstr(b.list_query, "continue=tok"));
+	answer(&b, "a10 +tok");
+	assert_false(b.is_listing);
+	assert_in_range(next_look(&b), 20000, 60000);
+	assert_null(strstr(b.list_query, "continue="));
+	answer(&b, "a10 b20");
+	assert_int_equal(stats(&b)->gaps_healed, 0);
+	end(&b);
+}
+
 static void a_server_without_such_lists_is_left_alone(void **state)
 {
 	struct bench b;
@@ -617,6 +635,8 @@ int main(void)
 	                an_object_of_a_lost_history_is_found),
 	        cmocka_unit_test(what_was_only_late_is_no_gap),
 	        cmocka_unit_test(pages_are_one_list),
+	        NAMED_TEST("K22: pages that go nowhere are given up",
+	                pages_that_go_nowhere_are_given_up),
 	        cmocka_unit_test(a_server_without_such_lists_is_left_alone),
 	        cmocka_unit_test(a_list_of_the_reflector_is_the_better_comparison),
 	        NAMED_TEST("P7: lists that do not help become rare",

@@ -156,7 +156,9 @@ static void wrong_types_are_skipped_without_error(void **state)
 static void huge_numbers_are_refused(void **state)
 {
 	static const char *const rows[] = {
-	        "99999999999999999999", "-99999999999999999999999", "1e5", "1.5", "\"\"", "\"-\""};
+	        "99999999999999999999", "-99999999999999999999999", "1e5", "1.5", "\"\"",
+	        "\"-\"", "-9223372036854775808", "9223372036854775808",
+	        "\"-9223372036854775808\""};
 	struct arena a;
 
 	(void)state;
@@ -189,9 +191,15 @@ static void nesting_is_capped_in_readers_and_in_skips(void **state)
 	json_init(&j, (struct str){deep, 200000}, &a);
 	json_skip(&j);
 	assert_int_equal(j.error, -7);
-	json_init(&j, (struct str){deep + 100000 - 64, 128}, &a);
+	json_init(&j, (struct str){deep + 100000 - 10000, 20000}, &a);
 	json_skip(&j);
 	assert_true(json_is_done(&j));
+	json_init(&j, (struct str){deep + 100000 - 64, 128}, &a);
+	walk(&j, &out);
+	assert_int_equal(j.error, 0);
+	json_init(&j, (struct str){deep + 100000 - 65, 130}, &a);
+	walk(&j, &out);
+	assert_int_equal(j.error, -7);
 	buf_free(&out);
 	arena_reset(&a);
 }

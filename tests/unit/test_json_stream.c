@@ -507,13 +507,150 @@ static void sizes_are_capped(void **state)
 	        -EFBIG);
 	buf_clear(&text);
 	buf_str(&text, "{\"type\":\"ADDED\",\"object\":");
-	for (int i = 0; i < 100; i++)
+	for (unsigned i = 0; i <= JSON_MAX_SKIPPED; i++)
 		buf_char(&text, '[');
 	assert_int_equal(
 	        run(&got, JSON_WATCH, OBJECT_SERVICE, (struct str){text.at, text.len}, 4096),
 	        -E2BIG);
 	buf_free(&text);
 	buf_free(&got);
+}
+
+/* Who may write an object may nest its managedFields as deep as the API server can read. */
+static void deep_fields_of_an_object_do_no_harm(void **state)
+{
+	struct buf item = {0}, text = {0}, got = {0};
+
+	(void)state;
+	buf_str(&item, "{\"metadata\":{\"managedFields\":[{\"fieldsV1\":");
+	for (int i = 0; i < 9000; i++)
+		buf_str(&item, "{\"f:a\":");
+	buf_str(&item, "{}");
+	for (int i = 0; i < 9000; i++)
+		buf_char(&item, '}');
+	buf_str(&item, "}],\"name\":\"s\",\"namespace\":\"n\"}}");
+	buf_printf(&text,
+	        "{\"kind\":\"ServiceList\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":["
+	        "%s]}",
+	        buf_text(&item));
+	assert_int_equal(
+	        run(&got, JSON_LIST, OBJECT_SERVICE, (struct str){text.at, text.len}, 4096), 0);
+	assert_non_null(strstr(buf_text(&got), "n/s"));
+	buf_clear(&text);
+	buf_clear(&got);
+	buf_printf(&text, "{\"type\":\"ADDED\",\"object\":%s}\n", buf_text(&item));
+	assert_int_equal(
+	        run(&got, JSON_WATCH, OBJECT_SERVICE, (struct str){text.at, text.len}, 4096), 0);
+	assert_non_null(strstr(buf_text(&got), "n/s"));
+	buf_free(&item);
+	buf_free(&text);
+	buf_free(&got);
+}
+
+/* ---- recorded objects with another value in place of each one ---- */
+
+static const char *const odd_values[] = {"null", "[]", "{}", "\"\"", "\"x\"", "0", "-1", "true",
+        "-9223372036854775808", "99999999999999999999", "1.5", "[null]", "{\"\":null}", "[[]]",
+        "\"\\u0000\"", "\"Ready\"", "{\"name\":{\"name\":null}}"};
+
+struct mutation {
+	json_t *root;
+	enum object_kind kind;
+	const char *key; /* of the member that is changed, or of the list that it is in */
+	unsigned tried;
+};
+
+static bool names_the_object(const char *key)
+{
+	return strcmp(key, "metadata") == 0 || strcmp(key, "name") == 0 ||
+	       strcmp(key, "namespace") == 0 || strcmp(key, "kind") == 0 ||
+	       strcmp(key, "apiVersion") == 0;
+}
+
+static void decode_mutant(struct mutation *m)
+{
+	char *text = json_dumps(m->root, JSON_COMPACT);
+	struct object o;
+	struct arena a;
+	int rc;
+
+	arena_init(&a);
+	rc = json_object_decode(&a, str_from(text), m->kind, &o);
+	if (rc != 0 && !(rc == -EBADMSG && names_the_object(m->key)))
+		fail_msg("%d for %s", rc, text);
+	arena_reset(&a);
+	free(text);
+	m->tried++;
+}
+
+static void mutate(struct mutation *m, json_t *parent);
+
+/* Put each odd value where value stands, then go into it. */
+static void mutate_at(struct mutation *m, json_t *parent, const char *key, size_t i)
+{
+	json_t *value = key != NULL ? json_object_get(parent, key) : json_array_get(parent, i);
+	const char *outer = m->key;
+
+	m->key = key != NULL ? key : outer;
+	json_incref(value);
+	for (size_t k = 0; k < ARRAY_LEN(odd_values); k++) {
+		json_t *odd = json_loads(odd_values[k], JSON_DECODE_ANY | JSON_ALLOW_NUL |
+		                                                JSON_DECODE_INT_AS_REAL, NULL);
+
+		if (key != NULL)
+			json_object_set_new(parent, key, odd);
+		else
+			json_array_set_new(parent, i, odd);
+		decode_mutant(m);
+	}
+	if (key != NULL)
+		json_object_set(parent, key, value);
+	else
+		json_array_set(parent, i, value);
+	mutate(m, value);
+	json_decref(value);
+	m->key = outer;
+}
+
+static void mutate(struct mutation *m, json_t *parent)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+	size_t i;
+
+	if (json_is_object(parent))
+		json_object_foreach_safe(parent, next, key, value)
+			mutate_at(m, parent, key, 0);
+	json_array_foreach(parent, i, value)
+		mutate_at(m, parent, NULL, i);
+}
+
+static void any_field_may_be_anything(void **state)
+{
+	static const struct {
+		const char *file;
+		enum object_kind kind;
+	} lists[] = {{"list-services.json", OBJECT_SERVICE},
+	        {"list-endpointslices.json", OBJECT_SLICE}, {"list-pods.json", OBJECT_POD},
+	        {"list-namespaces.json", OBJECT_NAMESPACE}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		struct mutation m = {.kind = lists[i].kind, .key = ""};
+		struct buf path = {0};
+		json_t *list;
+
+		buf_printf(&path, "%s%s", DATA, lists[i].file);
+		list = json_load_file(buf_text(&path), 0, NULL);
+		assert_non_null(list);
+		/* the first object is like the others, and has all that they have */
+		m.root = json_array_get(json_object_get(list, "items"), 0);
+		mutate(&m, m.root);
+		assert_true(m.tried > 100);
+		json_decref(list);
+		buf_free(&path);
+	}
 }
 
 /* K26, K27 and the tenant row: bad elements go, the object and the stream stay. */
@@ -612,6 +749,9 @@ int main(void)
 	        cmocka_unit_test(errors_of_the_server_are_statuses),
 	        cmocka_unit_test(bodies_that_are_no_list_fail),
 	        NAMED_TEST("K25: sizes are capped", sizes_are_capped),
+	        NAMED_TEST("K25: deep fields of an object do no harm",
+	        	deep_fields_of_an_object_do_no_harm),
+	        NAMED_TEST("K26: any field may be anything", any_field_may_be_anything),
 	        NAMED_TEST("K26: hostile objects lose only their bad elements",
 	        	hostile_objects_lose_only_their_bad_elements),
 	        cmocka_unit_test(a_service_of_knative_is_not_ours),

@@ -594,6 +594,31 @@ static const struct row {
         {"a watch that ends at once does not spin", START
                 "t 2000\n done\n t 1000\n < 200\n done\n wait 800 1600\n t 1600\n < 200\n done\n"
                 "wait 1600 3200\n"},
+        {"K06: an ERROR event 410 to each streaming list ends in a quorum read", START
+                "t 20000\n status 410 old\n t 100\n > sendInitialEvents resourceVersion=10\n"
+                "< 200\n status 410 old\n t 2000\n > sendInitialEvents !resourceVersion=\n"
+                "< 200\n + a 20\n end 30\n = a\n"},
+        {"K22: a list without a resourceVersion is no list, and is not asked for in a circle",
+                "< 422\n done\n < 200\n raw {\"kind\":\"ServiceList\",\"items\":[]}\n idle\n"
+                "unsynced\n wait 800 1600\n log without a resourceVersion\n t 1600\n < 200\n"
+                "[ 7\n + a 5\n ]\n done\n synced\n = a\n > watch=1 resourceVersion=7\n"},
+        {"K22: pages that go nowhere are given up",
+                "< 422\n done\n < 200\n [ 7 tok\n + a 5\n ]\n done\n > continue=tok\n"
+                "< 200\n [ 7 tok\n + a 5\n ]\n idle\n unsynced\n wait 800 1600\n"
+                "log the list does not go on\n t 1600\n > limit=500 !continue\n"},
+        {"K25: an event that cannot be read, each time again, leads to a new list", START
+                "t 20000\n raw {\"type\":\"ADDED\",\"object\":[]}\n t 1600\n"
+                "> resourceVersion=10 !sendInitial\n < 200\n raw {\"type\":\"ADDED\"}\n t 3200\n"
+                "> resourceVersion=10 !sendInitial\n < 200\n raw {\"type\":\"ADDED\"}\n t 6400\n"
+                "> sendInitialEvents\n = a b\n < 200\n + a 5\n + c 20\n end 21\n = a c\n"},
+        {"K04: watches that are never answered, as through a proxy that keeps all, lead to a list",
+                START "t 20000\n cut\n t 1600\n > resourceVersion=10\n t 91000\n t 3200\n"
+                "> resourceVersion=10 !sendInitial\n t 91000\n t 6400\n"
+                "> resourceVersion=10 !sendInitial\n t 91000\n t 30000\n"
+                "> sendInitialEvents resourceVersion=10\n = a b\n"},
+        {"K29: streaming lists that are never answered are given up for pages",
+                "> sendInitialEvents\n t 91000\n t 1600\n > sendInitialEvents\n t 91000\n t 3200\n"
+                "> limit=500 !watch\n < 200\n [ 10\n + b 6\n ]\n done\n = b\n synced\n"},
         {"K48: a redirect is not followed", "< 301\n done\n log HTTP 301\n wait 800 1600\n"},
         {"a list instead of events is no watch",
                 START "cut\n t 1600\n < 200\n [ 4\n ]\n done\n = a b\n wait 1000 100000\n"},
