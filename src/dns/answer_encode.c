@@ -359,10 +359,18 @@ static void write_opt(struct encoder *e, const struct answer_env *env)
 	e->counts[2]++;
 }
 
+/* A code of more than four bits needs an OPT record; without one its half would say another. */
+static unsigned header_rcode(const struct encoder *e)
+{
+	unsigned rcode = e->a->rcode;
+
+	return rcode > 15 && !e->m->edns.is_present ? RCODE_SERVFAIL : rcode & 15u;
+}
+
 static uint16_t header_flags(const struct encoder *e)
 {
 	const struct answer *a = e->a;
-	unsigned flags = FLAG_QR | (unsigned)e->m->opcode << 11 | (a->rcode & 15u);
+	unsigned flags = FLAG_QR | (unsigned)e->m->opcode << 11 | header_rcode(e);
 
 	if (e->m->opcode != OPCODE_QUERY)
 		return (uint16_t)flags;

@@ -365,6 +365,20 @@ static void long_rcodes_are_split_between_header_and_opt(void **state)
 	expect_text("YXRRSET\nopt 1232 1\n");
 }
 
+static void a_long_rcode_is_a_failure_to_a_client_without_edns(void **state)
+{
+	static const uint16_t rcodes[] = {RCODE_BADVERS, RCODE_BADCOOKIE};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rcodes) / sizeof(rcodes[0]); i++) {
+		bench_open(&b, "www", NULL);
+		b.answer.rcode = rcodes[i];
+		expect_text("SERVFAIL\n");
+		bench_close(&b);
+	}
+	bench_open(&b, "www", NULL);
+}
+
 static void the_text_of_an_error_is_left_out_where_there_is_no_room(void **state)
 {
 	struct edns edns = {.is_present = true};
@@ -863,6 +877,7 @@ int main(void)
 	        TEST(a_client_without_edns_gets_none),
 	        TEST(answers_are_padded_to_a_block_when_asked),
 	        TEST(long_rcodes_are_split_between_header_and_opt),
+	        TEST(a_long_rcode_is_a_failure_to_a_client_without_edns),
 	        TEST(the_text_of_an_error_is_left_out_where_there_is_no_room),
 	        TEST(a_long_identity_gives_way_to_a_long_name),
 	        TEST(an_answer_that_does_not_fit_is_cut_between_records_with_tc),
