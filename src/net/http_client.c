@@ -467,6 +467,7 @@ static void set_transport(struct http_request *r, const struct http_options *o)
 	set_blob(easy, CURLOPT_CAINFO_BLOB, o->ca_pem);
 	set_blob(easy, CURLOPT_SSLCERT_BLOB, o->cert_pem);
 	set_blob(easy, CURLOPT_SSLKEY_BLOB, o->key_pem);
+	curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""); /* nobody is asked for one */
 	if (r->connect_to != NULL)
 		curl_easy_setopt(easy, CURLOPT_CONNECT_TO, r->connect_to);
 }

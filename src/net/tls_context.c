@@ -160,6 +160,18 @@ static void on_keylog(const SSL *ssl, const char *line)
 	fflush(c->keylog);
 }
 
+/* OpenSSL would ask whoever sits at the terminal, or wait for standard input. */
+static int on_passphrase(char *out, int size, int is_writing, void *arg)
+{
+	struct tls_context *c = arg;
+
+	(void)out;
+	(void)size;
+	(void)is_writing;
+	c->is_locked = true;
+	return -1;
+}
+
 static struct tls_context *context_new(const SSL_METHOD *method)
 {
 	struct tls_context *c = mem_new(struct tls_context);
@@ -169,6 +181,8 @@ static struct tls_context *context_new(const SSL_METHOD *method)
 	must(c->ctx != NULL);
 	rand_secure(c->ticket_secret, sizeof(c->ticket_secret));
 	SSL_CTX_set_app_data(c->ctx, c);
+	SSL_CTX_set_default_passwd_cb(c->ctx, on_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(c->ctx, c);
 	SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(c->ctx,
 	        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -183,9 +197,13 @@ static int load_own(struct tls_context *c, const char *cert, const char *key, st
 	if (SSL_CTX_use_certificate_chain_file(c->ctx, cert) != 1)
 		return err_set(e, -EINVAL, "cannot read the certificate %s: %s", cert,
 		        tls_error_text(why));
-	if (SSL_CTX_use_PrivateKey_file(c->ctx, key, SSL_FILETYPE_PEM) != 1)
-		return err_set(
-		        e, -EINVAL, "cannot read the private key %s: %s", key, tls_error_text(why));
+	if (SSL_CTX_use_PrivateKey_file(c->ctx, key, SSL_FILETYPE_PEM) != 1) {
+		tls_error_text(why);
+		return err_set(e, -EINVAL, "cannot read the private key %s: %s", key,
+		        c->is_locked ? "it has a passphrase, which nobody could type in; "
+		                       "write it without (openssl pkey)"
+		                     : why);
+	}
 	if (SSL_CTX_check_private_key(c->ctx) != 1)
 		return err_set(e, -EINVAL, "the private key %s is not that of the certificate %s",
 		        key, cert);

@@ -14,6 +14,7 @@ struct tls_context {
 	atomic_uint users;
 	SSL_CTX *ctx;
 	FILE *keylog;
+	bool is_locked; /* a passphrase was asked for while the private key was read */
 	uint8_t ticket_secret[32];
 	SSL_SESSION *last; /* client: what the next session resumes */
 };

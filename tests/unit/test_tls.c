@@ -280,6 +280,21 @@ static void files_that_do_not_fit_are_named(void **state)
 	assert_non_null(strstr(e.text, "client.key"));
 }
 
+static void a_key_with_a_passphrase_is_refused_and_nobody_asked(void **state)
+{
+	struct tls_server_options o = {.cert = path("server.crt"), .key = path("locked.key")};
+	struct err e = {{0}};
+	char command[600];
+
+	(void)state;
+	snprintf(command, sizeof(command),
+	        "openssl pkcs8 -topk8 -in %s -passout pass:abcd -out %s 2>/dev/null",
+	        path("server.key"), o.key);
+	assert_int_equal(system(command), 0);
+	assert_null(tls_server_context(&o, &e));
+	assert_non_null(strstr(e.text, "locked.key: it has a passphrase"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +304,7 @@ int main(void)
 	        cmocka_unit_test(certificates_of_clients_are_verified_as_configured),
 	        cmocka_unit_test(a_broken_handshake_fails),
 	        cmocka_unit_test(files_that_do_not_fit_are_named),
+	        cmocka_unit_test(a_key_with_a_passphrase_is_refused_and_nobody_asked),
 	};
 
 	return cmocka_run_group_tests(tests, make_certs, remove_certs);
