@@ -304,6 +304,19 @@ static bool is_device(const char *path)
 	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
 }
 
+/*
+ * Lock the file at hand. False when another process or configuration with the same path has it, or
+ * had it until now: then the file that we have opened is in its place already, or gone.
+ */
+static bool lock_temporary(const struct job *j)
+{
+	struct stat ours, named;
+
+	return flock(j->fd, LOCK_EX | LOCK_NB) == 0 && fstat(j->fd, &ours) == 0 &&
+	       lstat(j->temporary, &named) == 0 && ours.st_dev == named.st_dev &&
+	       ours.st_ino == named.st_ino;
+}
+
 static int open_temporary(struct job *j)
 {
 	j->what = "it is no regular file";
@@ -313,9 +326,14 @@ static int open_temporary(struct job *j)
 	j->fd = open(j->temporary, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (j->fd < 0)
 		return -errno;
-	/* another process or configuration with the same path */
-	j->what = "somebody else writes it";
-	return flock(j->fd, LOCK_EX | LOCK_NB) < 0 || ftruncate(j->fd, 0) < 0 ? -errno : 0;
+	if (!lock_temporary(j)) {
+		close(j->fd); /* the name is not ours to remove */
+		j->fd = -1;
+		j->what = "somebody else writes it";
+		return -EAGAIN;
+	}
+	j->what = "cannot truncate it";
+	return ftruncate(j->fd, 0) < 0 ? -errno : 0;
 }
 
 static int write_bytes(struct job *j)

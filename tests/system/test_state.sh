@@ -188,6 +188,16 @@ if mknod "$workdir/device" c 1 3 2>/dev/null; then
 	[ -c "$workdir/device" ]
 	ok "and stays"
 fi
+# Another process is writing the same file.
+stop_daemon "$daemon"
+exec 9>"$workdir/shared.state.new"
+flock -n 9
+start_daemon shared -workers 1 < <(corefile "$workdir/shared.state")
+wait_for 100 log_has shared 'somebody else writes it'
+ok "K50: a file that another process writes is left alone"
+[ -e "$workdir/shared.state.new" ] && [ ! -e "$workdir/shared.state" ]
+ok "K50: and its new file is not taken away from it"
+exec 9>&-
 if [ -e /dev/full ]; then
 	kill -9 "$daemon"
 	wait_gone "$daemon" 50
