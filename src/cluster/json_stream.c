@@ -7,6 +7,7 @@
 #include "cluster/json_object.h"
 
 #define ARENA_SIZE (32u << 10)
+#define NOT_A_LIST "not a list of what was asked for"
 
 enum place {
 	AT_TOP, /* before the list's brace, or between events */
@@ -106,6 +107,27 @@ static void keep_member(struct json_stream *s, struct str value)
 	buf_add(&s->header, value.at, value.len);
 }
 
+/* The kind of a body says that it is a list of what was asked for. */
+static bool is_wanted_list(const struct json_stream *s, struct str kind)
+{
+	if (!str_has_suffix(kind, "List"))
+		return false;
+	return json_is(kind, "List") || s->expected == OBJECT_NONE ||
+	       object_kind_from(STR(""), kind) == s->expected;
+}
+
+/* Before the first item is taken for something that it is not; most servers say the kind first. */
+static int check_kind(struct json_stream *s, struct str value)
+{
+	struct str kind;
+	struct json j;
+
+	json_init(&j, value, &s->arena);
+	if (json_text(&j, &kind) && !json_is(kind, "Status") && !is_wanted_list(s, kind))
+		return fail(s, -EINVAL, NOT_A_LIST);
+	return 0;
+}
+
 static int finish_value(struct json_stream *s, struct str value)
 {
 	int rc = 0;
@@ -115,7 +137,7 @@ static int finish_value(struct json_stream *s, struct str value)
 			return -EFBIG;
 		keep_member(s, value);
 		s->state = AT_MEMBER;
-		return 0;
+		return strcmp(s->key, "kind") == 0 ? check_kind(s, value) : 0;
 	}
 	s->items++;
 	if (s->state == IN_EVENT) {
@@ -164,7 +186,7 @@ static size_t feed_value(struct json_stream *s, const char *p, size_t n)
 	if (s->part.len > 0)
 		value = (struct str){s->part.at, s->part.len};
 	rc = finish_value(s, value);
-	if (rc != 0)
+	if (rc != 0 && s->error == 0)
 		fail(s, rc, rc == -EINVAL ? "not JSON as it should be" : "too big");
 	buf_clear(&s->part);
 	if (s->part.cap > 256 * 1024)
@@ -216,9 +238,7 @@ static int finish_list(struct json_stream *s)
 		sink_status(&s->sink, &status);
 		return 0;
 	}
-	if (!str_has_suffix(kind, "List") ||
-	        (!json_is(kind, "List") && s->expected != OBJECT_NONE &&
-	                object_kind_from(STR(""), kind) != s->expected))
+	if (!is_wanted_list(s, kind))
 		return -EINVAL;
 	sink_list_end(&s->sink, &meta);
 	return 0;
@@ -229,7 +249,7 @@ static void on_member_char(struct json_stream *s, char c)
 	if (c == '}' && s->last != ',') {
 		s->state = AT_END;
 		if (finish_list(s) != 0)
-			fail(s, -EINVAL, "not a list of what was asked for");
+			fail(s, -EINVAL, NOT_A_LIST);
 		arena_reset(&s->arena);
 	} else if (c == ',' && s->last == 'v') {
 		s->last = ',';

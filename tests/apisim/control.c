@@ -14,6 +14,9 @@
  *   POST   watchlist?mode=serve|refuse|ignore       streaming lists
  *   POST   tokens           body: one token a line  replace the accepted tokens
  *   POST   hide?count=                              watches miss the next changes
+ *   POST   lag[?rv=]                                watches stand still at that version, forget what
+ *                                                   later ones their clients know, and know no
+ *                                                   list of them; without rv: no longer
  *   POST   raw[?resource=]  body                    bytes into the open watches
  *   POST   set?resource=[&absent=0|1][&forbidden=0|1]
  *   POST   bookmarks?ms=                            interval of bookmarks
@@ -63,10 +66,11 @@ static enum MHD_Result on_state(struct MHD_Connection *c, struct buf *body)
 	        (unsigned long long)world.protobuf_answers);
 	vec_for_each (&world.kinds, k) {
 		buf_printf(&b, ",\"%s\":{\"objects\":%zu,\"lists\":%llu,\"watches\":%llu,"
-		        "\"streams\":%llu}",
+		        "\"streams\":%llu,\"streams_ms\":%llu}",
 		        (*k)->plural, (*k)->objects.all.len, (unsigned long long)(*k)->lists,
 		        (unsigned long long)(*k)->watches,
-		        (unsigned long long)(*k)->streams);
+		        (unsigned long long)(*k)->streams,
+		        (unsigned long long)((*k)->last_stream_ms - (*k)->first_stream_ms));
 	}
 	buf_str(&b, "}\n");
 	return reply_json(c, 200, &b);
@@ -198,6 +202,15 @@ static enum MHD_Result on_hide(struct MHD_Connection *c, struct buf *body)
 	return done(c);
 }
 
+static enum MHD_Result on_lag(struct MHD_Connection *c, struct buf *body)
+{
+	(void)body;
+	world.lag_rv = number(c, "rv", 0);
+	vec_for_each (&world.kinds, k)
+		pthread_cond_broadcast(&(*k)->changed);
+	return done(c);
+}
+
 static enum MHD_Result on_raw(struct MHD_Connection *c, struct buf *body)
 {
 	watch_inject(query(c, "resource"), buf_text(body), body->len);
@@ -281,6 +294,7 @@ enum MHD_Result control_serve(
 	        {"POST", "watchlist", on_watchlist},
 	        {"POST", "tokens", on_tokens},
 	        {"POST", "hide", on_hide},
+	        {"POST", "lag", on_lag},
 	        {"POST", "raw", on_raw},
 	        {"POST", "set", on_set},
 	        {"POST", "bookmarks", on_bookmarks},

@@ -269,7 +269,7 @@ enum MHD_Result list_serve(struct ask *a)
 	if (*rv && num_u64(str_from(rv), UINT64_MAX, &n) < 0)
 		return reply_status(
 		        a->connection, 400, "BadRequest", "", "invalid resource version");
-	if (n > world.rv)
+	if (n > world_seen())
 		return reply_too_large(a, n);
 	if (strcmp(query(a->connection, "resourceVersionMatch"), "Exact") == 0)
 		p.rv = (long long)n;

@@ -47,6 +47,7 @@ struct kind {
 	pthread_cond_t changed; /* also that there is something for its watches to do */
 	struct body *kept[2]; /* of a list, of the initial events of a watch; or NULL */
 	uint64_t lists, watches, streams; /* requests seen; streams: watches that begin with a list */
+	uint64_t first_stream_ms, last_stream_ms; /* when streams came; 0: never */
 };
 
 /* One version of an object. Immutable; events, lists and watches hold references. */
@@ -96,6 +97,7 @@ struct world {
 	long cut_after; /* -1: off; cut the next watch after that many bytes */
 	char cut_resource[64];
 	unsigned hide; /* changes to hide from watches */
+	uint64_t lag_rv; /* fault: the caches are no newer than this; 0: they are */
 	uint64_t bookmark_ms;
 	uint64_t pace; /* bytes a ms of one large list, as a real server encodes; 0: at once */
 	struct watch *watch_list;
@@ -153,6 +155,8 @@ bool world_put(struct kind *k, struct object *o);
 bool world_delete(struct kind *k, const char *namespace, const char *name);
 /* Forget all events so far. */
 void world_compact(void);
+/* The version that watches have come to: the present one, unless the caches lag behind. */
+uint64_t world_seen(void);
 /* Go back to the state at rv, as after a restored backup. False when rv is compacted. */
 bool world_rewind(uint64_t rv);
 /* The objects of a kind as they were at rv; references are taken. False: compacted. */

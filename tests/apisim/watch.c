@@ -131,6 +131,12 @@ static void feed_event(struct watch *w, const struct event *e)
 		write_event(w, "DELETED", e->old, e->rv);
 }
 
+static bool is_event_due(const struct watch *w)
+{
+	return w->seq < world.seq_next &&
+	       world.ring[w->seq % world.ring_size].rv <= world_seen();
+}
+
 static void feed(struct watch *w)
 {
 	if (w->initial != NULL || w->wants_initial_end) {
@@ -141,10 +147,10 @@ static void feed(struct watch *w)
 		write_expired(w, w->after_rv);
 		return;
 	}
-	while (w->seq < world.seq_next && w->out.len < BATCH_BYTES)
+	while (is_event_due(w) && w->out.len < BATCH_BYTES)
 		feed_event(w, &world.ring[w->seq++ % world.ring_size]);
 	if (w->out.len == 0 && w->bookmarks && now_ms() >= w->bookmark_at_ms)
-		write_bookmark(w, world.rv, false);
+		write_bookmark(w, world_seen(), false);
 	if (w->out.len == 0 && now_ms() >= w->end_ms)
 		w->ended = true;
 }
@@ -262,7 +268,8 @@ void watch_inject(const char *resource, const char *data, size_t n)
 
 static void start_from(struct watch *w, uint64_t rv)
 {
-	w->after_rv = rv;
+	/* caches that lag behind tell a client again what it knows, as they learn of it */
+	w->after_rv = rv < world_seen() ? rv : world_seen();
 	w->seq = world.seq_first;
 	if (rv < world.compacted)
 		write_expired(w, rv);
@@ -288,8 +295,10 @@ static void start_with_state(struct watch *w)
 	w->initial = body_find(&w->ask, true);
 	if (w->initial == NULL)
 		w->initial = write_initial(w);
-	w->ask.kind->streams++;
 	w->start_ms = now_ms();
+	if (w->ask.kind->streams++ == 0)
+		w->ask.kind->first_stream_ms = w->start_ms;
+	w->ask.kind->last_stream_ms = w->start_ms;
 	w->initial_rv = world.rv;
 	w->after_rv = world.rv;
 	w->seq = world.seq_next;
@@ -362,7 +371,7 @@ enum MHD_Result watch_serve(struct ask *a)
 	if (*rv && num_u64(str_from(rv), UINT64_MAX, &n) < 0)
 		return reply_status(
 		        a->connection, 400, "BadRequest", "", "invalid resource version");
-	if (initial && n > world.rv)
+	if (initial && n > world_seen())
 		return reply_too_large(a, n);
 	w = watch_new(a);
 	if (n == 0 || (initial && world.watchlist == WATCHLIST_SERVE)) {

@@ -201,6 +201,11 @@ void world_compact(void)
 	world.compacted = world.rv;
 }
 
+uint64_t world_seen(void)
+{
+	return world.lag_rv != 0 && world.lag_rv < world.rv ? world.lag_rv : world.rv;
+}
+
 /* Take back one event in a list of its kind; references are moved. */
 static void undo(struct object_list *l, const struct event *e)
 {

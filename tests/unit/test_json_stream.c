@@ -491,6 +491,24 @@ static void bodies_that_are_no_list_fail(void **state)
 		}
 }
 
+static void items_of_another_list_are_not_taken(void **state)
+{
+	static const char text[] = "{\"kind\":\"PodList\",\"items\":["
+	                           "{\"metadata\":{\"name\":\"s\",\"namespace\":\"n\"}}]}";
+	struct buf got = {0};
+
+	(void)state;
+	for (size_t piece = 1; piece < sizeof(text); piece++) {
+		assert_int_equal(
+		        run(&got, JSON_LIST, OBJECT_SERVICE, str_from(text), piece), -EINVAL);
+		assert_null(strstr(buf_text(&got), "n/s"));
+		buf_free(&got);
+	}
+	assert_int_equal(run(&got, JSON_LIST, OBJECT_POD, str_from(text), 7), 0);
+	assert_non_null(strstr(buf_text(&got), "n/s"));
+	buf_free(&got);
+}
+
 static void sizes_are_capped(void **state)
 {
 	struct buf text = {0}, got = {0};
@@ -748,6 +766,8 @@ int main(void)
 	        	every_two_piece_cut_of_a_watch_gives_the_same),
 	        cmocka_unit_test(errors_of_the_server_are_statuses),
 	        cmocka_unit_test(bodies_that_are_no_list_fail),
+	        NAMED_TEST("K22: items of another list are not taken",
+	        	items_of_another_list_are_not_taken),
 	        NAMED_TEST("K25: sizes are capped", sizes_are_capped),
 	        NAMED_TEST("K25: deep fields of an object do no harm",
 	        	deep_fields_of_an_object_do_no_harm),
