@@ -86,6 +86,8 @@ static void look(void *arg)
 	uint8_t hash[64];
 	struct err e = {{0}};
 
+	if (control_is_stopping(w->control))
+		return; /* a new configuration would begin its own lameduck */
 	schedule(w);
 	if (control_hash(w->control, hash, &e) != 0) {
 		on_unreadable(w, &e);

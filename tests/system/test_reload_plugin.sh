@@ -102,4 +102,32 @@ is "$(grep -c www.example "$workdir/upstream.log")" "$asked" "the cache is kept:
 # comparisons with the API server go on meanwhile, one a kind
 [ $(($(watches) - before)) -lt 10 ]
 ok "the watches go on: reloads ask nothing of the API server"
+
+# --- a stop under way
+
+leaving() { # [LINE]
+	cat >"$workdir/leaving.corefile" <<-EOT
+	.:$port {
+	    bind 127.0.0.1
+	    reload 2s 0
+	    health 127.0.0.1:$http {
+	        lameduck 3s
+	    }
+	    whoami
+	    ${1:-}
+	}
+	EOT
+}
+stop_daemon "$daemon"
+leaving
+spawn "$workdir/leaving.log" "$seamark" -conf "$workdir/leaving.corefile" -control off
+daemon=$spawned
+wait_answer "$port" a.example A
+kill "$daemon"
+wait_for 100 grep -q lameduck "$workdir/leaving.log"
+leaving "nsid new"
+stop_daemon "$daemon" 30
+is "$?" 0 "a server that stops in a lameduck ends well"
+is "$(grep -c Reloading "$workdir/leaving.log")" 0 "and begins nothing anew, which would start the lameduck again" ||
+	diag "$(cat "$workdir/leaving.log")"
 done_testing
