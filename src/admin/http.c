@@ -209,7 +209,33 @@ static struct listener *find_listener(const char *address)
 	return NULL;
 }
 
-static struct listener *take_listener(const char *address, struct err *e)
+static bool has_route(const struct listener *l, const char *path)
+{
+	list_for_each(&l->routes, node)
+		if (strcmp(container_of(node, struct admin_route, node)->path, path) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * True when the same path is on the same port of another address: a reload that moves it from all
+ * addresses to one, or back. Two different things on one port are a mistake of the configuration.
+ */
+static bool is_move(const char *address, const char *path)
+{
+	const char *port = strrchr(address, ':');
+
+	list_for_each(&admin.listeners, node) {
+		const struct listener *l = container_of(node, struct listener, node);
+
+		if (port != NULL && strcmp(strrchr(l->address, ':'), port) == 0 &&
+			has_route(l, path))
+			return true;
+	}
+	return false;
+}
+
+static struct listener *take_listener(const char *address, const char *path, struct err *e)
 {
 	struct listener *l = find_listener(address);
 	int rc;
@@ -221,7 +247,7 @@ static struct listener *take_listener(const char *address, struct err *e)
 			LISTENERS_MAX);
 		return NULL;
 	}
-	l = listener_new(address, on_answer, e);
+	l = listener_new(address, is_move(address, path), on_answer, e);
 	if (l == NULL)
 		return NULL;
 	rc = admin.is_running ? 0 : start_thread();
@@ -244,7 +270,7 @@ struct admin_route *admin_route_add(
 	struct listener *l;
 
 	pthread_mutex_lock(&admin.lock);
-	l = take_listener(address, e);
+	l = take_listener(address, path, e);
 	if (l != NULL) {
 		r = mem_new(struct admin_route);
 		r->listener = l;

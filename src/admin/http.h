@@ -5,6 +5,7 @@
  * Plugins add routes when they start and delete them when they are torn down. On a reload two
  * generations overlap: the second route for the same address and path takes the first one's place
  * without closing the port, and when it is deleted again - the reload failed - the first is back.
+ * A path may move between all addresses and one of them without another port.
  *
  * Lifetime: the registry is one for the process, guarded by a lock. Handlers run on the HTTP
  * thread and may borrow published data (RCU). They must not wait for the control thread, which may

@@ -21,7 +21,7 @@ struct connection {
 	uint64_t since_ms; /* when it was opened, or its last request was answered */
 };
 
-static int try_socket(const union addr *a, bool is_dual)
+static int try_socket(const union addr *a, bool is_dual, bool shares_port)
 {
 	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int on = 1, only_v6 = is_dual ? 0 : 1, rc;
@@ -29,6 +29,8 @@ static int try_socket(const union addr *a, bool is_dual)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (shares_port)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (a->sa.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6));
 	if (bind(fd, &a->sa, addr_len(a)) == 0 && listen(fd, 64) == 0)
@@ -38,21 +40,36 @@ static int try_socket(const union addr *a, bool is_dual)
 	return rc;
 }
 
+/*
+ * All sockets may share their port with the next ones, which a reload opens before it closes these;
+ * so whether somebody else has it is tried out first.
+ */
+static int open_shared(const union addr *a, bool is_dual, bool shares_port)
+{
+	int fd = shares_port ? 0 : try_socket(a, is_dual, false);
+
+	if (fd < 0)
+		return fd;
+	if (!shares_port)
+		close(fd);
+	return try_socket(a, is_dual, true);
+}
+
 /* ":8080" is one socket for IPv6 and IPv4, or IPv4 alone on hosts without IPv6. */
-static int open_wildcard(uint16_t port)
+static int open_wildcard(uint16_t port, bool shares_port)
 {
 	union addr a;
 	int fd;
 
 	must(addr_from_text(&a, STR("::"), port) == 0);
-	fd = try_socket(&a, true);
+	fd = open_shared(&a, true, shares_port);
 	if (fd != -EAFNOSUPPORT && fd != -EADDRNOTAVAIL)
 		return fd;
 	must(addr_from_text(&a, STR("0.0.0.0"), port) == 0);
-	return try_socket(&a, false);
+	return open_shared(&a, false, shares_port);
 }
 
-static int open_address(const char *address, struct err *e)
+static int open_address(const char *address, bool shares_port, struct err *e)
 {
 	struct str text = str_from(address);
 	union addr a;
@@ -68,7 +85,8 @@ static int open_address(const char *address, struct err *e)
 			"'%s' is not an address to listen on: expected an IP address and a port",
 			address);
 	}
-	fd = address[0] == ':' ? open_wildcard(addr_port(&a)) : try_socket(&a, false);
+	fd = address[0] == ':' ? open_wildcard(addr_port(&a), shares_port)
+			       : open_shared(&a, false, shares_port);
 	if (fd < 0)
 		err_set(e, fd, "cannot listen on %s: %s", address, strerror(-fd));
 	return fd;
@@ -168,10 +186,11 @@ static struct MHD_Daemon *start_daemon(struct listener *l, int fd)
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
 }
 
-struct listener *listener_new(const char *address, listener_answer_fn *answer, struct err *e)
+struct listener *listener_new(
+	const char *address, bool shares_port, listener_answer_fn *answer, struct err *e)
 {
 	struct listener *l;
-	int fd = open_address(address, e);
+	int fd = open_address(address, shares_port, e);
 
 	if (fd < 0)
 		return NULL;

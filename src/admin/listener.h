@@ -25,8 +25,12 @@ struct listener {
 	bool is_closing;
 };
 
-/* Open address. NULL with a sentence in e. */
-struct listener *listener_new(const char *address, listener_answer_fn *answer, struct err *e);
+/*
+ * Open address; beside others that a listener of ours has the port on, if it shares the port. NULL
+ * with a sentence in e.
+ */
+struct listener *listener_new(
+	const char *address, bool shares_port, listener_answer_fn *answer, struct err *e);
 /* Descriptor that becomes readable when listener_run() has something to do. */
 int listener_fd(const struct listener *l);
 /* Serve what is ready, end connections past their time. Returns ms to wait, or -1: for ever. */

@@ -182,6 +182,29 @@ static void an_address_in_use_is_reported(void **state)
 	assert_non_null(strstr(e.text, "'nonsense:1' is not an address to listen on"));
 }
 
+static void a_path_moves_between_all_addresses_and_one(void **state)
+{
+	struct admin_route *all, *one;
+	char text[24];
+	struct err e;
+
+	(void)state;
+	snprintf(text, sizeof(text), ":%u", port);
+	all = admin_route_add(text, "/", say, "all", &e);
+	one = admin_route_add(address, "/", say, "one", &e);
+	assert_non_null(one);
+	admin_route_del(all);
+	assert_non_null(strstr(get("/"), "\r\n\r\none"));
+	all = admin_route_add(text, "/", say, "all", &e);
+	assert_non_null(all);
+	admin_route_del(one);
+	assert_non_null(strstr(get("/"), "\r\n\r\nall"));
+	/* another path there would be hidden from one of the addresses */
+	assert_null(admin_route_add(address, "/other", say, "x", &e));
+	assert_non_null(strstr(e.text, "Address already in use"));
+	admin_route_del(all);
+}
+
 static void a_port_alone_means_all_addresses(void **state)
 {
 	char text[24];
@@ -261,6 +284,7 @@ int main(void)
 		cmocka_unit_test_setup(a_head_that_is_too_long_is_refused, pick_port),
 		cmocka_unit_test_setup(one_client_cannot_take_all_connections, pick_port),
 		cmocka_unit_test_setup(an_address_in_use_is_reported, pick_port),
+		cmocka_unit_test_setup(a_path_moves_between_all_addresses_and_one, pick_port),
 		cmocka_unit_test_setup(a_port_alone_means_all_addresses, pick_port),
 		cmocka_unit_test_setup(a_probe_sees_whether_the_server_answers, pick_port),
 	};
