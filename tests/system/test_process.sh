@@ -23,9 +23,10 @@ printf '.:%s {\n  bogus\n}\n' "$port" >bad
 config 10.0.0.1
 
 # signals
-spawn log "$seamark" -conf conf
+spawn log "$seamark" -conf conf -control off
 daemon=$spawned
 wait_answer "$port" a.test A
+wait_for 100 grep -q Seamark log # the workers answer before it is written
 is "$(head -n 2 log | sed 's/-[0-9.]*$//')" ".:$port on 127.0.0.1
 Seamark" "the first lines say what is served"
 config 10.0.0.2
@@ -56,7 +57,7 @@ stop_daemon "$daemon"
 is "$?" 0 "SIGTERM ends it"
 
 config 10.0.0.1
-spawn log "$seamark" -conf conf
+spawn log "$seamark" -conf conf -control off
 daemon=$spawned
 wait_answer "$port" a.test A
 kill -INT "$daemon"
@@ -64,8 +65,8 @@ wait "$daemon"
 is "$?" 0 "SIGINT ends it as well"
 
 # standard files
-(exec "$seamark" -conf conf <&- >&- 2>&-) &
-daemon=$!
+(exec "$seamark" -conf conf -control off <&- >&- 2>&-) &
+daemon=$! spawned=$!
 pids+=("$daemon")
 wait_answer "$port" a.test A
 is "$(readlink /proc/$daemon/fd/1)" /dev/null "standard output that is closed is /dev/null"
@@ -73,8 +74,8 @@ stop_daemon "$daemon"
 is $? 0 "and the end is orderly"
 
 mkfifo pipe
-"$seamark" -conf conf >pipe 2>&1 &
-daemon=$!
+"$seamark" -conf conf -control off >pipe 2>&1 &
+daemon=$! spawned=$!
 pids+=("$daemon")
 head -n 1 <pipe >/dev/null
 wait_answer "$port" a.test A
