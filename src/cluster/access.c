@@ -284,6 +284,14 @@ static int take_pem(const struct kubeconfig *k, const struct ynode *from, const 
 	return rc;
 }
 
+/* Generated files have fields that say nothing: null, or "". */
+static bool is_given(const struct ynode *from, const char *field)
+{
+	const struct ynode *n = ynode_get(from, field);
+
+	return n != NULL && n->kind != YNODE_NULL && !(n->kind == YNODE_SCALAR && n->len == 0);
+}
+
 static int take_cluster(
         struct access *a, const struct kubeconfig *k, const char *name, struct err *e)
 {
@@ -296,11 +304,11 @@ static int take_cluster(
 		        "%s: cluster \"%s\": insecure-skip-tls-verify is refused: name the CA in "
 		        "certificate-authority, and another server name in tls-server-name",
 		        k->path, name);
-	if (ynode_text(c, "proxy-url") != NULL)
+	if (is_given(c, "proxy-url"))
 		return err_set(e, -EINVAL,
 		        "%s: cluster \"%s\": proxy-url is not supported: set https_proxy instead",
 		        k->path, name);
-	if (ynode_text(c, "server") == NULL)
+	if (!is_given(c, "server") || ynode_text(c, "server") == NULL)
 		return err_set(e, -EINVAL, "%s: cluster \"%s\" has no server", k->path, name);
 	a->server_name = mem_str(ynode_text(c, "tls-server-name"));
 	return take_pem(k, c, "certificate-authority", &a->ca, e);
@@ -331,7 +339,7 @@ static int take_user(struct access *a, const struct kubeconfig *k, const char *n
 	if (u == NULL)
 		return err_set(e, -ENOENT, "%s: no user \"%s\"", k->path, name);
 	for (size_t i = 0; i < ARRAY_LEN(unsupported); i++) {
-		if (ynode_get(u, unsupported[i]) != NULL)
+		if (is_given(u, unsupported[i]))
 			return err_set(e, -ENOTSUP,
 			        "%s: user \"%s\": %s is not supported: use a token, a tokenFile or "
 			        "a client certificate",

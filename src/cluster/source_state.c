@@ -24,6 +24,7 @@ enum {
 	STEP_BYTES = 256 << 10, /* encoded at once */
 	LOAD_BYTES = 512 << 10, /* read at once: some milliseconds */
 	FAILED_GAP_MS = 60000,
+	STUCK_MS = 60000, /* a disk that takes longer for a step is not waited for */
 	REFRESH_MAX_S = 3600, /* an unchanged state is saved again so often, to keep it young */
 };
 
@@ -40,7 +41,9 @@ struct job {
 	struct state_writer writer;
 	struct object_list objects;
 	size_t next;
-	uint64_t saved_s, revision, begin_ms;
+	uint64_t saved_s, revision, begin_ms, step_ms;
+	bool is_holding; /* the store keeps for us what is deleted */
+	bool is_given_up;
 };
 
 struct source_state {
@@ -412,21 +415,41 @@ static void release(struct source_state *s)
 	free(s);
 }
 
-static void complain(struct source_state *s, const struct job *j)
+/* The objects are not needed any more. */
+static void let_go(struct source_state *s, struct job *j)
+{
+	if (j->is_holding)
+		store_release(s->store);
+	j->is_holding = false;
+}
+
+static void complain(struct source_state *s, const char *what, int rc)
 {
 	if (!s->has_complained)
-		log_warning(LOG_NAME, "state file %s: %s: %s", s->path, j->what, strerror(-j->rc));
+		log_warning(LOG_NAME, "state file %s: %s: %s", s->path, what, strerror(-rc));
 	s->has_complained = true;
 	atomic_fetch_add(&s->failures, 1);
 	s->next_ms = clock_ms() + FAILED_GAP_MS;
 }
 
-static void take_result(struct source_state *s, const struct job *j)
+/*
+ * A disk that hangs may do so for hours, in which all that changes would be kept: leave the job to
+ * the thread that waits for it. There is no other one before it has come back.
+ */
+static void give_job_up(struct source_state *s, struct job *j)
 {
-	store_release(s->store);
+	let_go(s, j);
+	j->is_given_up = true;
+	complain(s, "the disk does not answer", -ETIMEDOUT);
+}
+
+static void take_result(struct source_state *s, struct job *j)
+{
+	let_go(s, j);
 	s->job = NULL;
 	if (j->rc != 0) {
-		complain(s, j);
+		if (!j->is_given_up)
+			complain(s, j->what, j->rc);
 		return;
 	}
 	if (s->has_complained)
@@ -447,9 +470,12 @@ static void on_step(uv_work_t *w, int status)
 {
 	struct job *j = w->data;
 	struct source_state *s = j->source;
-	bool is_over = j->rc != 0 || j->is_last;
+	bool is_over;
 
 	(void)status;
+	if (j->is_given_up)
+		j->rc = -ETIMEDOUT;
+	is_over = j->rc != 0 || j->is_last;
 	if (s->store != NULL && !is_over) {
 		queue_step(j);
 		return;
@@ -470,7 +496,9 @@ static void queue_step(struct job *j)
 	if (j->next == j->objects.len) {
 		state_writer_end(w);
 		j->is_last = true;
+		let_go(j->source, j);
 	}
+	j->step_ms = clock_ms();
 	buf_clear(&taken);
 	j->bytes = w->out;
 	w->out = taken;
@@ -498,6 +526,7 @@ static void begin(struct source_state *s, uint64_t now_ms)
 	j->revision = stats.revision;
 	j->begin_ms = now_ms;
 	j->objects = store_hold(s->store, s->options.kinds);
+	j->is_holding = true;
 	state_writer_init(&j->writer, &meta);
 	s->job = j;
 	s->open++;
@@ -518,6 +547,8 @@ static void on_timer(uv_timer_t *t)
 	}
 	if (uv_timer_get_repeat(t) == 0)
 		must(uv_timer_start(t, on_timer, TICK_MS, TICK_MS) == 0);
+	if (s->job != NULL && s->job->is_holding && now - s->job->step_ms >= STUCK_MS)
+		give_job_up(s, s->job);
 	if (s->job != NULL || now < s->next_ms)
 		return;
 	trust = s->options.trust(s->options.arg);
@@ -568,7 +599,7 @@ void source_state_free(struct source_state *s)
 	if (s == NULL)
 		return;
 	if (s->job != NULL)
-		store_release(s->store);
+		let_go(s, s->job);
 	loading_free(s);
 	store_reader_remove(&s->reader);
 	s->store = NULL;

@@ -24,7 +24,7 @@ enum {
 	/* libcurl reads up to 100 of them in a turn, while other requests wait */
 	BODY_CHUNK_BYTES = 32 * 1024,
 	AGAIN_MS = 1,
-	URL_MAX_BYTES = 8192,
+	URL_MAX_BYTES = 64 << 10, /* label selectors of 8 KiB, each octet of them as %XX */
 };
 
 struct http_client {

@@ -69,6 +69,12 @@ static const struct {
         {HEAD CONTEXTS CLUSTERS "users:\n- name: u\n  user: {client-certificate: ca.crt, "
                                 "client-key-data: " PEM64 "}\n",
                 NULL, "https://10.0.0.1:6443", NULL, NULL, NULL},
+        {HEAD CONTEXTS "clusters:\n- name: c\n  cluster: {server: 'https://10.0.0.1', "
+                       "proxy-url: '', certificate-authority: ca.crt, tls-server-name: '', "
+                       "insecure-skip-tls-verify: false}\nusers:\n- name: u\n  user: {token: abc, "
+                       "exec: null, auth-provider: ~, username: '', password: null, "
+                       "tokenFile: ''}\n",
+                NULL, "https://10.0.0.1", "abc", "", NULL},
         {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: '127.0.0.1:8080', "
                              "certificate-authority: ca.crt}\n",
                 NULL, "https://127.0.0.1:8080", "abc", NULL, NULL},
@@ -89,6 +95,11 @@ static const struct {
                 NULL, NULL, NULL, NULL, "insecure-skip-tls-verify is refused"},
         {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {}\n", NULL, NULL, NULL, NULL,
                 "has no server"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: ''}\n", NULL, NULL, NULL,
+                NULL, "has no server"},
+        {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'https://x', "
+                             "proxy-url: 'http://y'}\n",
+                NULL, NULL, NULL, NULL, "proxy-url is not supported"},
         {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'ftp://x'}\n", NULL, NULL,
                 NULL, NULL, "not an http or https URL"},
         {HEAD CONTEXTS USERS "clusters:\n- name: c\n  cluster: {server: 'http://x'}\n", NULL, NULL,
