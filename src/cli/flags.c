@@ -44,7 +44,8 @@ const char *flags_usage(void)
 	       "\n"
 	       "  -conf FILE     Corefile to serve; \"stdin\" reads standard input (./Corefile)\n"
 	       "  -control PATH  socket for explain and names, or \"off\"\n"
-	       "                 (/run/seamark/control.sock)\n"
+	       "                 (SEAMARK_CONTROL in the environment, else\n"
+	       "                 /run/seamark/control.sock)\n"
 	       "  -dns.port N    port of server blocks that name none (53); also -p N\n"
 	       "  -log-format F  text (default), or json: one JSON object a line\n"
 	       "  -pidfile FILE  write the process number to FILE\n"
@@ -121,7 +122,7 @@ int flags_parse(struct flags *f, int argc, char **argv, struct err *e)
 	int i, rc = 0;
 
 	*f = (struct flags){
-		.port = 53, .control = CONTROL_SOCKET_PATH, .log_format = "text"};
+		.port = 53, .control = control_socket_usual(), .log_format = "text"};
 	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '\0' && rc == 0; i++) {
 		if (strcmp(argv[i], "--") == 0) {
 			i++;

@@ -214,7 +214,7 @@ int reading_ask(const char *path, struct str request, struct buf *out, struct er
 
 static int ask_server(const struct reading *r, bool names, struct buf *out, struct err *e)
 {
-	const char *path = r->control == NULL ? CONTROL_SOCKET_PATH : r->control;
+	const char *path = r->control == NULL ? control_socket_usual() : r->control;
 	struct buf request = {0};
 	int rc;
 

@@ -214,6 +214,13 @@ static int listen_at(struct control_socket *s, const char *path, struct err *e)
 	return rc == 0 ? 0 : err_set(e, rc, "%s: %s", path, uv_strerror(rc));
 }
 
+const char *control_socket_usual(void)
+{
+	const char *path = getenv(CONTROL_SOCKET_ENV);
+
+	return path == NULL || *path == '\0' ? CONTROL_SOCKET_PATH : path;
+}
+
 struct control_socket *control_socket_open(struct uv_loop_s *loop, const char *path,
 	control_socket_fn *fn, void *arg, struct err *e)
 {

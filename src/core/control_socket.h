@@ -18,8 +18,14 @@
 /* A client that has not sent its request and taken its answer after this is cut off. */
 #define CONTROL_SOCKET_TIMEOUT_MS 5000u
 
+/* Environment variable that names another place, for the daemon and for those who ask it. */
+#define CONTROL_SOCKET_ENV "SEAMARK_CONTROL"
+
 struct control_socket;
 struct uv_loop_s;
+
+/* Where it is when no flag says so: the environment's place, or CONTROL_SOCKET_PATH. */
+const char *control_socket_usual(void);
 
 /* Answers a request line, appending to out. 0, or a negative errno with a sentence in e. */
 typedef int control_socket_fn(void *arg, struct str request, struct buf *out, struct err *e);

@@ -9,6 +9,7 @@ srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 builddir=$(cd "${top_builddir:-${abs_top_builddir:-.}}" && pwd)
 seamark=$(realpath -m "${SEAMARK:-$builddir/seamark}") # tests may change the directory
 workdir=$(mktemp -d "${TMPDIR:-/tmp}/seamark-test.XXXXXX")
+export SEAMARK_CONTROL=off # two servers cannot have the usual place; a test that needs it names one
 tap_count=0
 tap_failed=0
 pids=()
