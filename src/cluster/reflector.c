@@ -111,6 +111,8 @@ static void on_watch_over(struct reflector *r, int rc, const char *why)
 {
 	bool is_short = r->now_ms - r->sent_ms < SHORT_WATCH_MS && r->watch_events == 0;
 
+	if (is_short && ++r->failed_watches >= REWATCH_TRIES)
+		r->want_list = true; /* something ends them all; a list may get through */
 	if (rc < 0)
 		reflector_fail(r, REFLECTOR_CONNECT, why);
 	else if (is_short)

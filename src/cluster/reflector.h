@@ -8,7 +8,7 @@
  *   that broke off, pages of 500.
  * - A broken or ended watch goes on at the last resourceVersion. Only 410, a version that went
  *   back, a version the server calls too large, a doubt about missed events, or three watches that
- *   were refused, never answered, or impossible to read lead to a new list.
+ *   were refused, never answered, ended at once, or impossible to read lead to a new list.
  * - A new list is a mark and sweep in the store: nothing disappears before the list is complete.
  *   When it would delete more than half, or its version is lower than one seen before, it is asked
  *   for again as a quorum read and then believed.

@@ -616,6 +616,10 @@ static const struct row {
                 "> resourceVersion=10 !sendInitial\n t 91000\n t 6400\n"
                 "> resourceVersion=10 !sendInitial\n t 91000\n t 30000\n"
                 "> sendInitialEvents resourceVersion=10\n = a b\n"},
+        {"K01: watches that all end at once lead to a list", START
+                "t 20000\n cut\n t 1600\n < 200\n cut\n t 3200\n > resourceVersion=10 !sendInit\n"
+                "< 200\n done\n t 6400\n > resourceVersion=10 !sendInit\n < 200\n cut\n t 20000\n"
+                "> sendInitialEvents resourceVersion=10\n = a b\n"},
         {"K29: streaming lists that are never answered are given up for pages",
                 "> sendInitialEvents\n t 91000\n t 1600\n > sendInitialEvents\n t 91000\n t 3200\n"
                 "> limit=500 !watch\n < 200\n [ 10\n + b 6\n ]\n done\n = b\n synced\n"},
