@@ -200,6 +200,14 @@ void stream_server_close(struct stream_server *s)
 	close_within(s, CLOSE_GRACE_MS);
 }
 
+bool stream_server_is_sending(const struct worker *w)
+{
+	list_for_each (&w->stream_servers, node)
+		if (stream_pool_is_sending(container_of(node, struct stream_server, node)->pool))
+			return true;
+	return false;
+}
+
 void stream_server_close_all(struct worker *w)
 {
 	list_for_each (&w->stream_servers, node)

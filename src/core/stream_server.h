@@ -23,5 +23,7 @@ void stream_server_update(struct stream_server *s);
  * looked at any more: their zones may be gone, and their clients ask again (RFC 7766 6.2.4).
  */
 void stream_server_close(struct stream_server *s);
+/* True while a client of w has not taken all its answers. */
+bool stream_server_is_sending(const struct worker *w);
 /* Close all servers of w at once, those included that stream_server_close() has begun with. */
 void stream_server_close_all(struct worker *w);

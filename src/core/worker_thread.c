@@ -11,7 +11,10 @@
 #include "core/udp_listener.h"
 #include "core/worker.h"
 
-/* How long queries may wait for upstream servers after a stop; clients give up about then. */
+/*
+ * How long queries may wait for upstream servers after a stop, and clients may take to read;
+ * clients give up about then.
+ */
 #define DRAIN_MS 5000u
 
 /* What the control thread asks of the worker. */
@@ -169,7 +172,7 @@ static void on_before_sleep(uv_prepare_t *handle)
 		arm_timers(t);
 	if (t->retiring.len > 0)
 		retire(t);
-	if (t->is_stopping && list_is_empty(&t->w.parked))
+	if (t->is_stopping && list_is_empty(&t->w.parked) && !stream_server_is_sending(&t->w))
 		finish(t);
 	rcu_thread_offline();
 }

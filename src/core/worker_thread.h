@@ -42,8 +42,8 @@ struct worker_thread *worker_thread_start(const struct worker_thread_config *con
 void worker_thread_serve(struct worker_thread *t, struct generation *g,
 	const struct worker_sockets *sockets, size_t n);
 /*
- * Stop listening and answer what waits, for a few seconds at most; then abandon the rest, detach
- * and end the thread. Returns at once.
+ * Stop listening, answer what waits and send it, for a few seconds at most; then abandon the rest,
+ * detach and end the thread. Returns at once.
  */
 void worker_thread_drain(struct worker_thread *t);
 /* Wait for the end of a thread that worker_thread_drain() was called for, and free it. */

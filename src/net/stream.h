@@ -106,6 +106,8 @@ void stream_pool_stop(struct stream_pool *p, uint32_t grace_ms);
 void stream_pool_limit(struct stream_pool *p, const struct stream_limits *limits);
 /* Send what was queued in this turn and go on with connections that were held back. */
 void stream_pool_flush(struct stream_pool *p);
+/* True while a peer has not taken all that was sent to it. */
+bool stream_pool_is_sending(const struct stream_pool *p);
 /* Open connections. */
 unsigned stream_pool_connections(const struct stream_pool *p);
 

@@ -54,6 +54,11 @@ unsigned stream_pool_connections(const struct stream_pool *p)
 	return p->open;
 }
 
+bool stream_pool_is_sending(const struct stream_pool *p)
+{
+	return !list_is_empty(&p->write);
+}
+
 /* A client is an IPv4 address or an IPv6 /64: one host has all addresses of its /64. */
 static const uint8_t *client_key(const union addr *a, size_t *len)
 {

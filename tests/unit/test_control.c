@@ -5,6 +5,7 @@
 #include "loopback.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "core/metrics.h"
 #include "core/query.h"
 #include "core/worker.h"
+#include "dns/rr.h"
 #include "plugin.h"
 
 #define SLOW_MS 30
@@ -48,13 +50,17 @@ static void on_time(uv_timer_t *timer)
 	query_resume(q, DONE);
 }
 
-/* Names that begin with "s" are answered late. */
+static struct rrset *large; /* some 60000 octets */
+
+/* Names that begin with "s" are answered late, those with "l" at length. */
 static enum verdict slow_query(struct query *q, void *instance)
 {
 	uv_timer_t *timer;
 
 	(void)instance;
 	atomic_fetch_add(&asked, 1);
+	if (query_name(q)[1] == 'l')
+		answer_add(&q->answer, SECTION_ANSWER, large);
 	if (query_name(q)[1] != 's')
 		return DONE;
 	timer = mem_new(uv_timer_t);
@@ -171,6 +177,68 @@ static void a_stop_answers_what_waits(void **state)
 	}
 }
 
+static void *stop_control(void *c)
+{
+	control_stop(c);
+	return NULL;
+}
+
+/* Octets until the server hangs up. */
+static size_t read_all(int fd)
+{
+	static uint8_t some[65536];
+	size_t all = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, some, sizeof(some), 0)) > 0)
+		all += (size_t)n;
+	assert_int_equal(n, 0);
+	return all;
+}
+
+#define LARGE_QUESTIONS 120u
+
+/* More than the kernel keeps for a client that has begun to read is on its way. */
+static void a_stop_sends_what_is_answered(void **state)
+{
+	static const uint8_t question[] = {
+	        0, 19, 1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'l', 0, 0, 16, 0, 1};
+	struct rrset_builder b = {.type = TYPE_TXT, .ttl = 5};
+	uint8_t rdata[201] = {200}, all[LARGE_QUESTIONS][sizeof(question)];
+	struct timeval patience = {.tv_sec = 20};
+	uint16_t port = free_port();
+	struct control_config config = config_of(port, "127.0.0.1");
+	struct err e = {""};
+	struct control *c = control_start(&config, &e);
+	int fd = client_of("127.0.0.1", port, SOCK_STREAM), other;
+	unsigned seen = 0;
+	pthread_t thread;
+	size_t octets;
+
+	(void)state;
+	assert_string_equal(e.text, "");
+	for (unsigned i = 0; i < 280; i++)
+		rrset_add(&b, rdata, sizeof(rdata));
+	large = rrset_build(&b);
+	for (unsigned i = 0; i < LARGE_QUESTIONS; i++)
+		memcpy(all[i], question, sizeof(question));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	atomic_store(&asked, 0);
+	assert_int_equal(send(fd, all, sizeof(all), MSG_NOSIGNAL), sizeof(all));
+	while (seen == 0 || seen != atomic_load(&asked)) { /* until nothing goes out any more */
+		seen = atomic_load(&asked);
+		poll(NULL, 0, 50);
+	}
+	assert_int_equal(pthread_create(&thread, NULL, stop_control, c), 0);
+	while ((other = client_of("127.0.0.1", port, SOCK_STREAM)) >= 0)
+		close(other);
+	octets = read_all(fd);
+	pthread_join(thread, NULL);
+	assert_int_equal(octets, atomic_load(&asked) * (sizeof(question) + large->wire_len));
+	close(fd);
+	free(large);
+}
+
 static void a_reload_moves_between_one_address_and_all(void **state)
 {
 	static const struct {
@@ -285,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_stop_answers_what_waits),
+	        cmocka_unit_test(a_stop_sends_what_is_answered),
 	        cmocka_unit_test(a_reload_moves_between_one_address_and_all),
 	        cmocka_unit_test(a_connection_lives_through_reloads),
 	        cmocka_unit_test(connections_and_messages_are_counted),
