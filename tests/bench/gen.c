@@ -8,6 +8,10 @@
  * Every reply is checked: ID, question octets, QR, RCODE, number of answers, and the address of
  * the first A or AAAA record when the names file gives one.
  *
+ * A question without a reply is lost a second after it was due. What is on its way in the end is
+ * neither answered nor lost. With -l PATIENCE it is lost after so many seconds, and those on their
+ * way in the end are waited for.
+ *
  * Names file, one question a line:  NAME TYPE [RCODE [ANCOUNT [ADDRESS]]]
  * without RCODE: NOERROR and at least one answer.
  *
@@ -44,8 +48,6 @@ enum {
 };
 
 static const uint64_t second = 1000000000;
-static const uint64_t lost_after_ns = 1000000000;
-
 struct question {
 	uint8_t wire[QUERY_MAX]; /* whole message, ID 0 */
 	uint16_t len, question_len;
@@ -61,15 +63,16 @@ struct slot {
 static struct {
 	const char *server, *names;
 	uint16_t port;
-	double seconds, warmup;
+	double seconds, warmup, patience;
 	unsigned window, sockets;
 	uint64_t rate;
-	bool edns, only_id, sleeps;
+	bool edns, only_id, sleeps, drains;
 	int pids[PIDS_MAX], pid_count;
 } opt = {.server = "127.0.0.1",
         .port = 53,
         .seconds = 3,
         .warmup = 0.5,
+        .patience = 1,
         .window = 1024,
         .sockets = 64};
 
@@ -417,6 +420,8 @@ static unsigned send_batch(unsigned want, uint64_t due_ns, uint64_t step_ns)
 
 static void reap_lost(uint64_t now)
 {
+	uint64_t lost_after_ns = (uint64_t)(opt.patience * 1e9);
+
 	for (unsigned id = 0; id < ids_used; id++) {
 		struct slot *s = &slots[id];
 
@@ -497,6 +502,15 @@ static void run_for(int ep, double seconds)
 	}
 }
 
+/* Wait for what is on its way; what does not come is lost. */
+static void drain(int ep)
+{
+	while (free_count < ids_used) {
+		poll_replies(ep, 10);
+		reap_lost(now_ns());
+	}
+}
+
 static void parse_pids(char *list)
 {
 	for (char *s = strtok(list, ", \n"); s != NULL && opt.pid_count < PIDS_MAX;
@@ -508,13 +522,14 @@ static void parse_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:p:f:t:u:w:n:r:P:eIz")) != -1) {
+	while ((c = getopt(argc, argv, "s:p:f:t:u:l:w:n:r:P:eIz")) != -1) {
 		switch (c) {
 		case 's': opt.server = optarg; break;
 		case 'p': opt.port = (uint16_t)atoi(optarg); break;
 		case 'f': opt.names = optarg; break;
 		case 't': opt.seconds = atof(optarg); break;
 		case 'u': opt.warmup = atof(optarg); break;
+		case 'l': opt.drains = (opt.patience = atof(optarg)) > 0; break;
 		case 'w': opt.window = (unsigned)atoi(optarg); break;
 		case 'n': opt.sockets = (unsigned)atoi(optarg); break;
 		case 'r': opt.rate = (uint64_t)atoll(optarg); break;
@@ -530,7 +545,7 @@ static void parse_options(int argc, char **argv)
 	}
 	if (opt.names == NULL || opt.sockets < 1 || opt.sockets > SOCKETS_MAX || opt.window < 1) {
 		fprintf(stderr, "usage: gen -f NAMES [-s ADDR] [-p PORT] [-t SECONDS] [-u WARMUP] "
-		                "[-w IN-FLIGHT | -r RATE [-z]]\n"
+		                "[-l PATIENCE] [-w IN-FLIGHT | -r RATE [-z]]\n"
 		                "           [-n SOURCE-PORTS] [-P PID,PID] [-e (EDNS)] [-I (check "
 		                "only ID and question)]\n");
 		exit(2);
@@ -568,6 +583,8 @@ int main(int argc, char **argv)
 	t0 = now_ns();
 	run_for(ep, opt.seconds);
 	t1 = now_ns();
+	if (opt.drains)
+		drain(ep);
 	cpu1 = server_cpu_ns();
 	secs = (double)(t1 - t0) / 1e9;
 	printf("sent=%llu answers=%llu lost=%llu bad=%llu late=%llu warmup_lost=%llu secs=%.3f "

@@ -17,6 +17,7 @@
 #include "seamark.h"
 
 #define TIMEOUT (-1)
+#define PORTS 13u /* that are used, from the first */
 #define SERVICE(name, address)                                                                     \
 	"apiVersion: v1\nkind: Service\nmetadata: {name: " name ", namespace: shop}\n"             \
 	"spec: {clusterIP: " address ", ports: [{name: http, port: 80}]}\n"
@@ -56,7 +57,7 @@ static void check_error(const struct seamark *s, const char *part, const char *w
 static int udp_socket(unsigned to_port)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)to_port)};
-	struct timeval wait = {.tv_sec = 2};
+	struct timeval wait = {.tv_sec = 10};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -113,6 +114,32 @@ static void check_answer(
 
 	if (!check(got_rcode == rcode && strcmp(got, address) == 0, what))
 		printf("# got rcode %d '%s', wanted %d '%s'\n", got_rcode, got, rcode, address);
+}
+
+static bool is_free(unsigned at, int type)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)at)};
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	bool is_bound;
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	is_bound = bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+	close(fd);
+	return is_bound;
+}
+
+/* The first of PORTS free ones: above those of the scripts beside us, below those of clients. */
+static unsigned free_ports(void)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		unsigned first = 30000 + ((unsigned)getpid() + i) % 200 * PORTS, n = 0;
+
+		while (n < PORTS && is_free(first + n, SOCK_DGRAM) && is_free(first + n, SOCK_STREAM))
+			n++;
+		if (n == PORTS)
+			return first;
+	}
+	abort();
 }
 
 /* --- servers ------------------------------------------------------------------------------ */
@@ -349,7 +376,7 @@ int main(int argc, char **argv)
 {
 	struct seamark *s = sm_new();
 
-	port = argc > 1 ? (unsigned)atoi(argv[1]) : 20000 + (unsigned)getpid() % 10000;
+	port = argc > 1 ? (unsigned)atoi(argv[1]) : free_ports();
 	sm_set_log(on_line, &n_lines);
 	test_log();
 	test_not_running();

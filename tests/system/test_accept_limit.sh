@@ -45,7 +45,7 @@ for fd in "${held[@]}"; do
 	exec {fd}>&-
 done
 tcp_works() { [ "$(ask_status "$port" web.prod.cluster.test A +tcp)" = NOERROR ]; }
-wait_for 30 tcp_works
+wait_for 100 tcp_works
 ok "TCP is answered again when they have closed"
 stop_daemon "$daemon"
 is $? 0 "the daemon ends on SIGTERM"

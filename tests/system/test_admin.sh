@@ -29,7 +29,7 @@ corefile() {
 	errors
 	log . "{name} {type} {rcode} {>rflags}"
 	health 127.0.0.1:$1 {
-		lameduck 1500ms
+		lameduck 3s
 	}
 	ready 127.0.0.1:$ready
 	prometheus localhost:$metrics
@@ -43,6 +43,21 @@ EOT
 
 # total NAME: the sum of a counter over all its labels.
 total() { get "$metrics" /metrics | awk -v n="$1" 'index($1, n "{") == 1 { s += $2 } END { print s + 0 }'; }
+
+# total_is NAME N: it has come to N; a worker counts an answer soon after the client has it.
+total_is() { [ "$(total "$1")" = "$2" ]; }
+
+# settled: that counter, when it has stood still for a moment.
+settled() {
+	local last='' now
+	for _ in $(seq 50); do
+		now=$(total "$1")
+		[ "$now" = "$last" ] && break
+		last=$now
+		sleep 0.3
+	done
+	echo "$now"
+}
 
 reload() {
 	local before
@@ -61,20 +76,22 @@ like "$(flat "$health" /)" "HTTP/1.1 404 " "other paths are not found"
 like "$(get "$metrics" /metrics)" '^coredns_build_info\{.*version="' "metrics have the build"
 like "$(get "$metrics" /metrics)" '^process_resident_memory_bytes [1-9]' "and the process"
 
-before=$(total coredns_dns_requests_total)
+before=$(settled coredns_dns_requests_total)
 for _ in 1 2 3 4 5; do ask "$port" Www.Example.ORG A >/dev/null; done
-is "$(($(total coredns_dns_requests_total) - before))" 5 "five questions are counted"
+wait_for 50 total_is coredns_dns_requests_total $((before + 5))
+ok "five questions are counted"
 is "$(dig @127.0.0.1 -p "$port" +time=2 +tries=1 +short version.bind CH TXT)" '"v1"' "chaos answers"
 is "$(dig @127.0.0.1 -p "$port" +time=2 +tries=1 version.bind CH A | grep -o REFUSED)" REFUSED \
 	"and nothing else is answered in class CH"
-wait_for 20 grep -q 'www.example.org' "$workdir/admin.log"
+has_logged() { [ "$(grep -c '^\[INFO\] www.example.org. A NOERROR' "$workdir/admin.log")" -ge 5 ]; }
+wait_for 50 has_logged
 like "$(grep -c '^\[INFO\] www.example.org. A NOERROR qr,aa,rd$' "$workdir/admin.log")" '^5$' \
 	"and logged"
-sleep 1.2
-like "$(get "$metrics" /metrics)" '^coredns_health_request_duration_seconds_count [1-9]' \
-	"the server asks itself for its health"
+asks_itself() { get "$metrics" /metrics | grep -q '^coredns_health_request_duration_seconds_count [1-9]'; }
+wait_for 100 asks_itself
+ok "the server asks itself for its health"
 
-before=$(total coredns_dns_requests_total)
+before=$(settled coredns_dns_requests_total)
 corefile "$health" whoami >"$workdir/admin.corefile"
 reload
 is "$(total coredns_dns_requests_total)" "$before" "a reload without a change resets no counter"
@@ -82,12 +99,12 @@ is "$(total coredns_dns_requests_total)" "$before" "a reload without a change re
 corefile "$health2" whoami >"$workdir/admin.corefile"
 reload
 is "$(flat "$health2" /health)" "HTTP/1.1 200 OK OK " "a reload moves health to another port"
-wait_for 30 eval '[ "$(flat '"$health"' /health)" = "none " ]'
+wait_for 100 eval '[ "$(flat '"$health"' /health)" = "none " ]'
 ok "and closes the old one"
 
 corefile "$metrics" whoami | sed 's/prometheus.*//; s/ready .*/ready 192.0.2.77:1/' >"$workdir/admin.corefile"
 reload
-like "$(tail -n 1 "$workdir/admin.log")" "reload failed: .*:8 - plugin/ready: cannot listen on 192.0.2.77:1: " \
+like "$(grep 'reload failed' "$workdir/admin.log" | tail -n 1)" "reload failed: .*:8 - plugin/ready: cannot listen on 192.0.2.77:1: " \
 	"an address that is not ours fails a reload"
 is "$(flat "$health2" /health)" "HTTP/1.1 200 OK OK " "health is served as before"
 is "$(flat "$ready" /ready)" "HTTP/1.1 200 OK OK " "so is readiness"
@@ -96,25 +113,26 @@ is "$(ask_status "$port" example.org A)" NOERROR "so is DNS"
 
 corefile "$health2" "" | sed 's/loadbalance/loadbalance backwards/' >"$workdir/admin.corefile"
 reload
-like "$(tail -n 1 "$workdir/admin.log")" "reload failed: .*admin.corefile:[0-9]+ - plugin/loadbalance: " \
+like "$(grep 'reload failed' "$workdir/admin.log" | tail -n 1)" "reload failed: .*admin.corefile:[0-9]+ - plugin/loadbalance: " \
 	"a mistake is named with its line"
 
 corefile "$health2" "" >"$workdir/admin.corefile"
 reload
 is "$(ask_status "$port" example.org A)" SERVFAIL "a chain that ends without an answer fails"
-wait_for 20 grep -q 'ERROR' "$workdir/admin.log"
+wait_for 50 grep -q 'ERROR.*no next plugin' "$workdir/admin.log"
 like "$(cat "$workdir/admin.log")" 'plugin/errors: 2 example.org. A: no next plugin found' "with a reason"
 is "$(ask_answer "$port" example.org ANY +notcp)" 'example.org. 8482 IN HINFO "ANY obsoleted" "See RFC 8482"' \
 	"any answers what is left"
 
 kill -TERM "$daemon"
-sleep 0.4
+is_leaving() { [ "$(flat "$ready" /ready)" != "HTTP/1.1 200 OK OK " ]; }
+wait_for 20 is_leaving
 is "$(flat "$ready" /ready)" "HTTP/1.1 503 Service Unavailable Shutting down " \
 	"a stopping server is not ready"
 is "$(flat "$health2" /health)" "HTTP/1.1 200 OK OK " "but alive"
 is "$(ask_answer "$port" example.org ANY +notcp)" 'example.org. 8482 IN HINFO "ANY obsoleted" "See RFC 8482"' \
 	"and answers"
-wait_gone "$daemon" 40
+wait_gone "$daemon" 100
 ok "until the lameduck is over"
 is "$(flat "$health2" /health)" "none " "then everything is closed"
 done_testing

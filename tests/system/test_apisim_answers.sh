@@ -25,7 +25,9 @@ stop_api() {
 }
 
 get() { # PATH-AND-QUERY [TOKEN [ACCEPT]]: to $workdir/body and $workdir/head
-	curl -s -m 1 -D "$workdir/head" -o "$workdir/body" -H "Accept: ${3:-application/json}" \
+	local seconds=20
+	[[ $1 != *sendInitialEvents* ]] || seconds=3 # a watch does not end
+	curl -s -m "$seconds" -D "$workdir/head" -o "$workdir/body" -H "Accept: ${3:-application/json}" \
 		-H "Authorization: Bearer ${2:-right}" "http://127.0.0.1:$api$1"
 }
 

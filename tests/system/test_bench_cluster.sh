@@ -8,7 +8,7 @@ for t in apisim/apisim bench/probe bench/gen; do
 done
 
 SEAMARK=$seamark BUILDDIR=$builddir TMPDIR=$workdir SERVICES=200 ENDPOINTS=5 PODS=500 CHANGES=100 \
-	MARKS=20 SECONDS_EACH=2 ROUNDS=1 RATE=500 timeout 150 "$srcdir/tests/bench/cluster.sh" \
+	MARKS=20 SECONDS_EACH=2 ROUNDS=1 RATE=500 timeout 900 "$srcdir/tests/bench/cluster.sh" \
 	>"$workdir/out" 2>"$workdir/err"
 is "$?" 0 "the bench ends well"
 is "$(cat "$workdir/err")" "" "it has nothing to complain about"
@@ -30,7 +30,7 @@ between "resident memory when settled" 1 2000
 between "  more when all is listed again" 0 500
 between "changes followed" 10 100
 between "from change to answer, half" 0.01 2000
-between "control thread" 0.1 100
+between "control thread" 0 100
 between "queries under changes: half" 5 1000000
 [ "$tap_failed" = 0 ] || diag "$(cat "$workdir/out")"
 done_testing

@@ -51,7 +51,7 @@ ok "so is the time that they wait for a rate limiter, which is none"
 
 is "$(ask "$port" web.shop.shop.svc.cluster.local A)" "$(printf '10.96.0.1\nweb.shop.svc.cluster.local.')" \
 	"autopath knows the pods of the API server"
-has '^coredns_autopath_success_total\{server="dns://127.0.0.1:'"$port"'"\} 1$'
+wait_for 50 has '^coredns_autopath_success_total\{server="dns://127.0.0.1:'"$port"'"\} 1$'
 ok "and counts its aliases" || diag "$(scrape | grep autopath)"
 
 programming=coredns_kubernetes_dns_programming_duration_seconds

@@ -34,7 +34,7 @@ struct rig {
 	unsigned nth;
 	struct peer_conn *watch; /* the last one that serve() left open */
 	size_t at; /* for the test */
-	uint64_t began_ms;
+	uint64_t began_ms, again_ms; /* the first watch and the second one */
 };
 
 static uv_loop_t loop;
@@ -262,6 +262,8 @@ static void serve_two(struct rig *r, struct peer_conn *c, const char *request)
 		open_watch(r, c);
 		return;
 	}
+	if (r->again_ms == 0)
+		r->again_ms = clock_ms();
 	go_on(r, c);
 	send_event(r, "ADDED", "b", 20);
 }
@@ -319,7 +321,7 @@ static struct rig *begin_silence(void)
 static void end_silence(struct rig *r)
 {
 	bool is_found = until(has_b, r, 120000);
-	uint64_t took_ms = clock_ms() - r->began_ms;
+	uint64_t took_ms = r->again_ms - r->began_ms; /* which may be long ago */
 
 	printf("# a silent watch was replaced after %llu ms\n", (unsigned long long)took_ms);
 	check(is_found && took_ms <= 100000,

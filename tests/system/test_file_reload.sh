@@ -32,13 +32,13 @@ answers() { [ "$(ask "$port" "$1" A)" = "$2" ]; }
 is "$(ask_status "$port" www.late.test A)" SERVFAIL "a zone without a file fails"
 
 zone 2 192.0.2.2 >"$workdir/plain.zone"
-wait_for 30 answers www.plain.test 192.0.2.2
+wait_for 100 answers www.plain.test 192.0.2.2
 ok "a rewritten file is taken"
 zone 3 192.0.2.3 >"$workdir/new" && mv "$workdir/new" "$workdir/plain.zone"
-wait_for 30 answers www.plain.test 192.0.2.3
+wait_for 100 answers www.plain.test 192.0.2.3
 ok "a file renamed over it is taken"
 echo "www 60 A not-an-address" >>"$workdir/plain.zone"
-wait_for 30 grep -q "plain.zone:3: " "$workdir/log"
+wait_for 100 grep -q "plain.zone:3: " "$workdir/log"
 ok "a broken one is reported with its line"
 is "$(ask "$port" www.plain.test A)" 192.0.2.3 "and changes no answer"
 rm "$workdir/plain.zone"
@@ -47,15 +47,15 @@ is "$(ask "$port" www.plain.test A)" 192.0.2.3 "nor does a lost one"
 mkdir "$workdir/volume/..2"
 zone 2 192.0.2.2 >"$workdir/volume/..2/linked.zone"
 ln -s ..2 "$workdir/volume/..tmp" && mv -T "$workdir/volume/..tmp" "$workdir/volume/..data"
-wait_for 30 answers www.linked.test 192.0.2.2
+wait_for 100 answers www.linked.test 192.0.2.2
 ok "the swapped link of a volume is followed"
 
 zone 1 192.0.2.9 >"$workdir/late.zone"
-wait_for 30 answers www.late.test 192.0.2.9
+wait_for 100 answers www.late.test 192.0.2.9
 ok "a file that comes late is taken"
 
 echo "192.0.2.2 host.lan" >"$workdir/hosts"
-wait_for 30 answers host.lan 192.0.2.2
+wait_for 100 answers host.lan 192.0.2.2
 ok "a changed hosts file is taken"
 rm "$workdir/hosts"
 sleep 0.5

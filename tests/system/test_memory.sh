@@ -48,8 +48,8 @@ limit() {
 }
 
 questions() {
-	"$gen" -f "$workdir/names" -p "$port" -u 0 -t "$1" -w 200 -e >"$workdir/udp"
-	"$gen" -f "$workdir/forwarded" -p "$port" -u 0 -t "$2" -w 100 -e >"$workdir/waited"
+	"$gen" -f "$workdir/names" -p "$port" -u 0 -l 10 -t "$1" -w 200 -e >"$workdir/udp"
+	"$gen" -f "$workdir/forwarded" -p "$port" -u 0 -l 10 -t "$2" -w 100 -e >"$workdir/waited"
 	"$tcp_load" "$port" web.shop.svc.cluster.local. "$2" >"$workdir/tcp"
 }
 
@@ -58,7 +58,7 @@ reloads() {
 	for i in $(seq "$1"); do
 		n=$(($(grep -c 'Reloading complete' "$workdir/log") + 1))
 		kill -USR1 "$daemon"
-		wait_for 100 reloaded "$n"
+		wait_for 200 reloaded "$n"
 	done
 }
 reloaded() { [ "$(grep -c 'Reloading complete' "$workdir/log")" -ge "$1" ]; }
@@ -77,7 +77,7 @@ reloads 10
 before=$(rss_kb)
 asked=0
 while [ "$asked" -lt 100000 ]; do
-	questions 2 0.5
+	questions 2 1.5
 	asked=$((asked + $(sed -n 's/.*answers=\([0-9]*\).*/\1/p' "$workdir/udp")))
 	like "$(cat "$workdir/udp")" ' bad=0 ' "the answers are those expected"
 	like "$(cat "$workdir/waited")" 'answers=[1-9].* bad=0 ' "those of the forwarder, too"

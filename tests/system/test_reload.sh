@@ -20,7 +20,7 @@ write_corefile() {
 	    bind $1
 	    errors
 	    health 127.0.0.1:$health {
-	        lameduck 2s
+	        lameduck 6s
 	    }
 	    kubernetes cluster.local {
 	        manifests manifests
@@ -38,12 +38,12 @@ reload() {
 	local n
 	n=$(($(log_count 'Reloading complete\|reload failed') + 1))
 	kill -USR1 "$daemon"
-	wait_for 100 has_count 'Reloading complete\|reload failed' "$n"
+	wait_for 200 has_count 'Reloading complete\|reload failed' "$n"
 }
 
 # start_load SECONDS [RATE]: over UDP and TCP, in the background.
 start_load() {
-	"$gen" -f "$workdir/lab" -p "$port" -u 0 -t "$1" -r "${2:-2000}" -e >"$workdir/udp" &
+	"$gen" -f "$workdir/lab" -p "$port" -u 0 -t "$1" -r "${2:-2000}" -l 10 -e >"$workdir/udp" &
 	udp=$!
 	"$tcp_load" "$port" "$name." "$1" >"$workdir/tcp" &
 	tcp=$!
@@ -74,7 +74,7 @@ is "$(log_count 'Reloading complete')" 20 "twenty reloads under load"
 is "$(log_count 'ERROR')" 0 "without an error" || diag "$(grep ERROR "$workdir/log")"
 check_load "no question is lost or fails meanwhile"
 has_new() { [ "$(ask "$port" new-20.shop.svc.cluster.local A)" = 10.96.77.20 ]; }
-wait_for 50 has_new
+wait_for 100 has_new
 ok "changes of the cluster have arrived"
 
 # --- a broken file
@@ -103,15 +103,15 @@ listens_not() { ! listens_at "$@"; }
 start_load 3
 write_corefile "127.0.0.1 127.0.0.2"
 reload
-wait_for 20 listens_at 127.0.0.2
+wait_for 50 listens_at 127.0.0.2
 ok "a reload adds a listener"
-listens_at 127.0.0.2 +tcp
+wait_for 50 listens_at 127.0.0.2 +tcp
 ok "over TCP, too"
 write_corefile 127.0.0.1
 reload
-wait_for 20 listens_not 127.0.0.2
+wait_for 50 listens_not 127.0.0.2
 ok "and removes it"
-listens_not 127.0.0.2 +tcp
+wait_for 50 listens_not 127.0.0.2 +tcp
 ok "over both"
 check_load "the other listener does not mind"
 
@@ -129,11 +129,11 @@ stop_daemon "$spawned"
 
 # --- the end
 
-start_load 1.5
-sleep 0.2
+start_load 2.5
+sleep 0.5 # both have begun, and end long before lameduck does
 kill -TERM "$daemon"
 check_load "after SIGTERM all are answered, for as long as lameduck says"
-wait_gone "$daemon" 50
+wait_gone "$daemon" 200
 ok "then it ends"
 wait "$daemon"
 is "$?" 0 "with 0"

@@ -15,7 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAVE = 32, REPLY_MS = 1000, SLOW_MS = 3000 };
+enum {
+	WAVE = 32,
+	REPLY_MS = 5000, /* no more than a busy machine takes */
+	SILENCE_MS = 1000, /* for rows that get no reply */
+};
 
 int64_t now_ms(void)
 {
@@ -197,15 +201,18 @@ static bool is_waiting(const struct exchange *x)
 
 static void wait_wave(struct exchange *x, size_t n)
 {
-	int64_t end = now_ms() + REPLY_MS;
+	int64_t begin = now_ms();
 
 	for (;;) {
 		struct pollfd pfds[WAVE];
 		struct exchange *of[WAVE];
 		nfds_t np = 0;
+		int64_t end = begin + SILENCE_MS;
 
 		for (size_t i = 0; i < n; i++)
 			if (is_waiting(&x[i])) {
+				if ((x[i].row->is & SILENT) == 0)
+					end = begin + REPLY_MS;
 				pfds[np] = (struct pollfd){.fd = x[i].fd, .events = POLLIN};
 				of[np++] = &x[i];
 			}

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER_MS = 2000, MANY = 2000, IDLE_CONNECTIONS = 400 };
+enum { ANSWER_MS = 5000, CLOSE_MS = 2000, MANY = 2000, IDLE_CONNECTIONS = 400, TRIES = 3 };
 
 static const struct row web = {.id = "web", .q = "web.prod.cluster.test A", .an = EXACTLY(1)};
 static const struct row big = {.id = "big", .q = "r200.cluster.test A", .an = EXACTLY(200)};
@@ -137,7 +137,7 @@ static const char *half_close(unsigned transport)
 	if (fd < 0 || !write_all(fd, out, n, ANSWER_MS) || shutdown(fd, SHUT_WR) < 0)
 		return "cannot send";
 	why = expect_reply(fd, &web, 7);
-	return why != NULL ? why : expect_close(fd, 0, ANSWER_MS);
+	return why != NULL ? why : expect_close(fd, 0, CLOSE_MS);
 }
 
 static const char *many_on_one(unsigned transport)
@@ -167,7 +167,7 @@ static const char *length_is_too_small(unsigned transport, unsigned length)
 
 	if (fd < 0 || !write_all(fd, out, 2 + length, ANSWER_MS))
 		return "cannot send";
-	return expect_close(fd, 0, ANSWER_MS);
+	return expect_close(fd, 0, CLOSE_MS);
 }
 
 static const char *length_0(unsigned transport)
@@ -214,24 +214,35 @@ static const char *longest_message(unsigned transport)
 	return is_served(transport);
 }
 
+/* A busy machine may make one of several closes late, not all of them. */
+static const char *closed_behind(unsigned transport, const uint8_t *part, size_t n)
+{
+	const char *why = NULL;
+
+	for (int i = 0; i < TRIES; i++) {
+		int fd = open_transport(transport);
+
+		if (fd < 0 || !write_all(fd, part, n, ANSWER_MS))
+			return "cannot send";
+		why = expect_close(fd, 0, 3500);
+		close(fd);
+		if (why == NULL)
+			break;
+	}
+	return why;
+}
+
 static const char *partial_then_silence(unsigned transport)
 {
-	int fd = open_transport(transport);
 	uint8_t out[200];
 	size_t n = frame(out, &web, 7);
 
-	if (fd < 0 || !write_all(fd, out, n - 5, ANSWER_MS))
-		return "cannot send";
-	return expect_close(fd, 0, 3500);
+	return closed_behind(transport, out, n - 5);
 }
 
 static const char *half_a_prefix(unsigned transport)
 {
-	int fd = open_transport(transport);
-
-	if (fd < 0 || !write_all(fd, "\0", 1, ANSWER_MS))
-		return "cannot send";
-	return expect_close(fd, 0, 3500);
+	return closed_behind(transport, (const uint8_t *)"\0", 1);
 }
 
 static const char *drip(unsigned transport)
@@ -345,7 +356,7 @@ static const char *stalled_then_reads(unsigned transport)
 	long len = 0;
 
 	usleep(300000);
-	while (fd >= 0 && got < MANY && (len = read_message(fd, msg, 500)) > 0) {
+	while (fd >= 0 && got < MANY && (len = read_message(fd, msg, got == 0 ? ANSWER_MS : 500)) > 0) {
 		const char *why = judge_message(&big, got, msg, len);
 
 		if (why != NULL)
@@ -419,7 +430,7 @@ static const char *reply_from_asked_address(unsigned transport)
 		inet_pton(AF_INET, asked[i], &to.sin_addr);
 		if (sendto(fd, out + 2, n - 2, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
 			return "cannot send";
-		if (poll(&pfd, 1, 1000) <= 0)
+		if (poll(&pfd, 1, ANSWER_MS) <= 0)
 			return text("no reply from %s", asked[i]);
 		(void)recvfrom(fd, out, sizeof(out), 0, (struct sockaddr *)&from, &len);
 		close(fd);
@@ -492,7 +503,7 @@ static const char *burst_from_one_port(unsigned transport)
 		unsigned id;
 		const char *why;
 
-		if (poll(&pfd, 1, 1000) <= 0)
+		if (poll(&pfd, 1, ANSWER_MS) <= 0)
 			return text("%u of 100 answers", seen);
 		got = recv(fd, out, sizeof(out), 0);
 		id = got > 2 ? (unsigned)(out[0] << 8 | out[1]) : 999;
@@ -535,7 +546,7 @@ static const char *out_of_order(unsigned transport)
 	n += frame(out + n, &web, 2);
 	if (hole < 0 || fd < 0 || !write_all(fd, out, n, ANSWER_MS))
 		return "cannot send";
-	if (reply_id(fd, 500) != 2)
+	if (reply_id(fd, ANSWER_MS) != 2)
 		return "the answer known here did not come first";
 	/* the question leaves at the end of the turn in which that answer was written */
 	if (poll(&(struct pollfd){.fd = hole, .events = POLLIN}, 1, ANSWER_MS) <= 0)
