@@ -13,7 +13,7 @@
  *   status C T    a Status as the body of an error; in a 200 watch: an ERROR event
  *   raw TEXT      bytes of the body
  *   done, cut     the answer ends well, or breaks
- *   t MS          time passes;   wait A B   the next deadline is A to B ms away
+ *   t MS          time passes;   wait A B   the next deadline is A to B ms away;   next  it comes
  *   = NAMES       the services in the store;   touched N   commits that changed something
  *   bare          first line: without selectors
  *   synced, unsynced, connected, log TEXT, nolog, refreshed N, errors KIND N
@@ -351,6 +351,8 @@ static void run_line(struct bench *b, struct str line)
 		check_names(b, rest);
 	} else if (strcmp(op, "t") == 0) {
 		do_time(b, (uint64_t)atoi(a));
+	} else if (strcmp(op, "next") == 0) {
+		do_time(b, reflector_deadline_ms(b->r) - b->now);
 	} else if (strcmp(op, "log") == 0) {
 		if (memmem(buf_text(&b->log), b->log.len, rest.at, rest.len) == NULL)
 			broken(b, "no such log line");
@@ -617,8 +619,8 @@ static const struct row {
                 "> resourceVersion=10 !sendInitial\n t 91000\n t 30000\n"
                 "> sendInitialEvents resourceVersion=10\n = a b\n"},
         {"K01: watches that all end at once lead to a list", START
-                "t 20000\n cut\n t 1600\n < 200\n cut\n t 3200\n > resourceVersion=10 !sendInit\n"
-                "< 200\n done\n t 6400\n > resourceVersion=10 !sendInit\n < 200\n cut\n t 20000\n"
+                "t 20000\n cut\n next\n < 200\n cut\n next\n > resourceVersion=10 !sendInit\n"
+                "< 200\n done\n next\n > resourceVersion=10 !sendInit\n < 200\n cut\n next\n"
                 "> sendInitialEvents resourceVersion=10\n = a b\n"},
         {"K29: streaming lists that are never answered are given up for pages",
                 "> sendInitialEvents\n t 91000\n t 1600\n > sendInitialEvents\n t 91000\n t 3200\n"
