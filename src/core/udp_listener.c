@@ -9,6 +9,8 @@
 
 /* Batches in one wake-up, so that timers and TCP get their turn under load. */
 #define ROUNDS_MAX 16
+/* Turns that empty the largest receive buffer, and more. */
+#define TURNS_AT_CLOSE 64
 /* More answers than that leave while epoll does not watch the socket: see unwatch(). */
 #define WATCHED_SENDS_MAX 15u
 
@@ -304,8 +306,9 @@ void udp_listener_close(struct udp_listener *l)
 {
 	uv_poll_stop(&l->poll);
 	udp_mute(&l->socket);
-	while (serve_queue(l))
-		; /* what the kernel has taken for us nobody else will answer */
+	/* what the kernel has taken for us nobody else will answer; a flood may not hold us here */
+	for (int turns = 0; turns < TURNS_AT_CLOSE && serve_queue(l); turns++)
+		;
 	l->is_closing = true;
 	maybe_free(l);
 }
