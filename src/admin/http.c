@@ -1,6 +1,7 @@
 #include "admin/http.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -9,12 +10,15 @@
 #include <unistd.h>
 
 #include "admin/listener.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/rcu.h"
 
 #define LISTENERS_MAX 64
 #define STACK_SIZE (256u << 10)
+#define PACE_MS 50
+#define TURNS_MAX 500u
 
 struct admin_route {
 	struct list node;
@@ -38,6 +42,12 @@ static struct {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
 	.listeners = {&admin.listeners, &admin.listeners},
+};
+
+/* How often the thread has woken up since then. */
+struct pace {
+	uint64_t since_ms;
+	unsigned turns;
 };
 
 static void wake_thread(void)
@@ -122,6 +132,20 @@ static int serve_all(void)
 	return wait_ms;
 }
 
+/*
+ * Out of descriptors, libmicrohttpd cannot accept who waits and does not say so: its descriptor
+ * stays readable. Nobody else has so many turns; trying again a little later is soon enough.
+ */
+static void rest_if_spinning(struct pace *p)
+{
+	uint64_t now = clock_ms();
+
+	if (now - p->since_ms >= PACE_MS)
+		*p = (struct pace){now, 0};
+	else if (++p->turns > TURNS_MAX)
+		poll(NULL, 0, PACE_MS);
+}
+
 static bool is_ending(void)
 {
 	bool ending;
@@ -135,10 +159,12 @@ static bool is_ending(void)
 static void *thread_main(void *arg)
 {
 	struct epoll_event events[8];
+	struct pace pace = {0, 0};
 	uint64_t count;
 	int wait_ms = 0;
 
 	(void)arg;
+	pthread_setname_np(pthread_self(), "http");
 	rcu_register_thread();
 	rcu_thread_offline();
 	while (!is_ending()) {
@@ -146,6 +172,7 @@ static void *thread_main(void *arg)
 		while (read(admin.wake, &count, sizeof(count)) > 0)
 			;
 		wait_ms = serve_all();
+		rest_if_spinning(&pace);
 	}
 	rcu_unregister_thread();
 	return NULL;

@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -12,6 +14,8 @@
 
 /* Connections accepted in a turn, so that a storm of them does not starve UDP. */
 #define ACCEPTS_PER_TURN 64u
+/* Descriptors that connections of clients leave to the rest of the process, if there are enough. */
+#define LEFT_TO_OTHERS 64
 /* A whole backlog, and what comes while it is emptied. */
 #define ACCEPTS_AT_STOP 1024u
 
@@ -201,6 +205,24 @@ static void open_reserve(struct stream_pool *p)
 }
 
 /*
+ * Few descriptors are left: an idle connection gives its own to the newcomer, or that is turned
+ * away.
+ */
+static void replace_one(struct stream_pool *p, int fd, const union addr *client)
+{
+	int low = evict_one(p) ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	close(fd);
+	if (low >= 0 && low < p->last_fd) {
+		admit(p, low, client);
+		return;
+	}
+	if (low >= 0)
+		close(low);
+	stream_count(&p->counters->refused);
+}
+
+/*
  * Out of descriptors, which the kernel says even when nobody waits: accept with the one in
  * reserve, then let an idle connection make room, or turn the newcomer away. 0 or -errno.
  */
@@ -214,12 +236,8 @@ static int accept_with_reserve(struct stream_pool *p)
 	close(p->reserve_fd);
 	p->reserve_fd = -1;
 	fd = accept_one(p, &client);
-	if (fd >= 0 && evict_one(p)) {
-		admit(p, fd, &client);
-	} else if (fd >= 0) {
-		close(fd);
-		stream_count(&p->counters->refused);
-	}
+	if (fd >= 0)
+		replace_one(p, fd, &client);
 	open_reserve(p);
 	return fd >= 0 ? 0 : fd;
 }
@@ -255,7 +273,9 @@ static void accept_up_to(struct stream_pool *p, unsigned n)
 		union addr client;
 		int fd = accept_one(p, &client);
 
-		if (fd >= 0)
+		if (fd >= p->last_fd)
+			replace_one(p, fd, &client);
+		else if (fd >= 0)
 			admit(p, fd, &client);
 		else if (!on_accept_error(p, fd))
 			break;
@@ -367,6 +387,18 @@ static void init_lists(struct stream_pool *p)
 		list_init(&p->buckets[i]);
 }
 
+/* The kernel hands out the lowest descriptor that is free. */
+static int last_descriptor(void)
+{
+	struct rlimit limit;
+	rlim_t left;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	left = limit.rlim_cur / 8 < LEFT_TO_OTHERS ? limit.rlim_cur / 8 : LEFT_TO_OTHERS;
+	return (int)(limit.rlim_cur - left);
+}
+
 struct stream_pool *stream_pool_new(int fd, const struct stream_config *config)
 {
 	struct stream_pool *p = calloc(1, sizeof(*p));
@@ -382,6 +414,7 @@ struct stream_pool *stream_pool_new(int fd, const struct stream_config *config)
 	p->loop = config->loop;
 	p->fd = fd;
 	p->reserve_fd = -1;
+	p->last_fd = last_descriptor();
 	p->limits = config->limits != NULL ? *config->limits : stream_limits_default;
 	p->callbacks = config->callbacks;
 	p->counters = config->counters;

@@ -56,6 +56,7 @@ struct stream_pool {
 	uv_timer_t timer;
 	int fd; /* listening socket, or -1 */
 	int reserve_fd; /* given up for a moment when descriptors run out */
+	int last_fd; /* those from here on are for others: upstream servers, HTTP, files */
 	unsigned open; /* connections that are not closed */
 	unsigned alive; /* connections and handles whose memory is in use */
 	size_t memory; /* of all buffers */

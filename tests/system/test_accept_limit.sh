@@ -3,9 +3,10 @@
 # as connections close.
 . "$(dirname "$0")/lib.sh"
 
-need "$seamark"
+need curl "$seamark"
 cp "$srcdir"/tests/data/wire/cluster.test.zone "$workdir"
 port=$(free_port)
+http=$(free_port)
 
 printf '#!/bin/bash\nulimit -n 60\nexec "%s" "$@"\n' "$seamark" >"$workdir/limited"
 chmod +x "$workdir/limited"
@@ -14,6 +15,7 @@ start_daemon limit <<EOT
 cluster.test:$port {
 	bind 127.0.0.1
 	file $workdir/cluster.test.zone
+	health 127.0.0.1:$http
 }
 EOT
 ulimit -Sn "$(ulimit -Hn)"
@@ -35,6 +37,11 @@ done
 ok "${#held[@]} connections are open or wait to be accepted"
 
 is "$(ask_status "$port" web.prod.cluster.test A)" NOERROR "UDP is answered meanwhile"
+is "$(curl -s -m 5 "http://127.0.0.1:$http/health")" OK "so is the question for its health"
+for _ in $(seq 20); do
+	exec {fd}<>"/dev/tcp/127.0.0.1/$http" || break
+	held+=("$fd")
+done
 before=$(cpu_ns)
 sleep 1
 after=$(cpu_ns)
