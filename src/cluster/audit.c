@@ -257,6 +257,9 @@ void audit_on_done(struct audit *a, uint64_t now_ms, int rc)
 	rest(a, now_ms);
 	if (is_refusal(status)) /* the number of objects is compared when a watch ends */
 		a->wake_ms = now_ms + AUDIT_REFUSED_MS;
+	/* nothing was compared: after some silent watches only a list can tell */
+	if (reflector_is_comparing(a->r) && ++a->r->failed_watches >= REWATCH_TRIES)
+		a->r->want_list = true;
 	/* a proxy may answer for a server that is dead */
 	reflector_on_compared(a->r, now_ms, rc == 0 && status >= 200 && status < 500);
 }

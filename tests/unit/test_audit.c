@@ -481,6 +481,30 @@ static void a_silent_watch_is_compared_before_it_is_dropped(void **state)
 	end(&b);
 }
 
+/* A server that has no lists of meta data, behind a proxy that keeps what a watch says. */
+static void silent_watches_that_nobody_compares_lead_to_a_list(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(stats(&b)->lists, 1);
+		if (i > 1)
+			reflector_on_head(b.r, b.now, 200, -1);
+		b.now += REFLECTOR_SILENCE_MS;
+		reflector_on_time(b.r, b.now);
+		audit_on_time(b.a, b.now);
+		assert_true(b.is_listing);
+		audit_on_head(b.a, b.now, 406);
+		end_list(&b, 0);
+		assert_true(b.is_watching);
+	}
+	assert_int_equal(stats(&b)->lists, 2);
+	assert_non_null(strstr(b.watch_query, "sendInitialEvents"));
+	end(&b);
+}
+
 static void a_silent_watch_that_missed_something_leads_to_a_list(void **state)
 {
 	struct bench b;
@@ -643,6 +667,8 @@ int main(void)
 	                lists_that_do_not_help_become_rare),
 	        NAMED_TEST("P9: a silent watch is compared before it is dropped",
 	                a_silent_watch_is_compared_before_it_is_dropped),
+	        NAMED_TEST("P9: silent watches that nobody compares lead to a list",
+	                silent_watches_that_nobody_compares_lead_to_a_list),
 	        NAMED_TEST("P9: a silent watch that missed something leads to a list",
 	                a_silent_watch_that_missed_something_leads_to_a_list),
 	        NAMED_TEST("P9: a silent watch that wakes up is kept",
