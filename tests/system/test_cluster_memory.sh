@@ -26,7 +26,12 @@ settle() {
 END
 	wait_for 300 log_has "$1" 'cluster state is complete'
 	ok "$1: the cluster is known" || diag "$(cat "$workdir/$1.log")"
-	sleep 0.5 # what was replaced is freed
+	is_steady() {
+		resident=$(field_kb VmRSS)
+		sleep 0.5 # what was replaced is freed
+		[ "$(field_kb VmRSS)" = "$resident" ]
+	}
+	wait_for 10 is_steady
 	resident=$(field_kb VmRSS) peak=$(field_kb VmHWM)
 }
 log_has() { grep -q -- "$2" "$workdir/$1.log"; }
@@ -74,7 +79,9 @@ relisted() {
 }
 wait_for 600 relisted
 ok "everything is listed again"
+is_small() { [ "$(($(field_kb VmRSS) - empty))" -le $((pods_limit_kb + slack_kb)) ]; }
 sleep 1
+wait_for 50 is_small
 limit "$(field_kb VmHWM)" $((resident * 120 / 100 + slack_kb)) "at the peak of listing it again"
 limit "$(($(field_kb VmRSS) - empty))" $((pods_limit_kb + slack_kb)) "and after it"
 leave

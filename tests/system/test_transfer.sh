@@ -12,6 +12,18 @@ refusing=$(free_port) nsd_port=$(free_port) knot_port=$(free_port)
 
 start_api --ring 20000
 
+# is_quiet: nothing has changed for a while, there and here; a churn on a busy machine ends late.
+versions() {
+	curl -s "http://127.0.0.1:$control/apisim/state" | grep -o '"rv":[0-9]*'
+	serial "$port" cluster.local
+	serial "$port" 10.in-addr.arpa
+}
+is_quiet() {
+	local before
+	before=$(versions)
+	sleep 2
+	[ "$(versions)" = "$before" ]
+}
 churn() { ctl POST "churn?rate=$1&seconds=$2"; }
 ctl POST "generate?services=$services&endpoints=25"
 ok "a cluster of $services services" || { done_testing; }
@@ -258,7 +270,7 @@ check_peers() { # WHEN TENTHS
 		done
 	done
 }
-check_peers "after a transfer" 200
+check_peers "after a transfer" 600
 
 apply <<END
 $(service web 10.96.255.17)
@@ -267,17 +279,18 @@ END
 sed -i 's/ 100 7200/ 101 7200/; s/192.0.2.2/192.0.2.3/; s/^mail.*/post A 192.0.2.4/' "$workdir/example.zone"
 has_late() { [ "$(ask "$port" late.shop.svc.cluster.local A)" = 10.96.255.18 ] &&
 	[ "$(ask "$port" post.example.org A)" = 192.0.2.4 ]; }
-wait_for 50 has_late
+wait_for 100 has_late
 # the next refresh of the secondaries is two hours away: only NOTIFY can bring it
-check_peers "after NOTIFY" 100
+check_peers "after NOTIFY" 300
 for p in $peers; do
 	is "$(ask "$(peer_port "$p")" late.shop.svc.cluster.local A)" 10.96.255.18 "$p answers the change"
 done
 
 if [ -n "$peers" ]; then
 	churn 200 8
-	sleep 9
-	check_peers "after 8 s of 200 changes a second" 120
+	sleep 8
+	wait_for 30 is_quiet
+	check_peers "after 8 s of 200 changes a second" 300
 	like "$(cat "$log")" 'incremental transfer of [0-9]+ records of zone "cluster.local."' \
 		"secondaries were served changes"
 	like "$(curl -s "http://127.0.0.1:$http/metrics")" \
@@ -289,7 +302,8 @@ fi
 copy_serial() { awk '$4 == "SOA" { print $7; exit }' "$1"; }
 xfr "$port" cluster.local AXFR >"$workdir/copy"
 churn 300 3
-sleep 4
+sleep 3
+wait_for 30 is_quiet
 timeout 20 dig @127.0.0.1 -p "$port" +noall +answer cluster.local "IXFR=$(copy_serial "$workdir/copy")" |
 	tr -s '\t ' ' ' >"$workdir/ixfr"
 xfr "$port" cluster.local AXFR | sort >"$workdir/whole"
@@ -314,7 +328,7 @@ exec 11<>"/dev/tcp/127.0.0.1/$port"
 printf "$(for i in $(seq 40); do printf %s "$query"; done)" >&11 # all at once
 are_held() { [ "$(count active)" = 4 ]; }
 sleep 1
-wait_for 30 are_held
+wait_for 150 are_held
 ok "transfers wait for a reader that stops" || diag "$(count active)"
 begin=$(date +%s%N)
 for i in $(seq 20); do ask "$port" web.shop.svc.cluster.local A; done | sort | uniq -c >"$workdir/asked"
@@ -324,7 +338,7 @@ diag "20 questions: $ms ms"
 is "$(timeout 30 kdig @127.0.0.1 -p "$port" +timeout=20 -b 127.0.0.2 cluster.local AXFR | grep -c 'IN.SOA')" 2 \
 	"and so is another transfer"
 are_gone() { [ "$(count active)" = 0 ] && [ "$(count answers_total 'outcome="broken"')" -ge 4 ]; }
-wait_for 200 are_gone
+wait_for 600 are_gone
 ok "it is disconnected, and no transfer is left over" ||
 	diag "$(curl -s "http://127.0.0.1:$http/metrics" | grep transfer)"
 exec 11>&-
