@@ -7,11 +7,11 @@
 
 #include "net/addr.h"
 
-/* Run turn(f) until cond holds, for at most 2 s of patience on a slow machine. */
+/* Run turn(f) until cond holds, for at most 10 s of patience on a slow machine. */
 #define run_until(f, cond)                                              \
 	do {                                                            \
 		bool holds_ = false;                                    \
-		for (int left_ = 2000; !holds_ && left_ > 0; left_--) { \
+		for (int left_ = 10000; !holds_ && left_ > 0; left_--) { \
 			turn(f);                                        \
 			holds_ = (cond);                                \
 			if (!holds_)                                    \

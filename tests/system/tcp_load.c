@@ -5,6 +5,7 @@
  * no loss (RFC 7766 6.2.4); one that it closes instead of answering is.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ldns/ldns.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static double now_s(void)
 static int open_connection(uint16_t port)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct timeval patience = {2, 0};
+	struct timeval patience = {10, 0};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -46,6 +47,8 @@ static bool read_all(int fd, uint8_t *at, size_t n)
 	while (n > 0) {
 		ssize_t got = recv(fd, at, n, 0);
 
+		if (got < 0 && errno == EINTR)
+			continue; /* we were stopped for a while */
 		if (got <= 0)
 			return false;
 		at += got;

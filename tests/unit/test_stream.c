@@ -128,13 +128,14 @@ static void an_idle_connection_is_closed_and_a_busy_one_is_not(void **state)
 	int fd, busy;
 
 	f->limits = quick;
+	f->limits.idle_ms = 400; /* more than lies before the question on a busy machine */
 	fd = start_connected(f);
 	busy = connected(f);
 	f->keeps = true;
 	ask(busy, 1);
 	run_until(f, is_closed(fd));
 	assert_int_equal(f->counters.timeouts, 1);
-	run_for_ms(f, 100);
+	run_for_ms(f, 500);
 	empty_inbox();
 	assert_false(is_closed(busy));
 	answer_kept(f, 0);
@@ -171,12 +172,12 @@ static void whole_messages_renew_the_deadline_of_the_next(void **state)
 	int fd;
 
 	f->limits = quick;
-	f->limits.message_ms = 400;
+	f->limits.message_ms = 1200; /* less than all of this takes, more than a busy machine adds */
 	fd = start_connected(f);
 	/* there is always a half message, but none stays for long */
 	send_all(fd, q, 10);
 	for (unsigned i = 0; i < 10; i++) {
-		run_for_ms(f, 60);
+		run_for_ms(f, 150);
 		send_all(fd, q + 10, n - 10);
 		send_all(fd, q, 10);
 	}

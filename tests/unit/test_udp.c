@@ -32,7 +32,7 @@ static bool is_readable(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
-	return poll(&p, 1, 1000) == 1;
+	return poll(&p, 1, 10000) == 1;
 }
 
 static struct udp_socket open_on(union addr *a)
