@@ -77,20 +77,37 @@ static int add_wanted(struct bind_conf *c, const struct directive *d, struct err
 	return rc < 0 ? rc : 0;
 }
 
+/* A name that is none must not leave open what was to be excepted. */
+static int except_interface(
+	struct bind_conf *c, const struct directive *o, const char *name, struct err *e)
+{
+	int rc = read_interfaces(c, o, e);
+
+	if (rc != 0)
+		return rc;
+	for (const struct ifaddrs *i = c->interfaces; i != NULL; i = i->ifa_next) {
+		if (strcmp(i->ifa_name, name) != 0)
+			continue;
+		vec_push(&c->except_interfaces, name);
+		return 0;
+	}
+	return args_error(o, e, "'%s' is neither an IP address nor a network interface", name);
+}
+
 static int set_except(void *conf, const struct directive *o, struct err *e)
 {
 	struct bind_conf *c = conf;
+	int rc = 0;
 
-	(void)e;
-	for (size_t i = 0; i < o->arg_count; i++) {
+	for (size_t i = 0; i < o->arg_count && rc == 0; i++) {
 		union addr a;
 
 		if (addr_from_text(&a, str_from(o->args[i].text), 0) == 0)
 			vec_push(&c->except, a);
 		else
-			vec_push(&c->except_interfaces, o->args[i].text);
+			rc = except_interface(c, o, o->args[i].text, e);
 	}
-	return 0;
+	return rc;
 }
 
 static bool is_on_interface(const struct bind_conf *c, const union addr *a, const char *name)
@@ -125,10 +142,6 @@ static bool is_listed(const struct setup *s, const union addr *a)
 /* Put what is left after the exceptions into the server block, each address once. */
 static int apply(struct bind_conf *c, struct setup *s, struct err *e)
 {
-	int rc = c->except_interfaces.len > 0 ? read_interfaces(c, s->first, e) : 0;
-
-	if (rc != 0)
-		return rc;
 	vec_for_each(&c->wanted, a)
 		if (!is_excepted(c, a) && !is_listed(s, a))
 			vec_push(&s->binds, *a);

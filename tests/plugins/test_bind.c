@@ -44,6 +44,8 @@ static void mistakes_are_named(void **state)
 		{"bind 127.0.0.1:53", "is neither an IP address nor"},
 		{"bind lo {\nexcept lo\n}", "every address is excepted"},
 		{"bind lo {\nexcept\n}", "wrong number of arguments"},
+		{"bind lo {\nexcept lo nosuch0\n}",
+			"'nosuch0' is neither an IP address nor a network interface"},
 		{"bind lo {\nexclude lo\n}", "unknown property 'exclude'"},
 	};
 
