@@ -44,29 +44,12 @@ void json_line_raw(struct json_line *l, const char *key, struct str value)
 		add(l, value.at, value.len);
 }
 
-/* Octets of the UTF-8 character at p; 0 when there is none (RFC 3629 4). */
-static size_t utf8_len(const unsigned char *p, size_t n)
-{
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-	unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
-
-	if (len == 0 || len > n || p[0] > 0xf4)
-		return 0;
-	if (len > 1 && (p[1] < low || p[1] > high))
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 /* One character of a text as it stands in a string; *used are its octets in the text. */
 static size_t escape(char out[8], const char *text, size_t n, size_t *used)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
-	*used = utf8_len(p, n);
+	*used = str_utf8_len((struct str){text, n});
 	if (*used == 0) {
 		*used = 1;
 		memcpy(out, "\xef\xbf\xbd", 3); /* U+FFFD */

@@ -41,6 +41,23 @@ bool str_has_suffix(struct str s, const char *suffix)
 	return s.len >= n && memcmp(s.at + s.len - n, suffix, n) == 0;
 }
 
+size_t str_utf8_len(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.at;
+	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+
+	if (len == 0 || len > s.len || p[0] > 0xf4)
+		return 0;
+	if (len > 1 && (p[1] < low || p[1] > high))
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';

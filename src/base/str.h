@@ -32,6 +32,8 @@ bool str_eq_nocase(struct str a, struct str b);
 bool str_has_prefix(struct str s, const char *prefix);
 /* True when s ends with suffix. */
 bool str_has_suffix(struct str s, const char *suffix);
+/* Octets of the UTF-8 character that s, which is not empty, begins with; 0: none (RFC 3629 4). */
+size_t str_utf8_len(struct str s);
 /* Without spaces, tabs, CR and LF at both ends. */
 struct str str_trim(struct str s);
 /*

@@ -189,17 +189,24 @@ void metrics_finish(struct metrics *m, struct buf *out)
 
 void metrics_label(struct buf *b, const char *name, const char *value)
 {
+	struct str rest = str_from(value);
+
 	if (b->len > 0)
 		buf_char(b, ',');
 	buf_printf(b, "%s=\"", name);
-	for (; *value != '\0'; value++) {
-		if (*value == '\n') {
+	while (rest.len > 0) {
+		size_t n = str_utf8_len(rest);
+
+		if (*rest.at == '\n')
 			buf_str(b, "\\n");
-			continue;
-		}
-		if (*value == '\\' || *value == '"')
-			buf_char(b, '\\');
-		buf_char(b, *value);
+		else if (*rest.at == '\\' || *rest.at == '"')
+			buf_printf(b, "\\%c", *rest.at);
+		else if (n > 0)
+			buf_add(b, rest.at, n);
+		else
+			buf_str(b, "\xef\xbf\xbd"); /* U+FFFD: readers refuse the whole page */
+		n = n > 0 ? n : 1;
+		rest = (struct str){rest.at + n, rest.len - n};
 	}
 	buf_char(b, '"');
 }

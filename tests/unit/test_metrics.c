@@ -87,6 +87,9 @@ static void label_values_are_escaped(void **state)
 	metrics_label(&b, "server", "dns://:53");
 	metrics_label(&b, "zone", "a\\b\"c\nd");
 	assert_string_equal(b.at, "server=\"dns://:53\",zone=\"a\\\\b\\\"c\\nd\"");
+	buf_clear(&b);
+	metrics_label(&b, "view", "\xc3\xbc\xffz\xc3");
+	assert_string_equal(b.at, "view=\"\xc3\xbc\xef\xbf\xbdz\xef\xbf\xbd\"");
 	buf_free(&b);
 }
 
