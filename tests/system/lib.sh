@@ -196,6 +196,21 @@ ask_answer() { _dig "$@" +noall +answer | tr -s '\t ' ' ' | sort; }
 # The authority section, blanks squeezed.
 ask_authority() { _dig "$@" +noall +authority | tr -s '\t ' ' '; }
 
+# Datagrams that the kernel has dropped because nobody read them in time: what is lost so on a machine
+# that does not schedule a process for a while, no server can answer.
+udp_dropped() { awk '$1 == "Udp:" && $6 ~ /^[0-9]+$/ { print $6 }' /proc/net/snmp; }
+
+# none_lost FILE DROPPED-BEFORE DESCRIPTION: what gen printed there tells of answers, none bad, and of
+# no more lost ones than the kernel has dropped meanwhile.
+none_lost() {
+	local got lost
+	got=$(cat "$1")
+	lost=$(sed -n 's/.* lost=\([0-9]*\) .*/\1/p' <<<"$got")
+	grep -Eq 'answers=[1-9][0-9]* lost=[0-9]+ bad=0 ' <<<"$got" &&
+		[ "$lost" -le $(($(udp_dropped) - $2)) ]
+	ok "$3" || diag "got '$got', $2 dropped before, $(udp_dropped) now"
+}
+
 # --- other servers, and the lab
 
 # nsd_server PORT [LINE...]: how a configuration of NSD begins that stays within $workdir.

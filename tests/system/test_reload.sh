@@ -43,6 +43,7 @@ reload() {
 
 # start_load SECONDS [RATE]: over UDP and TCP, in the background.
 start_load() {
+	dropped=$(udp_dropped)
 	"$gen" -f "$workdir/lab" -p "$port" -u 0 -t "$1" -r "${2:-2000}" -l 10 -e >"$workdir/udp" &
 	udp=$!
 	"$tcp_load" "$port" "$name." "$1" >"$workdir/tcp" &
@@ -52,7 +53,7 @@ start_load() {
 # The outcome of the load: every question was answered, and well.
 check_load() {
 	wait "$udp" "$tcp"
-	like "$(cat "$workdir/udp")" 'answers=[1-9][0-9]* lost=0 bad=0 ' "UDP: $1"
+	none_lost "$workdir/udp" "$dropped" "UDP: $1"
 	like "$(cat "$workdir/tcp")" 'good=[1-9][0-9]* bad=0 lost=0$' "TCP: $1"
 }
 
