@@ -208,12 +208,12 @@ static bool load_some(struct source_state *s)
 	}
 	memcpy(s->cluster, l->meta.cluster, sizeof(s->cluster));
 	atomic_store(&s->saved_s, l->meta.saved_s);
-	if (rc == 0) {
-		finish_loading(s);
-		return false;
-	}
 	if (!is_needed(s)) {
 		loading_free(s);
+		return false;
+	}
+	if (rc == 0) {
+		finish_loading(s);
 		return false;
 	}
 	/* endpoints are no use before there are all: readers hear of them once, at the end */

@@ -141,11 +141,55 @@ static void a_disk_that_hangs_does_not_make_the_store_keep_everything(void **sta
 	assert_int_equal(system(command), 0);
 }
 
+/* The server may have told of everything before the last of a large file was read. */
+static void a_file_that_is_read_too_late_is_not_in_use(void **state)
+{
+	struct source_state_options options = {.max_age_s = 3600000,
+	        .scope = STR("test"),
+	        .kinds = 1u << OBJECT_SERVICE,
+	        .trust = on_trust};
+	char dir[] = "/tmp/test-state-XXXXXX", path[64], command[64];
+	struct source_state_stats stats = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/state", dir);
+	options.path = path;
+	for (unsigned round = 0; round < 3; round++) { /* written, read in time, read too late */
+		struct store *store = store_new();
+		struct source_state *s;
+		uv_loop_t loop;
+		int source = store_source_add(store, "api", 1u << OBJECT_SERVICE);
+
+		assert_int_equal(uv_loop_init(&loop), 0);
+		s = source_state_new(&loop, store, &options);
+		for (int i = 0; i < 50 && round == 1; i++)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		source_state_stats(s, &stats);
+		assert_true(stats.is_in_use == (round == 1));
+		fill(store, source, 10000); /* the file is read in two pieces */
+		if (round == 0)
+			run_until(&loop, s, 1);
+		for (int i = 0; i < 50; i++)
+			uv_run(&loop, UV_RUN_NOWAIT);
+		source_state_stats(s, &stats);
+		assert_false(stats.is_in_use);
+		source_state_free(s);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		assert_int_equal(uv_loop_close(&loop), 0);
+		store_free(store);
+	}
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        NAMED_TEST("K50: a disk that hangs does not make the store keep everything",
 	                a_disk_that_hangs_does_not_make_the_store_keep_everything),
+	        NAMED_TEST("P8: a file that is read too late is not in use",
+	                a_file_that_is_read_too_late_is_not_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
