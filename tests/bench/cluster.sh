@@ -193,7 +193,7 @@ measure_start() { # PODS-MODE
 
 lists_streamed() { # RESOURCE
 	curl -s "http://127.0.0.1:$control/apisim/state" |
-		sed -n "s/.*\"$1\":{[^}]*\"streams\":\([0-9]*\)}.*/\1/p"
+		sed -n "s/.*\"$1\":{[^}]*\"streams\":\([0-9]*\)[,}].*/\1/p"
 }
 watches_open() { # of all resources
 	curl -s "http://127.0.0.1:$control/apisim/state" | sed -n 's/^{[^{]*"watches":\([0-9]*\),.*/\1/p'

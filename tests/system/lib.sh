@@ -123,15 +123,13 @@ spawn() {
 }
 
 # start_daemon NAME [ARGUMENT...]: the Corefile is standard input, kept as $workdir/NAME.corefile,
-# the log is $workdir/NAME.log; $daemon is its process id. It has no control socket unless an
-# argument says where: at the usual place may be that of a test which runs beside this one.
+# the log is $workdir/NAME.log; $daemon is its process id.
 start_daemon() {
 	local name=$1
 	shift
 	need "$seamark"
 	cat >"$workdir/$name.corefile"
-	spawn "$workdir/$name.log" "$seamark" -conf "$workdir/$name.corefile" \
-		-control off "$@"
+	spawn "$workdir/$name.log" "$seamark" -conf "$workdir/$name.corefile" "$@"
 	daemon=$spawned
 }
 

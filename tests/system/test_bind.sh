@@ -7,7 +7,7 @@ need dig "$seamark"
 port=$(free_port)
 addresses=$(printf '127.0.1.%s ' $(seq 140))
 
-start_daemon bind -workers 1 -control off <<EOT
+start_daemon bind -workers 1 <<EOT
 .:$port {
 	bind $addresses
 	hosts {

@@ -24,7 +24,7 @@ kind: Pod
 metadata: {name: me, namespace: shop}
 status: {phase: Running, podIP: 127.0.0.1, podIPs: [{ip: 127.0.0.1}]}
 EOT
-start_daemon seamark -control off <<EOT
+start_daemon seamark <<EOT
 .:$port {
     bind 127.0.0.1
     prometheus 127.0.0.1:$http

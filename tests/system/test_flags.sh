@@ -82,7 +82,7 @@ refused 1 "^$workdir/nothing: there is no server block" check "$workdir/nothing"
 # --- where the configuration comes from
 
 block "$port" whoami >"$workdir/good"
-serve conf -conf "$workdir/good" -quiet -control off
+serve conf -conf "$workdir/good" -quiet
 ok "-conf names the Corefile" || diag "$(cat "$workdir/conf/log")"
 is "$(cat "$workdir/conf/log")" "" "-quiet prints nothing"
 stop_daemon "$spawned"

@@ -48,7 +48,7 @@ EOT
 }
 
 port=$(free_port) period=5s # three questions take less, also on a slow machine
-start_daemon text -control off < <(corefile)
+start_daemon text < <(corefile)
 wait_answer "$port" web.shop.svc.cluster.local A
 ok "the server runs" || diag "$(cat "$log")"
 logged '^\[INFO\] 127\.0\.0\.1 web\.shop\.svc\.cluster\.local\. by shop/me probe web$'
@@ -64,7 +64,7 @@ stop_daemon "$daemon"
 
 port=$(free_port) period=1s
 log=$workdir/json.log
-start_daemon json -control off -log-format=json < <(corefile)
+start_daemon json -log-format=json < <(corefile)
 wait_answer "$port" web.shop.svc.cluster.local A
 logged '"qname":"web\.shop\.svc\.cluster\.local\."'
 ok "the query log has a field for each figure" || diag "$(cat "$log")"

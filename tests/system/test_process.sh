@@ -23,7 +23,7 @@ printf '.:%s {\n  bogus\n}\n' "$port" >bad
 config 10.0.0.1
 
 # signals
-spawn log "$seamark" -conf conf -control off
+spawn log "$seamark" -conf conf
 daemon=$spawned
 wait_answer "$port" a.test A
 wait_for 100 grep -q Seamark log # the workers answer before it is written
@@ -57,7 +57,7 @@ stop_daemon "$daemon"
 is "$?" 0 "SIGTERM ends it"
 
 config 10.0.0.1
-spawn log "$seamark" -conf conf -control off
+spawn log "$seamark" -conf conf
 daemon=$spawned
 wait_answer "$port" a.test A
 kill -INT "$daemon"
@@ -65,7 +65,7 @@ wait "$daemon"
 is "$?" 0 "SIGINT ends it as well"
 
 # standard files
-(exec "$seamark" -conf conf -control off <&- >&- 2>&-) &
+(exec "$seamark" -conf conf <&- >&- 2>&-) &
 daemon=$! spawned=$!
 pids+=("$daemon")
 wait_answer "$port" a.test A
@@ -74,7 +74,7 @@ stop_daemon "$daemon"
 is $? 0 "and the end is orderly"
 
 mkfifo pipe
-"$seamark" -conf conf -control off >pipe 2>&1 &
+"$seamark" -conf conf >pipe 2>&1 &
 daemon=$! spawned=$!
 pids+=("$daemon")
 head -n 1 <pipe >/dev/null

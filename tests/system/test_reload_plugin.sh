@@ -120,7 +120,7 @@ leaving() { # [LINE]
 }
 stop_daemon "$daemon"
 leaving
-spawn "$workdir/leaving.log" "$seamark" -conf "$workdir/leaving.corefile" -control off
+spawn "$workdir/leaving.log" "$seamark" -conf "$workdir/leaving.corefile"
 daemon=$spawned
 wait_answer "$port" a.example A
 kill "$daemon"
