@@ -172,7 +172,7 @@ _dig() {
 	for word; do
 		[ "${word:0:1}" != @ ] || server=$word
 	done
-	dig -p "$p" +time=2 +tries=1 "$@" "$server" "$n" "$t"
+	dig -p "$p" +time=6 +tries=1 "$@" "$server" "$n" "$t"
 }
 
 # RDATA of the answers, sorted, one a line.
