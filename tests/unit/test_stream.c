@@ -424,7 +424,7 @@ static void what_is_in_flight_for_a_peer_that_has_gone_keeps_no_buffers(void **s
 	ask(fd, 1);
 	run_until(f, f->n_kept == 1);
 	c = f->kept[0].c;
-	put_query(part, 2, sizeof(part));
+	put_query(part, 2, sizeof(part) - 2);
 	send_all(fd, part, sizeof(part) - 1);
 	run_until(f, c->in.len == sizeof(part) - 1);
 	hang_up(f, fd);
