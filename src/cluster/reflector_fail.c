@@ -46,6 +46,8 @@ void reflector_forget_failures(struct reflector *r)
 		r->retries = 0;
 		r->is_outage = false;
 	}
+	if (r->watch_events > 0 && age_ms >= WELL_MS)
+		r->failed_watches = 0; /* a silent one may be one of the useless */
 	r->open_ms = 0;
 }
 

@@ -622,6 +622,11 @@ static const struct row {
                 "t 20000\n cut\n next\n < 200\n cut\n next\n > resourceVersion=10 !sendInit\n"
                 "< 200\n done\n next\n > resourceVersion=10 !sendInit\n < 200\n cut\n next\n"
                 "> sendInitialEvents resourceVersion=10\n = a b\n"},
+        {"K01: one that brings something between them begins the row anew", START
+                "t 20000\n cut\n next\n < 200\n cut\n next\n < 200\n cut\n next\n"
+                "> resourceVersion=10 !sendInit\n < 200\n + c 11\n t 3000\n cut\n next\n"
+                "> resourceVersion=11 !sendInit\n < 200\n cut\n next\n"
+                "> resourceVersion=11 !sendInit\n < 200\n"},
         {"K29: streaming lists that are never answered are given up for pages",
                 "> sendInitialEvents\n t 91000\n t 1600\n > sendInitialEvents\n t 91000\n t 3200\n"
                 "> limit=500 !watch\n < 200\n [ 10\n + b 6\n ]\n done\n = b\n synced\n"},
